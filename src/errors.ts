@@ -1,0 +1,45 @@
+/**
+ * Errors with a stable code. An outcome (not found, cache off) is never an
+ * error: it is a status in a reply. See docs/errors.md for every code.
+ */
+
+export type ErrorCode =
+  /** A start that can't succeed: logged as `fatal:`, one second later exit 1. */
+  | 'FATAL'
+  /** The peer's bytes break the attribute protocol beyond what a reply can say. */
+  | 'PROTOCOL'
+  /** A client gave up: no server, no announcement, a closed connection, a time limit. */
+  | 'UNAVAILABLE'
+  /** The server answered with a status that is not 0. */
+  | 'REFUSED'
+  /** A file that holds state (cache, exchange file) can't be used. */
+  | 'STORAGE'
+  /** The entropy source failed. */
+  | 'SOURCE'
+  /** The generator gave output that must not leave the process. */
+  | 'GENERATOR';
+
+export class TlsmgrError extends Error {
+  override readonly name = 'TlsmgrError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
+ * A fault that ends a start. The message is the text of Postfix's `fatal:` log
+ * line, without that prefix.
+ */
+export class FatalError extends TlsmgrError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('FATAL', message, options);
+  }
+}
+
+/** The message of anything that can be thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,73 @@
+/**
+ * What the requests see of a session cache, whatever keeps its entries.
+ * A cache answers at once or, for a store across a network, later; `MaybeLater`
+ * says so, and a caller awaits only what is a promise.
+ */
+
+export type CacheLabel = 'smtpd' | 'smtp' | 'lmtp';
+
+export const cacheLabels: readonly CacheLabel[] = ['smtpd', 'smtp', 'lmtp'];
+
+export type MaybeLater<T> = T | Promise<T>;
+
+/** A stretch of somebody else's buffer, valid only until control returns to its owner. */
+export interface ByteSpan {
+  buffer: Buffer;
+  start: number;
+  end: number;
+}
+
+export interface SessionCache {
+  /**
+   * The session stored under an id, or undefined. What an immediate answer
+   * points to is valid until the next call on this cache.
+   */
+  lookup(id: ByteSpan): MaybeLater<ByteSpan | undefined>;
+  /** Stores a copy; replaces an entry of the same id and renews its time. */
+  update(id: ByteSpan, session: ByteSpan): MaybeLater<void>;
+  /** @returns whether there was an unexpired entry. */
+  delete(id: ByteSpan): MaybeLater<boolean>;
+  /** Drops every entry. @returns how many there were. */
+  flush(): MaybeLater<number>;
+  /** A page of entries in the order of their arrival, oldest first. */
+  list(cursor: string, limit: number): MaybeLater<EntryPage>;
+  statistics(): CacheStatistics;
+  /** Writes out what must survive and releases the file. Synchronous: the process is ending. */
+  closeNow(): void;
+}
+
+export interface ListedEntry {
+  id: Buffer;
+  sessionBytes: number;
+  storedAtSeconds: number;
+  expiresAtSeconds: number;
+}
+
+export interface EntryPage {
+  entries: ListedEntry[];
+  /** Where the next page starts; an empty string after the last one. */
+  nextCursor: string;
+}
+
+export interface CacheStatistics {
+  entries: number;
+  /** Bytes of ids and sessions held. */
+  bytes: number;
+  sizeLimitBytes: number;
+  /** 0: none. */
+  entryLimit: number;
+  hits: number;
+  misses: number;
+  stored: number;
+  replaced: number;
+  deleted: number;
+  expired: number;
+  /** Removed for room while still valid: the sign of a cache that is too small. */
+  evicted: number;
+  /** Memory that the cache occupies, in bytes. */
+  memoryBytes: number;
+  /** Size of the file behind it; 0 without one. */
+  fileBytes: number;
+  /** False while a failing disk has switched persistence off. */
+  fileHealthy: boolean;
+}

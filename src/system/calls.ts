@@ -1,0 +1,193 @@
+/**
+ * The system calls that Node lacks, as one typed table over the C library.
+ * Everything is bound when this module is loaded, so that nothing has to be
+ * found in the file system after chroot(2).
+ *
+ * A call that fails throws a SystemCallError with the `code` (`ENOENT`) and a
+ * message in the words of strerror(3), as Postfix logs them.
+ */
+import { constants } from 'node:os';
+import koffi from 'koffi';
+
+const libc = koffi.load('libc.so.6');
+
+/** Binds one C function; the type says what the declaration says. */
+function bind<Call>(declaration: string): Call {
+  return libc.func(declaration) as unknown as Call;
+}
+
+const native = {
+  alarm: bind<(seconds: number) => number>('unsigned int alarm(unsigned int seconds)'),
+  chroot: bind<(path: string) => number>('int chroot(const char *path)'),
+  close: bind<(fd: number) => number>('int close(int fd)'),
+  connect: bind<(fd: number, address: Buffer, length: number) => number>(
+    'int connect(int fd, const void *address, unsigned int length)',
+  ),
+  fcntl: bind<(fd: number, command: number, argument: number) => number>(
+    'int fcntl(int fd, int command, long argument)',
+  ),
+  flock: bind<(fd: number, operation: number) => number>('int flock(int fd, int operation)'),
+  prctl: bind<(option: number, a: number, b: number, c: number, d: number) => number>(
+    'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+  ),
+  send: bind<(fd: number, buffer: Buffer, length: number, flags: number) => number>(
+    'long send(int fd, const void *buffer, size_t length, int flags)',
+  ),
+  setrlimit: bind<(resource: number, limit: Buffer) => number>(
+    'int setrlimit(int resource, const void *limit)',
+  ),
+  getrlimit: bind<(resource: number, limit: Buffer) => number>(
+    'int getrlimit(int resource, void *limit)',
+  ),
+  socket: bind<(domain: number, type: number, protocol: number) => number>(
+    'int socket(int domain, int type, int protocol)',
+  ),
+  strerror: bind<(errno: number) => string>('const char *strerror(int errnum)'),
+  umask: bind<(mask: number) => number>('unsigned int umask(unsigned int mask)'),
+} as const;
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const F_GETFD = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const LOCK_UN = 8;
+const PR_SET_DUMPABLE = 4;
+const RLIMIT_CORE = 4;
+const RLIMIT_NOFILE = 7;
+/** sizeof(struct sockaddr_un): a family of 2 bytes and a path of 108. */
+const SOCKADDR_UN_BYTES = 110;
+
+const codeOfErrno = new Map<number, string>(
+  Object.entries(constants.errno).map(([code, number]) => [number, code]),
+);
+
+export class SystemCallError extends Error {
+  override readonly name = 'SystemCallError';
+  /** For example `ENOENT`. */
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+
+  constructor(syscall: string, errno: number) {
+    super(native.strerror(errno));
+    this.syscall = syscall;
+    this.errno = errno;
+    this.code = codeOfErrno.get(errno) ?? `E${errno}`;
+  }
+}
+
+/**
+ * The reason for a failed call in the words of strerror(3), the C locale:
+ * `No such file or directory`, not Node's `ENOENT: no such file or directory, open '/x'`.
+ */
+export function reasonOf(thrown: unknown): string {
+  if (thrown instanceof SystemCallError) {
+    return thrown.message;
+  }
+  if (thrown instanceof Error) {
+    const { errno } = thrown as NodeJS.ErrnoException;
+    return typeof errno === 'number' ? native.strerror(Math.abs(errno)) : thrown.message;
+  }
+  return String(thrown);
+}
+
+function check(syscall: string, result: number): number {
+  if (result < 0) {
+    throw new SystemCallError(syscall, koffi.errno());
+  }
+  return result;
+}
+
+/** chroot(2). The caller changes to `/` afterwards. */
+export function chroot(path: string): void {
+  check('chroot', native.chroot(path));
+}
+
+/** alarm(2): SIGALRM ends the process unless called again before. 0 disarms. */
+export function alarm(seconds: number): void {
+  native.alarm(seconds);
+}
+
+export function closeDescriptor(fd: number): void {
+  check('close', native.close(fd));
+}
+
+/** True when the descriptor is open in this process. */
+export function isOpen(fd: number): boolean {
+  return native.fcntl(fd, F_GETFD, 0) >= 0;
+}
+
+export function setCloseOnExec(fd: number): void {
+  check('fcntl', native.fcntl(fd, F_SETFD, FD_CLOEXEC));
+}
+
+/** flock(2), exclusive, without waiting. @returns false while somebody else holds it. */
+export function tryLock(fd: number): boolean {
+  if (native.flock(fd, LOCK_EX | LOCK_NB) === 0) {
+    return true;
+  }
+  const errno = koffi.errno();
+  if (errno === constants.errno.EWOULDBLOCK) {
+    return false;
+  }
+  throw new SystemCallError('flock', errno);
+}
+
+export function unlock(fd: number): void {
+  check('flock', native.flock(fd, LOCK_UN));
+}
+
+/** No core file and no ptrace(2) by equals: memory holds keys. */
+export function forbidCoreDumps(): void {
+  check('prctl', native.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+  check('setrlimit', native.setrlimit(RLIMIT_CORE, Buffer.alloc(16)));
+}
+
+/** Raises the soft limit of open files to the hard one, as Postfix's daemons do. */
+export function raiseOpenFilesLimit(): void {
+  const limit = Buffer.alloc(16);
+  check('getrlimit', native.getrlimit(RLIMIT_NOFILE, limit));
+  limit.copy(limit, 0, 8, 16);
+  check('setrlimit', native.setrlimit(RLIMIT_NOFILE, limit));
+}
+
+/** @returns the mask before. */
+export function setUmask(mask: number): number {
+  return native.umask(mask);
+}
+
+/**
+ * A socket that is connected to a UNIX-domain path, close-on-exec and
+ * non-blocking. Throws SystemCallError, `EPROTOTYPE` when the listener is of
+ * the other kind and `ENAMETOOLONG` for a path of 108 bytes and more.
+ */
+export function connectUnix(path: string, kind: 'datagram' | 'stream'): number {
+  const bytes = Buffer.from(path);
+  if (bytes.length >= SOCKADDR_UN_BYTES - 2) {
+    throw new SystemCallError('connect', constants.errno.ENAMETOOLONG);
+  }
+  const address = Buffer.alloc(SOCKADDR_UN_BYTES);
+  address.writeUInt16LE(AF_UNIX, 0);
+  bytes.copy(address, 2);
+  const type = (kind === 'datagram' ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  const fd = check('socket', native.socket(AF_UNIX, type, 0));
+  if (native.connect(fd, address, SOCKADDR_UN_BYTES) < 0) {
+    const errno = koffi.errno();
+    native.close(fd);
+    throw new SystemCallError('connect', errno);
+  }
+  return fd;
+}
+
+/** send(2) without waiting and without SIGPIPE. Throws SystemCallError, `EAGAIN` when full. */
+export function sendNow(fd: number, data: Buffer): number {
+  return check('send', native.send(fd, data, data.length, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
