@@ -14,3 +14,9 @@ export interface Logger {
   warning(text: string): void;
   error(text: string): void;
 }
+
+/**
+ * A warning that a client can cause: at most one a second of each kind, with a
+ * count of those left out. The text is made only when it is going to be logged.
+ */
+export type LogWarning = (kind: string, text: () => string) => void;

@@ -94,9 +94,14 @@ export function reasonOf(thrown: unknown): string {
   }
   if (thrown instanceof Error) {
     const { errno } = thrown as NodeJS.ErrnoException;
-    return typeof errno === 'number' ? native.strerror(Math.abs(errno)) : thrown.message;
+    return typeof errno === 'number' ? reasonOfErrno(errno) : thrown.message;
   }
   return String(thrown);
+}
+
+/** strerror(3) for an error number, of either sign as libuv's are negative. */
+export function reasonOfErrno(errno: number): string {
+  return native.strerror(Math.abs(errno));
 }
 
 function check(syscall: string, result: number): number {

@@ -1,0 +1,185 @@
+/**
+ * Attribute lists out of a stream of bytes.
+ *
+ *     list      = *attribute NUL
+ *     attribute = name NUL value NUL      ; name not empty, neither holds NUL
+ *
+ * The decoder knows no socket: chunks go in, lists come out, what is left over
+ * waits for more. It trusts no length and holds at most `maxListBytes` of an
+ * unfinished list. A list is read to its end whatever is wrong in it, so that
+ * a stream stays in step. Numbers and base64 are values.ts's business.
+ *
+ * Follows src/util/attr_scan0.c.
+ */
+
+/** Strings of a list (names and values) whose places are kept; later ones are only counted. */
+const maxStrings = 32;
+
+/** Below this a loop finds the end of a string faster than a call into native code. */
+const shortStringBytes = 48;
+
+const initialStoreBytes = 1024;
+
+const longestTextBytes = 100;
+
+/** What next() found. */
+export type Found =
+  /** A complete list, described by the decoder's own fields until the next call. */
+  | 'list'
+  /** Nothing more in what has been pushed. */
+  | 'nothing'
+  /** An unfinished list that has passed the size limit: the stream can't be followed any more. */
+  | 'too-long';
+
+export class Decoder {
+  /** Holds the strings of the current list; borrowed from the chunk where possible. */
+  buffer: Buffer;
+  /** How many names and values the list has, kept or not. */
+  stringCount = 0;
+  /** Where string i starts and ends in `buffer`, at 2i and 2i+1. Names are the even strings. */
+  readonly bounds = new Int32Array(maxStrings * 2);
+
+  readonly #maxListBytes: number;
+  /** Own memory for a list that spans chunks; undefined while none does. */
+  #store: Buffer | undefined;
+  #listStart = 0;
+  #scanFrom = 0;
+  #stringStart = 0;
+  #end = 0;
+
+  constructor(maxListBytes: number) {
+    this.#maxListBytes = maxListBytes;
+    this.buffer = noBytes;
+  }
+
+  /** Bytes of an unfinished list. */
+  get pendingBytes(): number {
+    return this.#end - this.#listStart;
+  }
+
+  /** Whether the unfinished list breaks off within a word, not between two. */
+  get breaksOffInWord(): boolean {
+    return this.#end > this.#stringStart;
+  }
+
+  /** The n-th string of the current list, finished or not, cut to 100 bytes, for a message. */
+  text(index: number): string | undefined {
+    if (index >= Math.min(this.stringCount, maxStrings)) {
+      return undefined;
+    }
+    const start = this.bounds[index * 2]!;
+    const end = Math.min(this.bounds[index * 2 + 1]!, start + longestTextBytes);
+    return this.buffer.toString('utf8', start, end);
+  }
+
+  /** Adds bytes. The chunk is only borrowed: call keepRest() before it is used again. */
+  push(chunk: Buffer, length: number = chunk.length): void {
+    if (this.#listStart === this.#end) {
+      this.buffer = chunk;
+      this.#listStart = this.#scanFrom = this.#stringStart = 0;
+      this.#end = length;
+      this.stringCount = 0;
+      return;
+    }
+    this.#append(chunk, length);
+  }
+
+  /** Finds the next complete list in what has been pushed. */
+  next(): Found {
+    const { buffer } = this;
+    const end = this.#end;
+    let from = this.#scanFrom;
+    let start = this.#stringStart;
+    if (from === this.#listStart) {
+      this.stringCount = 0;
+    }
+    while (from < end) {
+      const nul = indexOfNul(buffer, from, end);
+      if (nul < 0) {
+        from = end;
+        break;
+      }
+      from = nul + 1;
+      if (nul === start && (this.stringCount & 1) === 0) {
+        if (from - this.#listStart > this.#maxListBytes) {
+          return 'too-long';
+        }
+        this.#listStart = this.#scanFrom = this.#stringStart = from;
+        return 'list';
+      }
+      if (this.stringCount < maxStrings) {
+        this.bounds[this.stringCount * 2] = start;
+        this.bounds[this.stringCount * 2 + 1] = nul;
+      }
+      this.stringCount += 1;
+      start = from;
+    }
+    this.#scanFrom = from;
+    this.#stringStart = start;
+    return end - this.#listStart > this.#maxListBytes ? 'too-long' : 'nothing';
+  }
+
+  /** Copies an unfinished list out of the borrowed chunk. */
+  keepRest(): void {
+    const rest = this.#end - this.#listStart;
+    if (rest === 0) {
+      this.buffer = noBytes;
+      this.#store?.fill(0);
+      this.#store = undefined;
+      this.#listStart = this.#scanFrom = this.#stringStart = this.#end = 0;
+    } else if (this.buffer !== this.#store) {
+      const store = Buffer.allocUnsafeSlow(Math.max(initialStoreBytes, rest * 2));
+      this.#moveTo(store);
+    }
+  }
+
+  /** Forgets everything: after a bare string that is no list. */
+  reset(): void {
+    this.buffer.fill(0, this.#listStart, this.#end);
+    this.#listStart = this.#end;
+    this.keepRest();
+    this.stringCount = 0;
+  }
+
+  #append(chunk: Buffer, length: number): void {
+    const rest = this.#end - this.#listStart;
+    if (this.buffer !== this.#store || this.#end + length > this.buffer.length) {
+      this.#moveTo(Buffer.allocUnsafeSlow(Math.max(initialStoreBytes, (rest + length) * 2)));
+    }
+    chunk.copy(this.buffer, this.#end, 0, length);
+    this.#end += length;
+  }
+
+  #moveTo(store: Buffer): void {
+    const shift = this.#listStart;
+    this.buffer.copy(store, 0, shift, this.#end);
+    if (this.buffer === this.#store) {
+      this.buffer.fill(0);
+    }
+    const kept = Math.min(this.stringCount, maxStrings) * 2;
+    for (let index = 0; index < kept; index += 1) {
+      this.bounds[index]! -= shift;
+    }
+    this.buffer = this.#store = store;
+    this.#listStart = 0;
+    this.#scanFrom -= shift;
+    this.#stringStart -= shift;
+    this.#end -= shift;
+  }
+}
+
+const noBytes = Buffer.alloc(0);
+
+function indexOfNul(buffer: Buffer, from: number, end: number): number {
+  const near = Math.min(end, from + shortStringBytes);
+  for (let index = from; index < near; index += 1) {
+    if (buffer[index] === 0) {
+      return index;
+    }
+  }
+  if (near === end) {
+    return -1;
+  }
+  const far = buffer.indexOf(0, near);
+  return far < end ? far : -1;
+}

@@ -1,0 +1,107 @@
+/**
+ * Attribute lists into one growing buffer, many replies behind each other, so
+ * that a batch of replies leaves in one write. The grammar stands in decoder.ts.
+ */
+import { statusName } from './names.ts';
+
+const initialBytes = 4096;
+
+/** Memory kept between batches; a larger buffer is let go. */
+const keptBytes = 256 * 1024;
+
+/** The digits of a number, the longest being -2147483648 sent as 2147483648. */
+const longestNumberBytes = 10;
+
+/** A name and its NUL, ready to be copied. */
+export function encodedName(name: string): Buffer {
+  return Buffer.from(`${name}\0`, 'latin1');
+}
+
+const statusBytes = encodedName(statusName);
+
+export class Encoder {
+  buffer = Buffer.allocUnsafeSlow(initialBytes);
+  length = 0;
+
+  status(code: number): void {
+    this.number(statusBytes, code);
+  }
+
+  /** Sent as an unsigned 32-bit number, as Postfix does: -1 is `4294967295`. */
+  number(name: Buffer, value: number): void {
+    this.#reserve(name.length + longestNumberBytes + 1);
+    this.#copyShort(name);
+    const unsigned = value >>> 0;
+    if (unsigned < 10) {
+      this.buffer[this.length] = 0x30 + unsigned;
+      this.length += 1;
+    } else {
+      this.length += this.buffer.write(String(unsigned), this.length, 'latin1');
+    }
+    this.#nul();
+  }
+
+  /** The value must hold no NUL. */
+  string(name: Buffer, value: string): void {
+    this.#reserve(name.length + value.length * 3 + 1);
+    this.#copyShort(name);
+    this.length += this.buffer.write(value, this.length, 'utf8');
+    this.#nul();
+  }
+
+  /** The bytes data[start, end) as base64. */
+  data(name: Buffer, data: Buffer, start: number, end: number): void {
+    this.#reserve(name.length + Math.ceil((end - start) / 3) * 4 + 1);
+    this.#copyShort(name);
+    if (end > start) {
+      this.length += this.buffer.write(data.toString('base64', start, end), this.length, 'latin1');
+    }
+    this.#nul();
+  }
+
+  /** Ends the list. */
+  end(): void {
+    this.#reserve(1);
+    this.#nul();
+  }
+
+  /** Forgets what has been written, replies with secrets included. */
+  clear(): void {
+    if (this.buffer.length > keptBytes) {
+      this.buffer.fill(0, 0, this.length);
+      this.buffer = Buffer.allocUnsafeSlow(initialBytes);
+    }
+    this.length = 0;
+  }
+
+  /** Leaves the buffer to somebody who still needs it, and goes on with another. */
+  giveAway(): void {
+    this.buffer = Buffer.allocUnsafeSlow(initialBytes);
+    this.length = 0;
+  }
+
+  #nul(): void {
+    this.buffer[this.length] = 0;
+    this.length += 1;
+  }
+
+  #copyShort(bytes: Buffer): void {
+    const { buffer } = this;
+    let at = this.length;
+    for (let index = 0; index < bytes.length; index += 1) {
+      buffer[at] = bytes[index]!;
+      at += 1;
+    }
+    this.length = at;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.length + bytes;
+    if (needed > this.buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
+      this.buffer.copy(larger, 0, 0, this.length);
+      this.buffer.fill(0);
+      this.buffer = larger;
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Numbers and data as they stand on the wire.
+ *
+ *     number = *blank [sign] 1*digit      ; taken modulo 2^32, then as signed
+ *     data   = base64 of RFC 4648, padded, in one line; nothing for no bytes
+ *
+ * Follows src/util/attr_scan0.c and base64_code.c, but refuses numbers beyond 64
+ * bits (C takes them for -1) and data after padding (C drops it).
+ */
+
+const blank = 0x20;
+const tab = 0x09;
+const carriageReturn = 0x0d;
+const plus = 0x2b;
+const minus = 0x2d;
+const zero = 0x30;
+const nine = 0x39;
+const equalsSign = 0x3d;
+const underscore = 0x5f;
+
+/** No number of 64 bits has more digits, leading zeros aside. */
+const longestDigits = 20;
+const largest64 = 2n ** 64n - 1n;
+
+/** @returns the signed 32-bit number at buffer[start, end), or undefined when it is malformed. */
+export function readNumber(buffer: Buffer, start: number, end: number): number | undefined {
+  let at = start;
+  while (at < end && isBlank(buffer[at]!)) {
+    at += 1;
+  }
+  let negative = false;
+  if (at < end && (buffer[at] === plus || buffer[at] === minus)) {
+    negative = buffer[at] === minus;
+    at += 1;
+  }
+  const firstDigit = at;
+  let value = 0;
+  for (; at < end; at += 1) {
+    const digit = buffer[at]!;
+    if (digit < zero || digit > nine) {
+      return undefined;
+    }
+    value = value * 10 + (digit - zero);
+  }
+  if (at === firstDigit) {
+    return undefined;
+  }
+  if (value > Number.MAX_SAFE_INTEGER) {
+    return readLongNumber(buffer.toString('latin1', firstDigit, end), negative);
+  }
+  const low = value % 2 ** 32;
+  return (negative ? -low : low) | 0;
+}
+
+function readLongNumber(digits: string, negative: boolean): number | undefined {
+  const significant = digits.replace(/^0+/u, '');
+  if (significant.length > longestDigits || BigInt(significant) > largest64) {
+    return undefined;
+  }
+  const value = BigInt(significant);
+  return Number(BigInt.asIntN(32, negative ? -value : value));
+}
+
+function isBlank(byte: number): boolean {
+  return byte === blank || (byte >= tab && byte <= carriageReturn);
+}
+
+/** How many bytes the base64 text buffer[start, end) stands for if it is well formed. */
+export function decodedLength(buffer: Buffer, start: number, end: number): number {
+  const length = end - start;
+  if (length === 0) {
+    return 0;
+  }
+  const pads =
+    buffer[end - 1] === equalsSign ? (length > 1 && buffer[end - 2] === equalsSign ? 2 : 1) : 0;
+  return (length >> 2) * 3 - pads;
+}
+
+/**
+ * Decodes base64 text into target, which must have room for decodedLength().
+ *
+ * Node's decoder skips what isn't base64 and accepts the URL alphabet; skipped
+ * bytes show in the length, the two letters of the other alphabet are looked for.
+ *
+ * @returns the number of bytes, or -1 when the text is malformed.
+ */
+export function readData(buffer: Buffer, start: number, end: number, target: Buffer): number {
+  const length = end - start;
+  if (length === 0) {
+    return 0;
+  }
+  if ((length & 3) !== 0 || hasUrlLetters(buffer, start, end)) {
+    return -1;
+  }
+  const expected = decodedLength(buffer, start, end);
+  const written = target.write(buffer.toString('latin1', start, end), 0, 'base64');
+  return written === expected ? written : -1;
+}
+
+function hasUrlLetters(buffer: Buffer, start: number, end: number): boolean {
+  return holds(buffer, minus, start, end) || holds(buffer, underscore, start, end);
+}
+
+function holds(buffer: Buffer, byte: number, start: number, end: number): boolean {
+  const at = buffer.indexOf(byte, start);
+  return at >= 0 && at < end;
+}

@@ -1,0 +1,269 @@
+/**
+ * From a decoded list to the reply: finds the request's type, reads its
+ * attributes strictly (that order, nothing in between, nothing missing) and
+ * hands them to the handler. Whatever is wrong gets status -2 and changes
+ * nothing; a handler that throws gets its client a -1.
+ *
+ * The warnings are those of src/util/attr_scan0.c, without the data that it
+ * quotes.
+ */
+import type { LogWarning } from '../log/logger.ts';
+import { messageOf } from '../errors.ts';
+import type { Decoder } from '../protocol/decoder.ts';
+import { Encoder, encodedName } from '../protocol/encoder.ts';
+import { requestName, status } from '../protocol/names.ts';
+import { decodedLength, readData, readNumber } from '../protocol/values.ts';
+import type { ByteSpan } from '../sessions/session-cache.ts';
+import { type Arguments, type RequestType, type WriteReply, writeRefusal } from './request-type.ts';
+import type { RequestCounts } from './request-counts.ts';
+
+/** No request has more attributes. */
+const mostAttributes = 4;
+
+const initialDataBytes = 8192;
+
+/** Told of every answer when verbose: enough for one log line, and no data. */
+export type TraceRequest = (
+  name: string,
+  detail: string,
+  code: number,
+  microseconds: number,
+) => void;
+
+export interface DispatcherOptions {
+  types: readonly RequestType[];
+  /** The service's name, as warnings call the socket. */
+  serviceName: string;
+  warn: LogWarning;
+  counts: RequestCounts;
+  /** Called before each request: the pool takes note of the time. */
+  stirTime: () => void;
+  trace?: TraceRequest | undefined;
+}
+
+interface Row {
+  readonly type: RequestType;
+  readonly index: number;
+  readonly nameBytes: Buffer;
+  readonly attributeNames: readonly Buffer[];
+}
+
+const requestBytes = Buffer.from(requestName, 'latin1');
+const statusOnly = encodedName('status');
+
+export class Dispatcher {
+  readonly #rows: readonly Row[];
+  readonly #peer: string;
+  readonly #warn: LogWarning;
+  readonly #counts: RequestCounts;
+  readonly #stirTime: () => void;
+  readonly #trace: TraceRequest | undefined;
+  readonly #arguments: Arguments = {
+    numbers: Array.from<number>({ length: mostAttributes }).fill(0),
+    spans: Array.from({ length: mostAttributes }, () => ({ buffer: noBytes, start: 0, end: 0 })),
+  };
+  /** Decoded base64 of the request at hand. */
+  #data = Buffer.allocUnsafeSlow(initialDataBytes);
+
+  constructor(options: DispatcherOptions) {
+    this.#rows = options.types.map((type, index) => ({
+      type,
+      index,
+      nameBytes: Buffer.from(type.name, 'latin1'),
+      attributeNames: type.attributes.map(({ name }) => Buffer.from(name, 'latin1')),
+    }));
+    this.#peer = `${options.serviceName} socket`;
+    this.#warn = options.warn;
+    this.#counts = options.counts;
+    this.#stirTime = options.stirTime;
+    this.#trace = options.trace;
+  }
+
+  /** Answers the list that the decoder holds: at once into `reply`, or with a promise. */
+  answer(list: Decoder, reply: Encoder): undefined | Promise<WriteReply> {
+    this.#stirTime();
+    const row = this.#findRow(list);
+    if (row === undefined) {
+      return refuseList(reply);
+    }
+    const { type } = row;
+    const startedMs = this.#trace === undefined ? 0 : performance.now();
+    if (!this.#readArguments(list, row)) {
+      this.#finish(row, writeRefusal(type, status.fail, reply), startedMs);
+      return undefined;
+    }
+    const replyStart = reply.length;
+    let outcome: number | Promise<WriteReply>;
+    try {
+      outcome = type.handle(this.#arguments, reply);
+    } catch (thrown) {
+      reply.length = replyStart;
+      this.#finish(row, this.#failed(type, thrown, reply), startedMs);
+      return undefined;
+    }
+    if (typeof outcome === 'number') {
+      this.#finish(row, outcome, startedMs);
+      return undefined;
+    }
+    return outcome.then(
+      (write) => (later) => {
+        const code = write(later);
+        this.#finish(row, code, startedMs);
+        return code;
+      },
+      (thrown: unknown) => (later) => {
+        const code = this.#failed(type, thrown, later);
+        this.#finish(row, code, startedMs);
+        return code;
+      },
+    );
+  }
+
+  #finish(row: Row, code: number, startedMs: number): void {
+    this.#counts.add(row.index, code);
+    if (this.#trace !== undefined) {
+      this.#trace(row.type.name, this.#detail(row), code, (performance.now() - startedMs) * 1000);
+    }
+  }
+
+  /** The cache and the id of the request at hand, for the log. */
+  #detail(row: Row): string {
+    const texts = row.type.attributes.map(({ kind }, index) =>
+      kind === 'string' ? spanText(this.#arguments.spans[index]!) : '',
+    );
+    return texts.filter((text) => text !== '').join(' ');
+  }
+
+  #failed(type: RequestType, thrown: unknown, reply: Encoder): number {
+    this.#warn(`failed ${type.name}`, () => `"${type.name}" request failed: ${messageOf(thrown)}`);
+    return writeRefusal(type, status.error, reply);
+  }
+
+  #findRow(list: Decoder): Row | undefined {
+    const { bounds, buffer } = list;
+    if (list.stringCount < 2) {
+      this.#warnMissing(requestName);
+      return undefined;
+    }
+    if (!bytesEqual(buffer, bounds[0]!, bounds[1]!, requestBytes)) {
+      this.#warnUnexpected(list.text(0)!, requestName);
+      return undefined;
+    }
+    for (const row of this.#rows) {
+      if (bytesEqual(buffer, bounds[2]!, bounds[3]!, row.nameBytes)) {
+        return row;
+      }
+    }
+    const name = list.text(1)!;
+    this.#warn('unknown request', () => `unknown request "${name}" from ${this.#peer}`);
+    return undefined;
+  }
+
+  #readArguments(list: Decoder, row: Row): boolean {
+    const { attributes } = row.type;
+    const { bounds, buffer, stringCount } = list;
+    for (let index = 0; index < attributes.length; index += 1) {
+      const at = 4 + index * 4;
+      if (stringCount < index * 2 + 4) {
+        this.#warnMissing(attributes[index]!.name);
+        return false;
+      }
+      if (!bytesEqual(buffer, bounds[at]!, bounds[at + 1]!, row.attributeNames[index]!)) {
+        this.#warnUnexpected(list.text(index * 2 + 2)!, attributes[index]!.name);
+        return false;
+      }
+      if (
+        !this.#readValue(attributes[index]!.kind, index, list, bounds[at + 2]!, bounds[at + 3]!)
+      ) {
+        return false;
+      }
+    }
+    const expected = 2 + attributes.length * 2;
+    if (stringCount > expected) {
+      this.#warnUnexpected(list.text(expected) ?? '', '(list terminator)');
+    }
+    return true;
+  }
+
+  #readValue(
+    kind: 'string' | 'number' | 'data',
+    index: number,
+    list: Decoder,
+    start: number,
+    end: number,
+  ): boolean {
+    const { buffer } = list;
+    if (kind === 'number') {
+      const value = readNumber(buffer, start, end);
+      if (value === undefined) {
+        const text = buffer.toString('latin1', start, Math.min(end, start + 100));
+        this.#warn('malformed number', () => {
+          return `malformed numerical data from ${this.#peer} while reading input attribute value: ${text}`;
+        });
+        return false;
+      }
+      this.#arguments.numbers[index] = value;
+      return true;
+    }
+    const span = this.#arguments.spans[index]!;
+    if (kind === 'string') {
+      setSpan(span, buffer, start, end);
+      return true;
+    }
+    const length = decodedLength(buffer, start, end);
+    if (length > this.#data.length) {
+      this.#data.fill(0);
+      this.#data = Buffer.allocUnsafeSlow(length * 2);
+    }
+    const written = readData(buffer, start, end, this.#data);
+    if (written < 0) {
+      this.#warn('malformed base64', () => {
+        return `malformed base64 data from ${this.#peer} while reading input attribute value`;
+      });
+      return false;
+    }
+    setSpan(span, this.#data, 0, written);
+    return true;
+  }
+
+  #warnMissing(name: string): void {
+    this.#warn('missing attribute', () => `missing attribute ${name} in input from ${this.#peer}`);
+  }
+
+  #warnUnexpected(name: string, expected: string): void {
+    this.#warn('unexpected attribute', () => {
+      return `unexpected attribute ${name} from ${this.#peer} (expecting: ${expected})`;
+    });
+  }
+}
+
+const noBytes = Buffer.alloc(0);
+
+/** -2 and nothing else: there is no request whose reply it could be. */
+export function refuseList(reply: Encoder): undefined {
+  reply.number(statusOnly, status.fail);
+  reply.end();
+}
+
+function setSpan(span: ByteSpan, buffer: Buffer, start: number, end: number): void {
+  span.buffer = buffer;
+  span.start = start;
+  span.end = end;
+}
+
+function spanText(span: ByteSpan): string {
+  return span.buffer.toString('utf8', span.start, span.end);
+}
+
+function bytesEqual(buffer: Buffer, start: number, end: number, expected: Buffer): boolean {
+  const { length } = expected;
+  if (end - start !== length) {
+    return false;
+  }
+  for (let index = 0; index < length; index += 1) {
+    if (buffer[start + index] !== expected[index]) {
+      return false;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,47 @@
+/**
+ * lookup: the session stored under an id.
+ *
+ *     request=lookup cache_type=STRING cache_id=STRING
+ *     status session=DATA                ; -1 not found, -2 cache off
+ *
+ * Source: src/tlsmgr/tlsmgr.c.
+ */
+import type { LogWarning } from '../log/logger.ts';
+import { type Encoder, encodedName } from '../protocol/encoder.ts';
+import { status } from '../protocol/names.ts';
+import type { ByteSpan } from '../sessions/session-cache.ts';
+import { type CacheTable, namedCache } from './cache-request.ts';
+import { type RequestType, writeRefusal } from './request-type.ts';
+
+const sessionName = encodedName('session');
+
+export function lookupRequest(caches: CacheTable, warn: LogWarning): RequestType {
+  const answer = (found: ByteSpan | undefined, reply: Encoder): number => {
+    if (found === undefined) {
+      return writeRefusal(type, status.error, reply);
+    }
+    reply.status(status.ok);
+    reply.data(sessionName, found.buffer, found.start, found.end);
+    reply.end();
+    return status.ok;
+  };
+  const type: RequestType = {
+    name: 'lookup',
+    attributes: [
+      { name: 'cache_type', kind: 'string' },
+      { name: 'cache_id', kind: 'string' },
+    ],
+    reply: [{ name: 'session', kind: 'data' }],
+    handle(args, reply) {
+      const cache = namedCache(caches, args.spans[0]!, 'lookup', warn)?.cache;
+      if (cache === undefined) {
+        return writeRefusal(type, status.fail, reply);
+      }
+      const found = cache.lookup(args.spans[1]!);
+      return found instanceof Promise
+        ? found.then((session) => (later) => answer(session, later))
+        : answer(found, reply);
+    },
+  };
+  return type;
+}

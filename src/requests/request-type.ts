@@ -1,0 +1,60 @@
+/**
+ * What a request is: its attributes in order, what its reply holds, and what
+ * answers it. Adding a request is adding one of these to table.ts.
+ */
+import type { Encoder } from '../protocol/encoder.ts';
+import type { ByteSpan } from '../sessions/session-cache.ts';
+
+/** `string` and `data` arrive as bytes (data decoded from base64), `number` as a number. */
+export type AttributeKind = 'string' | 'number' | 'data';
+
+export interface AttributeType {
+  readonly name: string;
+  readonly kind: AttributeKind;
+}
+
+/** The attributes of one request by their place in its type; valid only during the call. */
+export interface Arguments {
+  readonly numbers: number[];
+  readonly spans: ByteSpan[];
+}
+
+/** Writes one whole reply. @returns the status that it says. */
+export type WriteReply = (reply: Encoder) => number;
+
+export interface RequestType {
+  readonly name: string;
+  readonly attributes: readonly AttributeType[];
+  /** What follows the status in a reply; a refusal says 0 for numbers and nothing for the rest. */
+  readonly reply: readonly AttributeType[];
+  /**
+   * Writes the reply and returns its status; or promises to do so later, having
+   * copied what it still needs of its arguments.
+   */
+  handle(args: Arguments, reply: Encoder): number | Promise<WriteReply>;
+}
+
+/** A reply that says no more than a status: the other attributes are there, and empty. */
+export function writeRefusal(type: RequestType, code: number, reply: Encoder): number {
+  reply.status(code);
+  for (const attribute of type.reply) {
+    if (attribute.kind === 'number') {
+      reply.number(nameBytes(attribute.name), 0);
+    } else {
+      reply.string(nameBytes(attribute.name), '');
+    }
+  }
+  reply.end();
+  return code;
+}
+
+const nameCache = new Map<string, Buffer>();
+
+function nameBytes(name: string): Buffer {
+  let bytes = nameCache.get(name);
+  if (bytes === undefined) {
+    bytes = Buffer.from(`${name}\0`, 'latin1');
+    nameCache.set(name, bytes);
+  }
+  return bytes;
+}

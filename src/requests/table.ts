@@ -1,0 +1,41 @@
+/**
+ * Every request, the commonest first. Adding a request is adding a row.
+ */
+import type { LogWarning } from '../log/logger.ts';
+import type { RandomPool } from '../prng/random.ts';
+import type { KeyRing } from '../tickets/key-ring.ts';
+import type { CacheTable } from './cache-request.ts';
+import { deleteRequest } from './delete.ts';
+import { flushRequest } from './flush.ts';
+import { listRequest } from './list.ts';
+import { lookupRequest } from './lookup.ts';
+import { policyRequest } from './policy.ts';
+import type { RequestType } from './request-type.ts';
+import { seedRequest } from './seed.ts';
+import { statsRequest } from './stats.ts';
+import { ticketKeyRequest } from './ticket-key.ts';
+import { updateRequest } from './update.ts';
+
+/** What the requests are answered from. */
+export interface Services {
+  pool: RandomPool;
+  caches: CacheTable;
+  keys: KeyRing;
+  /** What `stats` tells. */
+  report: () => object;
+  warn: LogWarning;
+}
+
+export function requestTable({ pool, caches, keys, report, warn }: Services): RequestType[] {
+  return [
+    seedRequest(pool, warn),
+    updateRequest(caches, pool, warn),
+    lookupRequest(caches, warn),
+    policyRequest(caches, warn),
+    ticketKeyRequest(keys, warn),
+    deleteRequest(caches, warn),
+    statsRequest(report),
+    listRequest(caches, warn),
+    flushRequest(caches, warn),
+  ];
+}

@@ -1,0 +1,51 @@
+/**
+ * tktkey: the key that seals new session tickets, or the one of a name.
+ *
+ *     request=tktkey keyname=DATA        ; 0 or 16 bytes
+ *     status keybuf=DATA                 ; 88 bytes, tickets/ticket-key.ts
+ *
+ * An unknown or too old name gives -1 and that name. With an empty name the
+ * answer is -1 only while smtpd's lifetime is 0: clients would break off
+ * handshakes otherwise. Source: src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
+ */
+import type { LogWarning } from '../log/logger.ts';
+import { encodedName } from '../protocol/encoder.ts';
+import { status } from '../protocol/names.ts';
+import type { KeyRing } from '../tickets/key-ring.ts';
+import { keyNameBytes, ticketKeyBytes } from '../tickets/ticket-key.ts';
+import { type RequestType, writeRefusal } from './request-type.ts';
+
+const keybufName = encodedName('keybuf');
+
+export function ticketKeyRequest(keys: KeyRing, warn: LogWarning): RequestType {
+  const type: RequestType = {
+    name: 'tktkey',
+    attributes: [{ name: 'keyname', kind: 'data' }],
+    reply: [{ name: 'keybuf', kind: 'data' }],
+    handle(args, reply) {
+      const { buffer, start, end } = args.spans[0]!;
+      const length = end - start;
+      if (length !== 0 && length !== keyNameBytes) {
+        warn('invalid ticket key name', () => {
+          return `invalid session ticket key name length: ${length}`;
+        });
+        return writeRefusal(type, status.fail, reply);
+      }
+      if (!keys.enabled) {
+        return writeRefusal(type, status.error, reply);
+      }
+      const key = length === 0 ? keys.current() : keys.named(buffer, start);
+      if (key === undefined) {
+        reply.status(status.error);
+        reply.data(keybufName, buffer, start, end);
+        reply.end();
+        return status.error;
+      }
+      reply.status(status.ok);
+      reply.data(keybufName, key, 0, ticketKeyBytes);
+      reply.end();
+      return status.ok;
+    },
+  };
+  return type;
+}

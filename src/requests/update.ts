@@ -1,0 +1,39 @@
+/**
+ * update: store a session, in the place of an earlier one of the same id.
+ *
+ *     request=update cache_type=STRING cache_id=STRING session=DATA
+ *     status                             ; -2 cache off
+ *
+ * A sample of what passes by is stirred into the pool as a digest, as the
+ * manual page says. Source: src/tlsmgr/tlsmgr.c.
+ */
+import type { LogWarning } from '../log/logger.ts';
+import { status } from '../protocol/names.ts';
+import type { RandomPool } from '../prng/random.ts';
+import { type CacheTable, namedCache } from './cache-request.ts';
+import { type RequestType, writeRefusal } from './request-type.ts';
+
+export function updateRequest(caches: CacheTable, pool: RandomPool, warn: LogWarning): RequestType {
+  const type: RequestType = {
+    name: 'update',
+    attributes: [
+      { name: 'cache_type', kind: 'string' },
+      { name: 'cache_id', kind: 'string' },
+      { name: 'session', kind: 'data' },
+    ],
+    reply: [],
+    handle(args, reply) {
+      const cache = namedCache(caches, args.spans[0]!, 'update', warn)?.cache;
+      if (cache === undefined) {
+        return writeRefusal(type, status.fail, reply);
+      }
+      const session = args.spans[2]!;
+      pool.stirData(session.buffer, session.start, session.end);
+      const done = cache.update(args.spans[1]!, session);
+      return done instanceof Promise
+        ? done.then(() => (later) => writeRefusal(type, status.ok, later))
+        : writeRefusal(type, status.ok, reply);
+    },
+  };
+  return type;
+}

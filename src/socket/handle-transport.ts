@@ -1,0 +1,217 @@
+/**
+ * A transport over the handle that a net.Server's sockets are made of, without
+ * the sockets: a third of the processor time of a connection, half the memory.
+ * The handle isn't a public interface of Node's, so everything that is known
+ * of it stands in this file, is looked for at start, and net-transport.ts does
+ * the same work where it isn't found.
+ */
+import type { Server } from 'node:net';
+import type { Accept, Transport, TransportEvents } from './transport.ts';
+
+/** A stream handle, as lib/internal/stream_base_commons.js of Node 20 to 26 uses it. */
+interface StreamHandle {
+  /** Must stay a function: setting anything else aborts the process. */
+  onread: () => void;
+  readStart(): number;
+  readStop(): number;
+  useUserBuffer(buffer: Uint8Array): void;
+  writeBuffer(request: WriteRequest, data: Uint8Array): number;
+  close(done?: () => void): void;
+}
+
+interface WriteRequest {
+  oncomplete: ((status: number) => void) | null;
+  /** Keeps what is being written from being collected. */
+  buffer: Uint8Array | null;
+}
+
+interface ServerHandle {
+  onconnection: ((status: number, client: StreamHandle | undefined) => void) | null;
+}
+
+interface StreamBinding {
+  WriteWrap: new () => WriteRequest;
+  streamBaseState: Int32Array;
+  kReadBytesOrError: number;
+  kLastWriteWasAsync: number;
+}
+
+/** What the transports of one server share. */
+class SharedState {
+  readonly streamBaseState: Int32Array;
+  readonly kReadBytesOrError: number;
+  readonly kLastWriteWasAsync: number;
+  /** All reads land here: it is emptied before control returns to the event loop. */
+  readonly readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
+  readonly #WriteWrap: new () => WriteRequest;
+  #idle: WriteRequest;
+
+  constructor(binding: StreamBinding) {
+    this.streamBaseState = binding.streamBaseState;
+    this.kReadBytesOrError = binding.kReadBytesOrError;
+    this.kLastWriteWasAsync = binding.kLastWriteWasAsync;
+    this.#WriteWrap = binding.WriteWrap;
+    this.#idle = new binding.WriteWrap();
+  }
+
+  /** A request for one write. It stays idle when the write finishes at once. */
+  idleRequest(): WriteRequest {
+    return this.#idle;
+  }
+
+  /** Takes the idle request out of use: its write goes on in the background. */
+  spendRequest(): void {
+    this.#idle = new this.#WriteWrap();
+  }
+}
+
+const readBufferBytes = 64 * 1024;
+const endOfFile = -4095;
+
+/** The binding, or undefined where this Node doesn't have it as we know it. */
+function findBinding(): StreamBinding | undefined {
+  const { binding } = process as unknown as { binding?: (name: string) => Partial<StreamBinding> };
+  if (typeof binding !== 'function') {
+    return undefined;
+  }
+  let found: Partial<StreamBinding>;
+  try {
+    found = binding.call(process, 'stream_wrap');
+  } catch {
+    // A Node that no longer lends the binding: net-transport.ts serves.
+    return undefined;
+  }
+  const usable =
+    typeof found.WriteWrap === 'function' &&
+    ArrayBuffer.isView(found.streamBaseState) &&
+    typeof found.kReadBytesOrError === 'number' &&
+    typeof found.kLastWriteWasAsync === 'number';
+  return usable ? (found as StreamBinding) : undefined;
+}
+
+/**
+ * Takes over the connections of a listening server.
+ * @returns false when this Node's handles aren't as expected; the server is as it was.
+ */
+export function serveHandles(
+  server: Server,
+  accept: Accept,
+  acceptFailed: (errno: number) => void,
+): boolean {
+  const binding = findBinding();
+  const handle = (server as unknown as { _handle?: Partial<ServerHandle> })._handle;
+  if (binding === undefined || typeof handle?.onconnection !== 'function') {
+    return false;
+  }
+  const shared = new SharedState(binding);
+  handle.onconnection = (status, client) => {
+    if (status !== 0 || client === undefined) {
+      acceptFailed(status);
+    } else {
+      new HandleTransport(client, shared).start(accept);
+    }
+  };
+  return true;
+}
+
+const ignore = (): void => {};
+
+class HandleTransport implements Transport {
+  readonly #handle: StreamHandle;
+  readonly #shared: SharedState;
+  #events: TransportEvents | undefined;
+  #writing = false;
+  #endWanted = false;
+  #closed = false;
+
+  constructor(handle: StreamHandle, shared: SharedState) {
+    this.#handle = handle;
+    this.#shared = shared;
+  }
+
+  start(accept: Accept): void {
+    const handle = this.#handle;
+    handle.useUserBuffer(this.#shared.readBuffer);
+    handle.onread = () => this.#onRead();
+    this.#events = accept(this);
+    if (!this.#closed) {
+      handle.readStart();
+    }
+  }
+
+  write(buffer: Buffer, length: number): boolean {
+    if (this.#closed) {
+      return true;
+    }
+    const { streamBaseState, kLastWriteWasAsync } = this.#shared;
+    const request = this.#shared.idleRequest();
+    const data = buffer.subarray(0, length);
+    const error = this.#handle.writeBuffer(request, data);
+    if (error !== 0) {
+      this.destroy();
+      return true;
+    }
+    if (streamBaseState[kLastWriteWasAsync] === 0) {
+      return true;
+    }
+    this.#writing = true;
+    request.buffer = data;
+    request.oncomplete = (status) => this.#onWritten(request, status);
+    this.#shared.spendRequest();
+    return false;
+  }
+
+  pause(): void {
+    if (!this.#closed) {
+      this.#handle.readStop();
+    }
+  }
+
+  resume(): void {
+    if (!this.#closed) {
+      this.#handle.readStart();
+    }
+  }
+
+  end(): void {
+    if (this.#writing) {
+      this.#endWanted = true;
+    } else {
+      this.destroy();
+    }
+  }
+
+  destroy(): void {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#handle.onread = ignore;
+      this.#handle.close();
+      this.#events?.closed();
+    }
+  }
+
+  #onWritten(request: WriteRequest, status: number): void {
+    request.buffer = null;
+    this.#writing = false;
+    if (this.#closed) {
+      return;
+    }
+    if (status !== 0 || this.#endWanted) {
+      this.destroy();
+    } else {
+      this.#events?.drained();
+    }
+  }
+
+  #onRead(): void {
+    const { streamBaseState, kReadBytesOrError, readBuffer } = this.#shared;
+    const bytes = streamBaseState[kReadBytesOrError]!;
+    if (bytes > 0) {
+      this.#events?.received(readBuffer, bytes);
+    } else if (bytes === endOfFile) {
+      this.#events?.receivedEnd();
+    } else if (bytes < 0) {
+      this.destroy();
+    }
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Listens on a descriptor that master(8) has bound, or on a path of our own,
+ * and gives each client its connection.
+ *
+ * master's socket file is never touched. A path of our own is created with mode
+ * 0600 (the directory decides nothing) and removed at close; a stale one, that
+ * nobody answers on, is replaced.
+ */
+import { unlinkSync } from 'node:fs';
+import { createServer, connect, type Server } from 'node:net';
+import { FatalError } from '../errors.ts';
+import type { Logger, LogWarning } from '../log/logger.ts';
+import { reasonOf, reasonOfErrno, setUmask } from '../system/calls.ts';
+import { Connection } from './connection.ts';
+import { serveHandles } from './handle-transport.ts';
+import { serveSocket } from './net-transport.ts';
+import type { Service } from './service.ts';
+import type { Transport } from './transport.ts';
+
+/** master(8)'s own backlog: its process limits' default. */
+const backlog = 100;
+
+export interface ListenerOptions {
+  log: Logger;
+  warn: LogWarning;
+  /** Serve through net.Socket though the handles beneath could be used. */
+  publicInterfacesOnly?: boolean;
+}
+
+export interface Listener {
+  close(): void;
+  /** Which of the two transports serves. */
+  readonly transport: 'handle' | 'net';
+}
+
+/** Serves a descriptor that is bound and listening. */
+export function listenOnDescriptor(
+  fd: number,
+  service: Service,
+  options: ListenerOptions,
+): Promise<Listener> {
+  return listen({ fd, backlog }, service, options);
+}
+
+/** Serves a UNIX-domain socket of our own. Throws FatalError when somebody else does. */
+export async function listenOnPath(
+  path: string,
+  service: Service,
+  options: ListenerOptions,
+): Promise<Listener> {
+  if (await answers(path)) {
+    throw new FatalError(`another process serves ${path}`);
+  }
+  try {
+    unlinkSync(path);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw new FatalError(`unlink ${path}: ${reasonOf(thrown)}`, { cause: thrown });
+    }
+  }
+  const mask = setUmask(0o177);
+  try {
+    return await listen({ path, backlog }, service, options);
+  } catch (thrown) {
+    throw new FatalError(`listen on ${path}: ${reasonOf(thrown)}`, { cause: thrown });
+  } finally {
+    setUmask(mask);
+  }
+}
+
+/** What net.Server's listen() takes. */
+type Where = { fd: number; backlog: number } | { path: string; backlog: number };
+
+async function listen(where: Where, service: Service, options: ListenerOptions): Promise<Listener> {
+  const { log } = options;
+  const accept = (transport: Transport): Connection => new Connection(transport, service);
+  const server = createServer({ allowHalfOpen: true }, (socket) => serveSocket(socket, accept));
+  await started(server, where);
+  server.on('error', (error) => log.error(`accept connection: ${reasonOf(error)}`));
+  const byHandle =
+    options.publicInterfacesOnly !== true &&
+    serveHandles(server, accept, (errno) => {
+      options.warn('accept', () => `accept connection: ${reasonOfErrno(errno)}`);
+    });
+  return { transport: byHandle ? 'handle' : 'net', close: () => void server.close() };
+}
+
+function started(server: Server, where: Where): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Whether somebody accepts connections at the path. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}

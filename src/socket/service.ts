@@ -1,0 +1,114 @@
+/**
+ * What all connections of one tlsmgr share: the dispatcher, the reply buffer,
+ * the limits, and a watch over those that keep us waiting.
+ */
+import type { LogWarning } from '../log/logger.ts';
+import { Encoder, encodedName } from '../protocol/encoder.ts';
+import { announcementName, announcementValue } from '../protocol/names.ts';
+import type { Dispatcher } from '../requests/dispatcher.ts';
+
+export interface ServiceOptions {
+  dispatcher: Dispatcher;
+  /** The service's name, as warnings call the socket. */
+  serviceName: string;
+  announce: boolean;
+  maxRequestBytes: number;
+  requestTimeSeconds: number;
+  warn: LogWarning;
+  /** Called once, after the first request has been answered. */
+  firstAnswer?: () => void;
+  /** Told of connections and wake-ups, when verbose. */
+  trace?: ((text: string) => void) | undefined;
+}
+
+/** A connection with a half-sent request or unread replies. */
+export interface Stalled {
+  /** Monotonic milliseconds; when what it owes us began. */
+  readonly stalledSinceMs: number;
+  giveUp(): void;
+}
+
+export interface ConnectionCounts {
+  accepted: number;
+  open: number;
+  /** Closed for a limit: of size or of time. */
+  sizeLimitHits: number;
+  timeLimitHits: number;
+  wakeups: number;
+}
+
+const sweepMs = 1000;
+
+export class Service {
+  readonly dispatcher: Dispatcher;
+  readonly peer: string;
+  readonly maxRequestBytes: number;
+  readonly requestTimeSeconds: number;
+  readonly warn: LogWarning;
+  readonly trace: ((text: string) => void) | undefined;
+  /** The announcement's bytes; undefined for clients that want none. */
+  readonly announcement: Buffer | undefined;
+  /** Replies of the connection at hand: filled and sent within one turn. */
+  readonly replies = new Encoder();
+  readonly counts: ConnectionCounts = {
+    accepted: 0,
+    open: 0,
+    sizeLimitHits: 0,
+    timeLimitHits: 0,
+    wakeups: 0,
+  };
+  readonly #stalled = new Set<Stalled>();
+  #firstAnswer: (() => void) | undefined;
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(options: ServiceOptions) {
+    this.dispatcher = options.dispatcher;
+    this.peer = `${options.serviceName} socket`;
+    this.maxRequestBytes = options.maxRequestBytes;
+    this.requestTimeSeconds = options.requestTimeSeconds;
+    this.warn = options.warn;
+    this.trace = options.trace;
+    this.announcement = options.announce ? encodedAnnouncement() : undefined;
+    this.#firstAnswer = options.firstAnswer;
+  }
+
+  /** Takes note that a request has been answered. */
+  answered(): void {
+    if (this.#firstAnswer !== undefined) {
+      const tell = this.#firstAnswer;
+      this.#firstAnswer = undefined;
+      tell();
+    }
+  }
+
+  /** Gives up on the connection when it still keeps us waiting at its time limit. */
+  watch(connection: Stalled): void {
+    this.#stalled.add(connection);
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs).unref();
+  }
+
+  unwatch(connection: Stalled): void {
+    this.#stalled.delete(connection);
+    if (this.#stalled.size === 0) {
+      clearInterval(this.#sweeper);
+      this.#sweeper = undefined;
+    }
+  }
+
+  #sweep(): void {
+    const longAgoMs = performance.now() - this.requestTimeSeconds * 1000;
+    for (const connection of this.#stalled) {
+      if (connection.stalledSinceMs <= longAgoMs) {
+        this.counts.timeLimitHits += 1;
+        connection.giveUp();
+      }
+    }
+  }
+}
+
+function encodedAnnouncement(): Buffer {
+  const list = new Encoder();
+  list.string(encodedName(announcementName), announcementValue);
+  list.end();
+  return Buffer.from(list.buffer.subarray(0, list.length));
+}

@@ -1,0 +1,34 @@
+/**
+ * One client's stream of bytes as a connection uses it, whatever carries it:
+ * net.Socket (net-transport.ts) or the pipe handle beneath it
+ * (handle-transport.ts).
+ */
+export interface Transport {
+  /**
+   * Sends buffer[0, length).
+   * @returns false when not all of it could be sent at once: then the buffer is
+   * the transport's until it calls drained(), and nothing more may be written
+   * before. Else it is the caller's again.
+   */
+  write(buffer: Buffer, length: number): boolean;
+  pause(): void;
+  resume(): void;
+  /** Closes after what is still being sent. */
+  end(): void;
+  /** Closes now. */
+  destroy(): void;
+}
+
+/** What a transport tells its connection. */
+export interface TransportEvents {
+  /** The bytes chunk[0, length), lent for the time of the call. */
+  received(chunk: Buffer, length: number): void;
+  /** The client sends no more; it may still read. */
+  receivedEnd(): void;
+  drained(): void;
+  /** The transport is gone, for whatever reason; nothing follows. */
+  closed(): void;
+}
+
+/** Makes the connection for a newly accepted transport. */
+export type Accept = (transport: Transport) => TransportEvents;

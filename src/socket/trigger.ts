@@ -1,0 +1,26 @@
+/**
+ * Tells bare strings from requests. master(8) wakes a service up with the
+ * string `W` and a NUL, which is no attribute list. C takes any one or two
+ * unread bytes for such a string; ours goes by the first name of a list: no
+ * request begins with a name of one letter.
+ *
+ * Source: src/util/unix_trigger.c, src/master/trigger_server.c.
+ */
+import type { Decoder } from '../protocol/decoder.ts';
+import { wakeupName } from '../protocol/names.ts';
+
+const wakeupByte = wakeupName.charCodeAt(0);
+
+/** Whether the list, finished or not, is master's wake-up. */
+export function isWakeup(list: Decoder): boolean {
+  return firstNameLength(list) === 1 && list.buffer[list.bounds[0]!] === wakeupByte;
+}
+
+/** Whether what has come of an unfinished list is one letter and a NUL: nothing of ours. */
+export function isBareString(list: Decoder): boolean {
+  return list.stringCount === 1 && !list.breaksOffInWord && firstNameLength(list) === 1;
+}
+
+function firstNameLength(list: Decoder): number {
+  return list.stringCount === 0 ? 0 : list.bounds[1]! - list.bounds[0]!;
+}

@@ -1,0 +1,117 @@
+/**
+ * The ticket keys: one that seals new tickets for half the smtpd session
+ * lifetime, and the one before it, which still opens tickets for as long again.
+ *
+ * With T the lifetime, a key made at second S carries the expiry S + T/2 - 1,
+ * seals while now < expiry, and is given out by name while now < expiry + T/2.
+ * A monotonic clock bounds both as well, so that a clock set back can't stretch
+ * the life of a key. Nothing runs in the background: a key is made when asked
+ * for. Source: src/tls/tls_scache.c.
+ */
+import { createHash } from 'node:crypto';
+import type { RandomPool } from '../prng/random.ts';
+import type { Clock } from '../system/clock.ts';
+import { keyNameBytes, makeTicketKey } from './ticket-key.ts';
+
+interface RingKey {
+  readonly bytes: Buffer;
+  readonly expirySeconds: number;
+  readonly madeAtMs: number;
+}
+
+export interface KeyDescription {
+  /** Names the key to people without giving it away: 16 hex digits of a hash over its name. */
+  fingerprint: string;
+  ageSeconds: number;
+  /** Until it seals no more; negative once retired. */
+  sealsForSeconds: number;
+  /** Until it opens no more. */
+  opensForSeconds: number;
+}
+
+export class KeyRing {
+  /** False while the smtpd session lifetime is 0: no tickets then. */
+  readonly enabled: boolean;
+  readonly #halfSeconds: number;
+  readonly #pool: RandomPool;
+  readonly #clock: Clock;
+  #current: RingKey | undefined;
+  #previous: RingKey | undefined;
+
+  constructor(lifetimeSeconds: number, pool: RandomPool, clock: Clock) {
+    this.enabled = lifetimeSeconds > 0;
+    this.#halfSeconds = Math.floor(lifetimeSeconds / 2);
+    this.#pool = pool;
+    this.#clock = clock;
+  }
+
+  /** The key that seals, made now if there is none. 88 bytes; not to be kept or changed. */
+  current(): Buffer {
+    const now = this.#clock.nowSeconds();
+    if (this.#current === undefined || !this.#seals(this.#current, now)) {
+      const expirySeconds = now + this.#halfSeconds - 1;
+      const fresh: RingKey = {
+        bytes: makeTicketKey(this.#pool, expirySeconds),
+        expirySeconds,
+        madeAtMs: this.#clock.monotonicMs(),
+      };
+      this.#previous?.bytes.fill(0);
+      this.#previous = this.#current;
+      this.#current = fresh;
+    }
+    return this.#current.bytes;
+  }
+
+  /** The key of the 16-byte name at names[start], while it opens tickets. */
+  named(names: Buffer, start: number): Buffer | undefined {
+    const now = this.#clock.nowSeconds();
+    for (const key of [this.#current, this.#previous]) {
+      if (
+        key !== undefined &&
+        key.bytes.compare(names, start, start + keyNameBytes, 0, keyNameBytes) === 0 &&
+        this.#opens(key, now)
+      ) {
+        return key.bytes;
+      }
+    }
+    return undefined;
+  }
+
+  /** The keys that seal or open, newest first, without their secrets. */
+  describe(): KeyDescription[] {
+    const now = this.#clock.nowSeconds();
+    return [this.#current, this.#previous]
+      .filter((key) => key !== undefined)
+      .filter((key) => this.#opens(key, now))
+      .map((key) => ({
+        fingerprint: createHash('sha256')
+          .update(key.bytes.subarray(0, keyNameBytes))
+          .digest('hex')
+          .slice(0, 16),
+        ageSeconds: Math.floor((this.#clock.monotonicMs() - key.madeAtMs) / 1000),
+        sealsForSeconds: key.expirySeconds - now,
+        opensForSeconds: key.expirySeconds + this.#halfSeconds - now,
+      }));
+  }
+
+  /** Overwrites all keys: the process is ending. */
+  wipe(): void {
+    this.#current?.bytes.fill(0);
+    this.#previous?.bytes.fill(0);
+    this.#current = this.#previous = undefined;
+  }
+
+  #ageSeconds(key: RingKey): number {
+    return (this.#clock.monotonicMs() - key.madeAtMs) / 1000;
+  }
+
+  #seals(key: RingKey, now: number): boolean {
+    return now < key.expirySeconds && this.#ageSeconds(key) < this.#halfSeconds;
+  }
+
+  #opens(key: RingKey, now: number): boolean {
+    return (
+      now < key.expirySeconds + this.#halfSeconds && this.#ageSeconds(key) < 2 * this.#halfSeconds
+    );
+  }
+}

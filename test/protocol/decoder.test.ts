@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { Decoder } from '../../src/protocol/decoder.ts';
+import { Encoder, encodedName } from '../../src/protocol/encoder.ts';
+
+type List = [name: string, value: string][];
+
+const limit = 1024 * 1024;
+
+/** All lists that come of the chunks, as text. */
+function decode(chunks: readonly Buffer[], maxListBytes = limit): (List | 'too-long')[] {
+  const decoder = new Decoder(maxListBytes);
+  const lists: (List | 'too-long')[] = [];
+  // One buffer for all chunks, overwritten each time: what is only lent must have been copied.
+  const lent = Buffer.alloc(Math.max(1, ...chunks.map((chunk) => chunk.length)));
+  for (const chunk of chunks) {
+    lent.fill(0xff);
+    chunk.copy(lent);
+    decoder.push(lent, chunk.length);
+    for (let found = decoder.next(); found !== 'nothing'; found = decoder.next()) {
+      if (found === 'too-long') {
+        return [...lists, found];
+      }
+      lists.push(strings(decoder));
+    }
+    decoder.keepRest();
+  }
+  return lists;
+}
+
+function strings(decoder: Decoder): List {
+  const list: List = [];
+  for (let index = 0; index + 1 < Math.min(decoder.stringCount, 32); index += 2) {
+    const [start, end, from, to] = decoder.bounds.subarray(index * 2, index * 2 + 4);
+    list.push([
+      decoder.buffer.toString('latin1', start, end),
+      decoder.buffer.toString('latin1', from, to),
+    ]);
+  }
+  return list;
+}
+
+function encode(list: List): Buffer {
+  return Buffer.from(`${list.map(([name, value]) => `${name}\0${value}\0`).join('')}\0`, 'latin1');
+}
+
+const word = (minLength: number) =>
+  fc
+    .uint8Array({ min: 1, max: 255, minLength, maxLength: 90 })
+    .map((bytes) => Buffer.from(bytes).toString('latin1'));
+
+const list = fc.array(fc.tuple(word(1), word(0)), { maxLength: 8 });
+
+/** Cuts at places given as fractions. */
+function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
+  const at = places.map((place) => Math.floor(place * bytes.length)).toSorted((a, b) => a - b);
+  return [0, ...at].map((start, index) => bytes.subarray(start, at[index] ?? bytes.length));
+}
+
+describe('decoder', () => {
+  test('gives back the lists that went in, however they are cut', () => {
+    fc.assert(
+      fc.property(
+        fc.array(list, { maxLength: 6 }),
+        fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 }),
+        (lists, places) => {
+          const bytes = Buffer.concat(lists.map(encode));
+          assert.deepEqual(decode([bytes]), lists);
+          assert.deepEqual(decode(cut(bytes, places)), lists);
+        },
+      ),
+    );
+  });
+
+  test('gives the same byte by byte', () => {
+    fc.assert(
+      fc.property(fc.array(list, { maxLength: 4 }), (lists) => {
+        const bytes = Buffer.concat(lists.map(encode));
+        assert.deepEqual(decode([...bytes].map((byte) => Buffer.from([byte]))), lists);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('takes any bytes without fault and the same way in any pieces', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes.map((b) => b % 4))),
+        fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 5 }),
+        (bytes, places) => {
+          assert.deepEqual(decode(cut(bytes, places)), decode([bytes]));
+        },
+      ),
+    );
+  });
+
+  test('carries a value of 60 kB in small pieces', () => {
+    const long: List = [
+      ['request', 'update'],
+      ['session', 'A'.repeat(80_000)],
+    ];
+    const bytes = encode(long);
+    const pieces = Array.from({ length: Math.ceil(bytes.length / 7) }, (_, index) =>
+      bytes.subarray(index * 7, index * 7 + 7),
+    );
+    assert.deepEqual(decode(pieces), [long]);
+  });
+
+  test('refuses a list above the limit, finished or not', () => {
+    assert.deepEqual(decode([Buffer.alloc(4097, 'a')], 4096), ['too-long']);
+    assert.deepEqual(decode([encode([['a', 'b'.repeat(5000)]])], 4096), ['too-long']);
+    assert.deepEqual(decode([encode([['a', 'b'.repeat(4092)]])], 4096).length, 1);
+    assert.deepEqual(decode([encode([['a', 'b'.repeat(4093)]])], 4096), ['too-long']);
+  });
+
+  test('stays in step behind a list of many attributes', () => {
+    const many: List = Array.from({ length: 100 }, (_, index) => [`n${index}`, 'v']);
+    const lists = decode([Buffer.concat([encode(many), encode([['request', 'seed']])])]);
+    assert.equal(lists.length, 2);
+    assert.deepEqual(lists[1], [['request', 'seed']]);
+  });
+
+  test('knows how much of an unfinished list it holds, and where it breaks off', () => {
+    const decoder = new Decoder(limit);
+    decoder.push(Buffer.from('request\0see'));
+    assert.equal(decoder.next(), 'nothing');
+    assert.equal(decoder.pendingBytes, 11);
+    assert.equal(decoder.breaksOffInWord, true);
+    decoder.keepRest();
+    decoder.push(Buffer.from('d\0'));
+    assert.equal(decoder.next(), 'nothing');
+    assert.equal(decoder.breaksOffInWord, false);
+    assert.equal(decoder.text(1), 'seed');
+    decoder.reset();
+    assert.equal(decoder.pendingBytes, 0);
+    decoder.push(Buffer.from('\0'));
+    assert.equal(decoder.next(), 'list');
+    assert.equal(decoder.stringCount, 0);
+  });
+});
+
+describe('encoder', () => {
+  test('writes numbers unsigned, and data that the decoder gives back', () => {
+    const list = new Encoder();
+    list.status(-1);
+    list.number(encodedName('timeout'), 3600);
+    list.data(encodedName('session'), Buffer.from('xABCx'), 1, 4);
+    list.data(encodedName('none'), Buffer.alloc(0), 0, 0);
+    list.end();
+    assert.equal(
+      list.buffer.toString('latin1', 0, list.length),
+      'status\0004294967295\0timeout\0003600\0session\0QUJD\0none\0\0\0',
+    );
+  });
+
+  test('grows, and starts anew when cleared', () => {
+    const list = new Encoder();
+    const data = Buffer.alloc(400_000, 7);
+    list.data(encodedName('session'), data, 0, data.length);
+    list.end();
+    assert.deepEqual(decode([Buffer.from(list.buffer.subarray(0, list.length))]), [
+      [['session', data.toString('base64')]],
+    ]);
+    list.clear();
+    assert.equal(list.length, 0);
+    assert.ok(list.buffer.length < 300_000);
+  });
+});
