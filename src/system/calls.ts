@@ -27,6 +27,16 @@ const native = {
     'int fcntl(int fd, int command, long argument)',
   ),
   flock: bind<(fd: number, operation: number) => number>('int flock(int fd, int operation)'),
+  madvise: bind<(address: number, length: number, advice: number) => number>(
+    'int madvise(uintptr_t address, size_t length, int advice)',
+  ),
+  /** Declared so that it answers with the address of a buffer. */
+  memset: bind<(buffer: Buffer, byte: number, length: number) => number>(
+    'uintptr_t memset(void *buffer, int byte, size_t length)',
+  ),
+  poll: bind<(entries: Buffer, count: number, timeoutMs: number) => number>(
+    'int poll(void *fds, unsigned long nfds, int timeout)',
+  ),
   prctl: bind<(option: number, a: number, b: number, c: number, d: number) => number>(
     'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
   ),
@@ -56,9 +66,13 @@ const MSG_NOSIGNAL = 0x4000;
 const F_GETFD = 1;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
+const POLLOUT = 4;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
+const MADV_DONTNEED = 4;
+/** The page sizes of Linux machines; madvise(2) refuses what is aligned to less than the real one. */
+const PAGE_SIZES_BYTES = [4096, 16384, 65536];
 const PR_SET_DUMPABLE = 4;
 const RLIMIT_CORE = 4;
 const RLIMIT_NOFILE = 7;
@@ -195,4 +209,35 @@ export function connectUnix(path: string, kind: 'datagram' | 'stream'): number {
 /** send(2) without waiting and without SIGPIPE. Throws SystemCallError, `EAGAIN` when full. */
 export function sendNow(fd: number, data: Buffer): number {
   return check('send', native.send(fd, data, data.length, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+/**
+ * Gives the whole pages within a buffer back to the kernel. The buffer reads
+ * as zero from then on, all of it.
+ */
+export function releasePages(buffer: Buffer): void {
+  const address = native.memset(buffer, 0, 0);
+  for (const pageBytes of PAGE_SIZES_BYTES) {
+    const first = Math.ceil(address / pageBytes) * pageBytes - address;
+    const end = Math.floor((address + buffer.length) / pageBytes) * pageBytes - address;
+    if (end > first && native.madvise(address + first, end - first, MADV_DONTNEED) === 0) {
+      buffer.fill(0, 0, first);
+      buffer.fill(0, end);
+      return;
+    }
+  }
+  buffer.fill(0);
+}
+
+const pollEntry = Buffer.alloc(8);
+
+/**
+ * Whether a write of up to 4096 bytes would not have to wait. True as well when
+ * it would fail at once.
+ */
+export function canWriteNow(fd: number): boolean {
+  pollEntry.writeInt32LE(fd, 0);
+  pollEntry.writeInt16LE(POLLOUT, 4);
+  pollEntry.writeInt16LE(0, 6);
+  return native.poll(pollEntry, 1, 0) !== 0;
 }

@@ -1,0 +1,136 @@
+/**
+ * The daemon's logger: syslog or postlog, never both, with a copy on standard
+ * error when `-V` asks for it. It speaks from the first step of a start, when
+ * main.cf is not known yet:
+ *
+ *   early      MAIL_LOGTAG/program, to POSTLOG_SERVICE, else to syslog as mail
+ *   reopened   syslog_name/program, as maillog_file and syslog_facility say
+ *
+ * Connections are made at once, before a chroot can hide their paths. The fatal
+ * of a path that is too long is thrown by the call that gets it. Follows
+ * src/global/maillog_client.c and src/global/mail_task.c.
+ */
+import type { LogSettings } from '../config/config.ts';
+import { type Clock, systemClock } from '../system/clock.ts';
+import { makeTag } from './line.ts';
+import { Outlet } from './outlet.ts';
+import { postlogChannel, postlogFormat } from './postlog.ts';
+import { ProcessLogger } from './process-logger.ts';
+import { SocketChannel } from './socket-channel.ts';
+import { DescriptorChannel, plainFormat } from './stderr.ts';
+import { syslogFormat, syslogPath } from './syslog.ts';
+
+export interface MailLoggerOptions {
+  /** The program's path or name: its last part goes into the tag. */
+  program: string;
+  /** Read for MAIL_LOGTAG, POSTLOG_SERVICE and POSTLOG_HOSTNAME. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Where syslogd listens. */
+  syslogPath?: string | undefined;
+  clock?: Clock | undefined;
+  /** Where a copy on standard error goes. */
+  stderrDescriptor?: number | undefined;
+}
+
+const defaultName = 'postfix';
+const defaultFacility = 'mail';
+const unknownHost = 'amnesiac';
+
+export class MailLogger extends ProcessLogger {
+  readonly #options: MailLoggerOptions;
+  readonly #clock: Clock;
+  #tag: string;
+  #main: Outlet;
+  /** The path that #main is connected to. */
+  #path: string;
+  #copy: Outlet | undefined;
+  /** Given when the copy has a tag of its own. */
+  #copyTag: string | undefined;
+
+  /** @throws FatalError when the path in POSTLOG_SERVICE is too long. */
+  constructor(options: MailLoggerOptions) {
+    super([], false);
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    const { MAIL_LOGTAG, POSTLOG_SERVICE, POSTLOG_HOSTNAME } = options.environment;
+    this.#tag = makeTag(MAIL_LOGTAG ?? defaultName, options.program, false);
+    if (POSTLOG_SERVICE !== undefined && POSTLOG_SERVICE !== '') {
+      this.#path = POSTLOG_SERVICE;
+      this.#main = this.#postlog(POSTLOG_SERVICE, POSTLOG_HOSTNAME ?? unknownHost);
+    } else {
+      this.#path = this.#syslogPath;
+      this.#main = this.#syslog(defaultFacility);
+    }
+    this.outlets = [this.#main];
+  }
+
+  /**
+   * Goes over to what main.cf says. Lines that wait for the old place still go
+   * there. @throws FatalError when postlog's path is too long.
+   */
+  reopen(settings: LogSettings): void {
+    const { syslogName, syslogFacility, maillogFile, postlogSocket, hostname } = settings;
+    this.keepUtf8 = settings.keepUtf8;
+    this.#tag = makeTag(syslogName, this.#options.program, settings.keepUtf8);
+    const old = this.#main;
+    const path = maillogFile === '' ? this.#syslogPath : postlogSocket;
+    if (path === this.#path && old.channel.connected) {
+      old.format =
+        maillogFile === ''
+          ? syslogFormat(this.#tag, syslogFacility)
+          : postlogFormat(this.#tag, hostname);
+    } else {
+      this.#main =
+        maillogFile === '' ? this.#syslog(syslogFacility) : this.#postlog(postlogSocket, hostname);
+      this.#path = path;
+      old.retire();
+    }
+    if (this.#copy !== undefined) {
+      this.#copy.format = plainFormat(this.#copyTag ?? this.#tag);
+    }
+    this.#setOutlets();
+  }
+
+  /** From now on every line goes to standard error too, under the log's tag or under this one. */
+  copyToStderr(tag?: string): void {
+    this.#copyTag = tag;
+    const format = plainFormat(tag ?? this.#tag);
+    if (this.#copy === undefined) {
+      this.#copy = new Outlet({
+        channel: new DescriptorChannel(this.#options.stderrDescriptor),
+        format,
+        clock: this.#clock,
+        name: 'standard error',
+      });
+    } else {
+      this.#copy.format = format;
+    }
+    this.#setOutlets();
+  }
+
+  get #syslogPath(): string {
+    return this.#options.syslogPath ?? syslogPath;
+  }
+
+  #setOutlets(): void {
+    this.outlets = this.#copy === undefined ? [this.#main] : [this.#main, this.#copy];
+  }
+
+  #syslog(facility: string): Outlet {
+    return new Outlet({
+      channel: new SocketChannel(this.#syslogPath, true),
+      format: syslogFormat(this.#tag, facility),
+      clock: this.#clock,
+      name: 'syslogd',
+    });
+  }
+
+  #postlog(path: string, hostname: string): Outlet {
+    return new Outlet({
+      channel: postlogChannel(path),
+      format: postlogFormat(this.#tag, hostname),
+      clock: this.#clock,
+      name: 'postlogd',
+    });
+  }
+}

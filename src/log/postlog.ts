@@ -1,0 +1,33 @@
+/**
+ * The form of a message to postlogd(8):
+ *
+ *   Nov 03 07:08:09 host tag[pid]: message
+ *
+ * No terminator. postlogd takes it apart again, so nothing may be added. The
+ * host is the first label of myhostname. Follows src/util/msg_logger.c and
+ * src/util/unix_dgram_connect.c.
+ */
+import { FatalError } from '../errors.ts';
+import { printableText, shortTime, withSeverity } from './line.ts';
+import type { LineFormat } from './outlet.ts';
+import { SocketChannel } from './socket-channel.ts';
+
+/** The path of a UNIX-domain socket address has room for this and a NUL. */
+const longestPathBytes = 107;
+
+/** @throws FatalError when the path is longer than an address can hold. */
+export function postlogChannel(path: string): SocketChannel {
+  if (Buffer.byteLength(path) > longestPathBytes) {
+    throw new FatalError(`unix_dgram_connect: unix-domain name too long: ${path}`);
+  }
+  return new SocketChannel(path, false);
+}
+
+/** `tag` is printable; `hostname` may be qualified. */
+export function postlogFormat(tag: string, hostname: string, now = () => new Date()): LineFormat {
+  const host = printableText(hostname.split('.', 1)[0]!, false);
+  return (severity, text) =>
+    Buffer.from(
+      `${shortTime(now(), '0')} ${host} ${tag}[${process.pid}]: ${withSeverity(severity, text)}`,
+    );
+}

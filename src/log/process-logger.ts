@@ -1,0 +1,77 @@
+/**
+ * The logger of a whole process over any number of outlets: makes the text
+ * printable and hands it on. Nothing here throws or waits, but for drainNow.
+ */
+import type { Logger, Severity } from './logger.ts';
+import { loadTimeZone, printableText } from './line.ts';
+import type { Outlet } from './outlet.ts';
+
+export class ProcessLogger implements Logger {
+  verbose = 0;
+  /** Whether text other than ASCII stays as it is. */
+  protected keepUtf8: boolean;
+  protected outlets: Outlet[];
+  #ending = false;
+
+  constructor(outlets: Outlet[], keepUtf8: boolean) {
+    this.outlets = outlets;
+    this.keepUtf8 = keepUtf8;
+    loadTimeZone();
+  }
+
+  info(text: string): void {
+    this.#log('info', text);
+  }
+
+  warning(text: string): void {
+    this.#log('warning', text);
+  }
+
+  error(text: string): void {
+    this.#log('error', text);
+  }
+
+  /** The reason why the process ends. Only the first is logged: the others follow from it. */
+  fatal(text: string): void {
+    this.#logEnd('fatal', text);
+  }
+
+  /** As fatal, for a broken promise in our own code. */
+  panic(text: string): void {
+    this.#logEnd('panic', text);
+  }
+
+  /**
+   * Stands still for so long at most until every line has left: for the pause
+   * before the process ends. @returns false when lines are left.
+   */
+  drainNow(limitMs: number): boolean {
+    const untilMs = performance.now() + limitMs;
+    let drained = true;
+    for (const outlet of this.outlets) {
+      drained = outlet.drainNow(Math.max(0, untilMs - performance.now())) && drained;
+    }
+    return drained;
+  }
+
+  /** Gives up the connections, and what waits for them. */
+  close(): void {
+    for (const outlet of this.outlets) {
+      outlet.close();
+    }
+  }
+
+  #logEnd(severity: 'fatal' | 'panic', text: string): void {
+    if (!this.#ending) {
+      this.#ending = true;
+      this.#log(severity, text);
+    }
+  }
+
+  #log(severity: Severity, text: string): void {
+    const printable = printableText(text, this.keepUtf8);
+    for (const outlet of this.outlets) {
+      outlet.post(severity, printable);
+    }
+  }
+}
