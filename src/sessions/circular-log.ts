@@ -1,0 +1,655 @@
+/**
+ * A session cache in memory: a circular log. All entries of a cache live
+ * equally long, so the order of arrival is the order of expiry: a new entry is
+ * appended to the last segment, what expires or has to make room goes from the
+ * first one, and an index leads from an id to its record (segment.ts). There is
+ * no JavaScript object for an entry.
+ *
+ * A replaced or deleted record leaves a hole. Holes go with their segment when
+ * it gets to the front; when they are more than a share of the log,
+ * neighbouring segments are packed into fewer ones, in order.
+ *
+ * Work that isn't a request's (expiry, packing) is done in small steps between
+ * the turns of the event loop.
+ */
+import type { Clock } from '../system/clock.ts';
+import { after, type Timer } from '../system/timers.ts';
+import { cacheTimeOf, type CacheTime } from './cache-time.ts';
+import { idHashOf, type IdHash } from './id-hash.ts';
+import { IdIndex, noLocator, type RecordMatcher } from './id-index.ts';
+import { choosePacking, type Packing } from './packing.ts';
+import {
+  deadBit,
+  recordBytes,
+  recordHeaderBytes,
+  type Segment,
+  SegmentPool,
+  word,
+} from './segment.ts';
+import type {
+  ByteSpan,
+  CacheStatistics,
+  EntryPage,
+  ListedEntry,
+  SessionCache,
+} from './session-cache.ts';
+
+export interface CircularLogSettings {
+  lifetimeSeconds: number;
+  /** 0: none. */
+  sizeLimitBytes: number;
+  /** 0: none. */
+  entryLimit: number;
+  /** Bytes of a segment, a multiple of 8 and less than slotBytes. */
+  segmentBytes: number;
+  /** A power of two: the reach of a segment's offsets. */
+  slotBytes: number;
+}
+
+/** What keeps a copy of the log in a file. */
+export interface LogMirror {
+  /** There is something to write. */
+  changed(): void;
+  /** The segment is gone, and with it what the file holds of it. */
+  released(segment: Segment): void;
+  /** Bytes of the file. */
+  fileBytes(): number;
+  healthy(): boolean;
+  flushed(): void;
+  /** Deleted, whether known or not: an entry still to be read back must not appear. */
+  deleted(id: ByteSpan): void;
+  closeNow(): void;
+}
+
+/** Told when valid entries have to go for room. */
+export type EvictionListener = (limit: 'size' | 'entries', ageSeconds: number) => void;
+
+export interface CircularLogDependencies {
+  clock: Clock;
+  onEviction?: EvictionListener;
+  /** For tests: the hash of ids. */
+  hash?: IdHash;
+}
+
+/** Entries removed at most in one turn of the event loop. */
+const expiryStep = 128;
+/** Expired entries that an update takes along. */
+const expiryPerUpdate = 2;
+/** Records that a page of a listing looks at, at most. */
+const listScanLimit = 20_000;
+const largestPage = 1000;
+
+export class CircularLog implements SessionCache, RecordMatcher {
+  readonly time: CacheTime;
+  readonly #settings: CircularLogSettings;
+  readonly #hash: IdHash;
+  readonly #onEviction: EvictionListener | undefined;
+  readonly #index = new IdIndex();
+  readonly #pool: SegmentPool;
+  readonly #unitShift: number;
+  readonly #unitMask: number;
+  #mirror: LogMirror | undefined;
+
+  /** The oldest segment. */
+  #first: Segment | undefined;
+  /** The one that new entries go to, always the last. */
+  #head: Segment | undefined;
+  #lastArrival = 0;
+
+  #entries = 0;
+  #bytes = 0;
+  #usedBytes = 0;
+  #liveBytes = 0;
+  #hits = 0;
+  #misses = 0;
+  #stored = 0;
+  #replaced = 0;
+  #deleted = 0;
+  #expired = 0;
+  #evicted = 0;
+
+  /** The id that matches() compares with. */
+  #wanted: ByteSpan = { buffer: Buffer.alloc(0), start: 0, end: 0 };
+  readonly #found: ByteSpan = { buffer: Buffer.alloc(0), start: 0, end: 0 };
+  #foundStoredAtSeconds = 0;
+
+  #packing: Packing | undefined;
+  /** Nothing was worth packing: not asked again below this many bytes of holes. */
+  #packAgainAtHoleBytes = 0;
+  #step: NodeJS.Immediate | undefined;
+  #expiryTimer: Timer | undefined;
+  #closed = false;
+
+  constructor(settings: CircularLogSettings, dependencies: CircularLogDependencies) {
+    this.#settings = settings;
+    this.time = cacheTimeOf(dependencies.clock);
+    this.#hash = dependencies.hash ?? idHashOf();
+    this.#onEviction = dependencies.onEviction;
+    this.#unitShift = Math.log2(settings.slotBytes) - 3;
+    this.#unitMask = (1 << this.#unitShift) - 1;
+    this.#pool = new SegmentPool(settings.segmentBytes, 2 ** (32 - this.#unitShift) - 1);
+  }
+
+  get settings(): CircularLogSettings {
+    return this.#settings;
+  }
+
+  /** The cache time at which what the last successful lookup found was stored. */
+  get foundStoredAtSeconds(): number {
+    return this.#foundStoredAtSeconds;
+  }
+
+  get firstSegment(): Segment | undefined {
+    return this.#first;
+  }
+
+  get headSegment(): Segment | undefined {
+    return this.#head;
+  }
+
+  mirrorTo(mirror: LogMirror): void {
+    this.#mirror = mirror;
+  }
+
+  lookup(id: ByteSpan): ByteSpan | undefined {
+    const locator = this.#locate(id);
+    if (locator === noLocator) {
+      this.#misses += 1;
+      return undefined;
+    }
+    const segment = this.#pool.get(locator >>> this.#unitShift);
+    const offset = (locator & this.#unitMask) << 3;
+    const at = offset >> 2;
+    const storedAt = segment.words[at + word.storedAt]!;
+    if (this.time.now() > storedAt + this.#settings.lifetimeSeconds) {
+      this.#remove(segment, offset);
+      this.#expired += 1;
+      this.#misses += 1;
+      return undefined;
+    }
+    this.#hits += 1;
+    const start = offset + recordHeaderBytes + segment.words[at + word.idLength]!;
+    this.#foundStoredAtSeconds = storedAt;
+    this.#found.buffer = segment.buffer;
+    this.#found.start = start;
+    this.#found.end = start + segment.words[at + word.sessionLength]!;
+    return this.#found;
+  }
+
+  update(id: ByteSpan, session: ByteSpan): void {
+    const now = this.time.now();
+    this.expire(expiryPerUpdate);
+    const hash = this.#hash(id.buffer, id.start, id.end);
+    this.#wanted = id;
+    const known = this.#index.find(hash, this);
+    if (known === noLocator) {
+      this.#stored += 1;
+    } else {
+      const segment = this.#pool.get(known >>> this.#unitShift);
+      const offset = (known & this.#unitMask) << 3;
+      const storedAt = segment.words[(offset >> 2) + word.storedAt]!;
+      if (now > storedAt + this.#settings.lifetimeSeconds) {
+        this.#expired += 1;
+        this.#stored += 1;
+      } else {
+        this.#replaced += 1;
+      }
+      this.#remove(segment, offset);
+    }
+    const idBytes = id.end - id.start;
+    const sessionBytes = session.end - session.start;
+    const size = recordBytes(idBytes, sessionBytes);
+    const { sizeLimitBytes, segmentBytes } = this.#settings;
+    if (size > segmentBytes || (sizeLimitBytes > 0 && idBytes + sessionBytes > sizeLimitBytes)) {
+      // Not for any number of evictions: as if stored and gone at once.
+      this.#evicted += 1;
+      this.#onEviction?.('size', 0);
+      return;
+    }
+    this.#makeRoom(now, idBytes + sessionBytes, 1);
+    const segment = this.#headWithRoom(now, size);
+    const offset = segment.used;
+    const at = offset >> 2;
+    this.#lastArrival += 1;
+    const { words } = segment;
+    words[at + word.hash] = hash;
+    words[at + word.idLength] = idBytes;
+    words[at + word.sessionLength] = sessionBytes;
+    words[at + word.storedAt] = now;
+    words[at + word.arrivalLow] = this.#lastArrival % 0x1_0000_0000;
+    words[at + word.arrivalHigh] = Math.floor(this.#lastArrival / 0x1_0000_0000);
+    id.buffer.copy(segment.buffer, offset + recordHeaderBytes, id.start, id.end);
+    session.buffer.copy(
+      segment.buffer,
+      offset + recordHeaderBytes + idBytes,
+      session.start,
+      session.end,
+    );
+    segment.used = offset + size;
+    segment.lastArrival = this.#lastArrival;
+    this.#usedBytes += size;
+    this.#adopt(segment, offset, size, hash, idBytes + sessionBytes);
+    this.#mirror?.changed();
+    if (this.#expiryTimer === undefined) {
+      this.#armExpiry();
+    }
+    if (this.#holesExceed(0.22)) {
+      this.#packOneSegment();
+    }
+  }
+
+  delete(id: ByteSpan): boolean {
+    const locator = this.#locate(id);
+    this.#mirror?.deleted(id);
+    if (locator === noLocator) {
+      return false;
+    }
+    const segment = this.#pool.get(locator >>> this.#unitShift);
+    const offset = (locator & this.#unitMask) << 3;
+    const storedAt = segment.words[(offset >> 2) + word.storedAt]!;
+    const valid = this.time.now() <= storedAt + this.#settings.lifetimeSeconds;
+    this.#remove(segment, offset);
+    if (valid) {
+      this.#deleted += 1;
+    } else {
+      this.#expired += 1;
+    }
+    return valid;
+  }
+
+  flush(): number {
+    const dropped = this.#entries;
+    this.#packing = undefined;
+    this.#index.clear();
+    while (this.#first !== undefined) {
+      this.#release(this.#first);
+    }
+    this.#entries = 0;
+    this.#bytes = 0;
+    this.#usedBytes = 0;
+    this.#liveBytes = 0;
+    this.#deleted += dropped;
+    this.#mirror?.flushed();
+    return dropped;
+  }
+
+  list(cursor: string, limit: number): EntryPage {
+    const afterArrival = /^[0-9]{1,15}$/.test(cursor) ? Number(cursor) : 0;
+    const most = Math.min(Math.max(1, limit), largestPage);
+    const now = this.time.now();
+    const entries: ListedEntry[] = [];
+    let scanned = 0;
+    let reached = afterArrival;
+    let segment = this.#first;
+    while (segment !== undefined && segment.lastArrival <= afterArrival) {
+      segment = segment.next;
+    }
+    for (; segment !== undefined; segment = segment.next) {
+      for (let at = segment.start; at < segment.used; at += segment.sizeAt(at)) {
+        const arrival = segment.arrivalAt(at);
+        if (arrival <= afterArrival) {
+          continue;
+        }
+        if (entries.length === most || scanned === listScanLimit) {
+          return { entries, nextCursor: String(reached) };
+        }
+        scanned += 1;
+        reached = arrival;
+        if (!segment.isDeadAt(at)) {
+          this.#listInto(entries, segment, at, now);
+        }
+      }
+    }
+    return { entries, nextCursor: '' };
+  }
+
+  statistics(): CacheStatistics {
+    return {
+      entries: this.#entries,
+      bytes: this.#bytes,
+      sizeLimitBytes: this.#settings.sizeLimitBytes,
+      entryLimit: this.#settings.entryLimit,
+      hits: this.#hits,
+      misses: this.#misses,
+      stored: this.#stored,
+      replaced: this.#replaced,
+      deleted: this.#deleted,
+      expired: this.#expired,
+      evicted: this.#evicted,
+      memoryBytes: this.#usedBytes + this.#pool.memoryBytes + this.#index.memoryBytes,
+      fileBytes: this.#mirror?.fileBytes() ?? 0,
+      fileHealthy: this.#mirror?.healthy() ?? true,
+    };
+  }
+
+  closeNow(): void {
+    if (this.#closed) {
+      return;
+    }
+    this.#closed = true;
+    this.#expiryTimer?.cancel();
+    clearImmediate(this.#step);
+    this.#mirror?.closeNow();
+  }
+
+  /** Removes expired entries from the front, `most` at most. @returns how many. */
+  expire(most: number): number {
+    const before = this.time.now() - this.#settings.lifetimeSeconds;
+    let count = 0;
+    while (count < most) {
+      const segment = this.#oldest();
+      if (segment === undefined) {
+        break;
+      }
+      const offset = segment.start;
+      if (segment.words[(offset >> 2) + word.storedAt]! >= before) {
+        break;
+      }
+      this.#remove(segment, offset);
+      this.#expired += 1;
+      count += 1;
+    }
+    return count;
+  }
+
+  matches(locator: number): boolean {
+    const { buffer, words } = this.#pool.get(locator >>> this.#unitShift);
+    const offset = (locator & this.#unitMask) << 3;
+    const wanted = this.#wanted;
+    const length = words[(offset >> 2) + word.idLength]!;
+    if (length !== wanted.end - wanted.start) {
+      return false;
+    }
+    const start = offset + recordHeaderBytes;
+    return buffer.compare(wanted.buffer, wanted.start, wanted.end, start, start + length) === 0;
+  }
+
+  /**
+   * Adds a segment read back from a file in front of all others, its records
+   * in their order, still unknown to the index: adoptRecord() makes them known.
+   * @returns undefined when there are as many segments as there may be.
+   */
+  prependSegment(): Segment | undefined {
+    const segment = this.#pool.take();
+    if (segment === undefined) {
+      return undefined;
+    }
+    segment.next = this.#first;
+    if (this.#first === undefined) {
+      this.#head = segment;
+    } else {
+      this.#first.previous = segment;
+    }
+    this.#first = segment;
+    return segment;
+  }
+
+  #listInto(entries: ListedEntry[], segment: Segment, offset: number, now: number): void {
+    const at = offset >> 2;
+    const storedAt = segment.words[at + word.storedAt]!;
+    const expiresAt = storedAt + this.#settings.lifetimeSeconds;
+    if (now > expiresAt) {
+      return;
+    }
+    const idStart = offset + recordHeaderBytes;
+    entries.push({
+      id: Buffer.from(
+        segment.buffer.subarray(idStart, idStart + segment.words[at + word.idLength]!),
+      ),
+      sessionBytes: segment.words[at + word.sessionLength]!,
+      storedAtSeconds: this.time.toWall(storedAt),
+      expiresAtSeconds: this.time.toWall(expiresAt),
+    });
+  }
+
+  #locate(id: ByteSpan): number {
+    this.#wanted = id;
+    return this.#index.find(this.#hash(id.buffer, id.start, id.end), this);
+  }
+
+  /** Makes a record known and counts it. */
+  #adopt(segment: Segment, offset: number, size: number, hash: number, rawBytes: number): void {
+    segment.liveBytes += size;
+    segment.liveCount += 1;
+    this.#liveBytes += size;
+    this.#entries += 1;
+    this.#bytes += rawBytes;
+    this.#index.insert(hash | 0, this.#locatorOf(segment, offset));
+  }
+
+  #locatorOf(segment: Segment, offset: number): number {
+    return ((segment.number << this.#unitShift) | (offset >> 3)) >>> 0;
+  }
+
+  /** Takes a record out of the index and leaves a hole. */
+  #remove(segment: Segment, offset: number): void {
+    const { words } = segment;
+    const at = offset >> 2;
+    const idBytes = words[at + word.idLength]!;
+    const sessionBytes = words[at + word.sessionLength]!;
+    this.#index.remove(words[at + word.hash]! | 0, this.#locatorOf(segment, offset));
+    words[at + word.idLength] = idBytes + deadBit;
+    const sessionStart = offset + recordHeaderBytes + idBytes;
+    segment.buffer.fill(0, sessionStart, sessionStart + sessionBytes);
+    const size = recordBytes(idBytes, sessionBytes);
+    segment.liveBytes -= size;
+    segment.liveCount -= 1;
+    this.#liveBytes -= size;
+    this.#entries -= 1;
+    this.#bytes -= idBytes + sessionBytes;
+    if (segment.liveCount === 0) {
+      this.#release(segment);
+      return;
+    }
+    if (this.#mirror !== undefined && offset < segment.writtenOffset) {
+      segment.unwrittenDeaths.push(segment.arrivalAt(offset));
+      this.#mirror.changed();
+    }
+    if (offset === segment.start) {
+      segment.start += size;
+    }
+    if (this.#step === undefined && this.#holesExceed(0.15)) {
+      this.#scheduleStep();
+    }
+  }
+
+  /** The segment whose `start` is at the oldest entry. */
+  #oldest(): Segment | undefined {
+    const segment = this.#first;
+    if (segment === undefined) {
+      return undefined;
+    }
+    // A segment without a live record is gone already, so there is one to come to.
+    while (segment.isDeadAt(segment.start)) {
+      segment.start += segment.sizeAt(segment.start);
+    }
+    return segment;
+  }
+
+  #makeRoom(now: number, moreBytes: number, moreEntries: number): void {
+    const { sizeLimitBytes, entryLimit } = this.#settings;
+    for (;;) {
+      const overSize = sizeLimitBytes > 0 && this.#bytes + moreBytes > sizeLimitBytes;
+      const overEntries = entryLimit > 0 && this.#entries + moreEntries > entryLimit;
+      if (!(overSize || overEntries) || !this.#evictOldest(now, overSize ? 'size' : 'entries')) {
+        return;
+      }
+    }
+  }
+
+  #evictOldest(now: number, limit: 'size' | 'entries'): boolean {
+    const segment = this.#oldest();
+    if (segment === undefined) {
+      return false;
+    }
+    const ageSeconds = now - segment.words[(segment.start >> 2) + word.storedAt]!;
+    this.#remove(segment, segment.start);
+    if (ageSeconds > this.#settings.lifetimeSeconds) {
+      this.#expired += 1;
+    } else {
+      this.#evicted += 1;
+      this.#onEviction?.(limit, ageSeconds);
+    }
+    return true;
+  }
+
+  #headWithRoom(now: number, size: number): Segment {
+    const head = this.#head;
+    if (head !== undefined && head.used + size <= this.#settings.segmentBytes) {
+      return head;
+    }
+    let segment = this.#pool.take();
+    while (segment === undefined) {
+      // As many segments as a locator can name.
+      this.#evictOldest(now, 'size');
+      segment = this.#pool.take();
+    }
+    const last = this.#head;
+    segment.previous = last;
+    if (last === undefined) {
+      this.#first = segment;
+    } else {
+      last.next = segment;
+    }
+    this.#head = segment;
+    return segment;
+  }
+
+  #release(segment: Segment): void {
+    const { previous, next } = segment;
+    if (previous === undefined) {
+      this.#first = next;
+    } else {
+      previous.next = next;
+    }
+    if (next === undefined) {
+      this.#head = previous;
+    } else {
+      next.previous = previous;
+    }
+    segment.previous = undefined;
+    segment.next = undefined;
+    segment.inLog = false;
+    this.#usedBytes -= segment.used;
+    this.#liveBytes -= segment.liveBytes;
+    this.#mirror?.released(segment);
+    this.#pool.giveBack(segment);
+  }
+
+  /** Whether holes are more than a share of the log, a segment's worth not counted. */
+  #holesExceed(share: number): boolean {
+    const holeBytes = this.#usedBytes - this.#liveBytes;
+    return (
+      holeBytes > this.#usedBytes * share + this.#settings.segmentBytes &&
+      holeBytes >= this.#packAgainAtHoleBytes
+    );
+  }
+
+  /** Packs the next segment of the packing under way, or of a new one. @returns false if there is none. */
+  #packOneSegment(): boolean {
+    const packing =
+      this.#packing ?? choosePacking(this.#first, this.#head, this.#settings.segmentBytes);
+    this.#packing = packing;
+    this.#packAgainAtHoleBytes =
+      packing === undefined
+        ? this.#usedBytes - this.#liveBytes + this.#settings.segmentBytes / 4
+        : 0;
+    let source = packing?.sources.shift();
+    while (source !== undefined && !source.inLog) {
+      source = packing?.sources.shift();
+    }
+    if (packing === undefined || source === undefined) {
+      this.#packing = undefined;
+      return false;
+    }
+    for (let offset = source.start; offset < source.used;) {
+      const size = source.sizeAt(offset);
+      if (!source.isDeadAt(offset)) {
+        const output = this.#packingOutput(packing, source, size);
+        if (output === undefined) {
+          this.#packing = undefined;
+          return false;
+        }
+        this.#moveRecord(source, offset, size, output);
+      }
+      offset += size;
+    }
+    this.#release(source);
+    this.#mirror?.changed();
+    return true;
+  }
+
+  /** Where the next record of a source goes: a segment right before it. */
+  #packingOutput(packing: Packing, source: Segment, size: number): Segment | undefined {
+    const { output } = packing;
+    if (
+      output?.inLog === true &&
+      output.next === source &&
+      output.used + size <= this.#settings.segmentBytes
+    ) {
+      return output;
+    }
+    const segment = this.#pool.take();
+    if (segment === undefined) {
+      return undefined;
+    }
+    segment.next = source;
+    segment.previous = source.previous;
+    if (source.previous === undefined) {
+      this.#first = segment;
+    } else {
+      source.previous.next = segment;
+    }
+    source.previous = segment;
+    packing.output = segment;
+    return segment;
+  }
+
+  #moveRecord(source: Segment, offset: number, size: number, target: Segment): void {
+    const to = target.used;
+    source.buffer.copy(target.buffer, to, offset, offset + size);
+    this.#index.relocate(
+      source.words[(offset >> 2) + word.hash]! | 0,
+      this.#locatorOf(source, offset),
+      this.#locatorOf(target, to),
+    );
+    source.words[(offset >> 2) + word.idLength]! += deadBit;
+    source.liveBytes -= size;
+    source.liveCount -= 1;
+    target.used = to + size;
+    target.liveBytes += size;
+    target.liveCount += 1;
+    target.lastArrival = target.arrivalAt(to);
+    this.#usedBytes += size;
+  }
+
+  #armExpiry(): void {
+    const segment = this.#oldest();
+    if (segment === undefined || this.#closed) {
+      this.#expiryTimer = undefined;
+      return;
+    }
+    const storedAt = segment.words[(segment.start >> 2) + word.storedAt]!;
+    const inSeconds = storedAt + this.#settings.lifetimeSeconds + 1 - this.time.now();
+    this.#expiryTimer = after(Math.max(1, inSeconds), () => this.#scheduleStep());
+  }
+
+  #scheduleStep(): void {
+    if (!this.#closed && this.#step === undefined) {
+      this.#step = setImmediate(() => this.#runStep());
+      this.#step.unref();
+    }
+  }
+
+  /** A little of the work in the background; comes back as long as there is more. */
+  #runStep(): void {
+    this.#step = undefined;
+    const more = this.expire(expiryStep) === expiryStep;
+    const packed = this.#holesExceed(0.15) && this.#packOneSegment();
+    if (more || packed) {
+      this.#scheduleStep();
+    } else {
+      this.#armExpiry();
+    }
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * A segment: a stretch of a circular log, filled from its start with records.
+ *
+ * Record, aligned to 8 bytes; the first six are 32-bit words of this machine's
+ * byte order:
+ *
+ *     0   hash of the id
+ *     4   bytes of the id (bits 0 to 30); bit 31: the record is dead
+ *     8   bytes of the session
+ *     12  cache time of its arrival, seconds
+ *     16  arrival number, low half
+ *     20  arrival number, high half
+ *     24  id, session, up to 7 bytes of padding
+ *
+ * A locator names a record in 32 bits: the segment's number and the record's
+ * offset in units of 8 bytes.
+ *
+ * Buffers of segments that are gone are kept for the next ones, with their
+ * pages given back to the kernel at once: memory returns without waiting for
+ * the collector, and leaves no session data behind.
+ */
+import { releasePages } from '../system/calls.ts';
+
+export const recordHeaderBytes = 24;
+export const deadBit = 0x80000000;
+export const idLengthMask = 0x7fffffff;
+
+/** Offsets of the header's words, in words. */
+export const word = {
+  hash: 0,
+  idLength: 1,
+  sessionLength: 2,
+  storedAt: 3,
+  arrivalLow: 4,
+  arrivalHigh: 5,
+} as const;
+
+export function recordBytes(idBytes: number, sessionBytes: number): number {
+  return (recordHeaderBytes + idBytes + sessionBytes + 7) & ~7;
+}
+
+export class Segment {
+  readonly number: number;
+  readonly buffer: Buffer;
+  /** The same bytes as words. */
+  readonly words: Uint32Array;
+  /** Bytes filled. */
+  used = 0;
+  /** Offset below which every record is dead. */
+  start = 0;
+  /** Bytes of records that aren't dead. */
+  liveBytes = 0;
+  liveCount = 0;
+  lastArrival = 0;
+  /** False once it has left its log. */
+  inLog = true;
+  previous: Segment | undefined;
+  next: Segment | undefined;
+
+  /** The slot of the file that holds it; -1 while none does. */
+  slot = -1;
+  /** Tells this content of the slot from all others that were ever there. */
+  writeNumber = 0;
+  /** Offset up to which records are in the slot. */
+  writtenOffset = 0;
+  /** Bytes of the slot in use. */
+  slotBytes = 0;
+  frames = 0;
+  deadFrames = 0;
+  /** Arrival numbers of records that have died since they were written to the slot. */
+  unwrittenDeaths: number[] = [];
+
+  constructor(number: number, buffer: Buffer) {
+    this.number = number;
+    this.buffer = buffer;
+    this.words = new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.length >> 2);
+  }
+
+  sizeAt(offset: number): number {
+    const at = offset >> 2;
+    return recordBytes(
+      this.words[at + word.idLength]! & idLengthMask,
+      this.words[at + word.sessionLength]!,
+    );
+  }
+
+  isDeadAt(offset: number): boolean {
+    return this.words[(offset >> 2) + word.idLength]! >= deadBit;
+  }
+
+  arrivalAt(offset: number): number {
+    const at = offset >> 2;
+    return this.words[at + word.arrivalHigh]! * 0x1_0000_0000 + this.words[at + word.arrivalLow]!;
+  }
+}
+
+/** How many emptied buffers keep their pages, for a log that turns over. */
+const warmBuffers = 2;
+
+/** Gives out numbers and buffers of segments, and takes them back. */
+export class SegmentPool {
+  readonly segmentBytes: number;
+  readonly #most: number;
+  readonly #byNumber: (Segment | undefined)[] = [];
+  readonly #freeNumbers: number[] = [];
+  readonly #warm: Buffer[] = [];
+  readonly #cold: Buffer[] = [];
+
+  /** @param most how many segments there may be at one time. */
+  constructor(segmentBytes: number, most: number) {
+    this.segmentBytes = segmentBytes;
+    this.#most = most;
+  }
+
+  get memoryBytes(): number {
+    return this.#warm.length * this.segmentBytes;
+  }
+
+  get(number: number): Segment {
+    return this.#byNumber[number]!;
+  }
+
+  /** @returns undefined when there are as many as there may be. */
+  take(): Segment | undefined {
+    const number = this.#freeNumbers.pop() ?? this.#byNumber.length;
+    if (number >= this.#most) {
+      return undefined;
+    }
+    const buffer =
+      this.#warm.pop() ?? this.#cold.pop() ?? Buffer.allocUnsafeSlow(this.segmentBytes);
+    const segment = new Segment(number, buffer);
+    this.#byNumber[number] = segment;
+    return segment;
+  }
+
+  giveBack(segment: Segment): void {
+    this.#byNumber[segment.number] = undefined;
+    this.#freeNumbers.push(segment.number);
+    if (this.#warm.length < warmBuffers) {
+      segment.buffer.fill(0, 0, segment.used);
+      this.#warm.push(segment.buffer);
+    } else {
+      releasePages(segment.buffer);
+      this.#cold.push(segment.buffer);
+    }
+  }
+}
