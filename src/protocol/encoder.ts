@@ -49,6 +49,14 @@ export class Encoder {
     this.#nul();
   }
 
+  /** A string that is bytes already; it must hold no NUL. */
+  bytes(name: Buffer, value: Buffer): void {
+    this.#reserve(name.length + value.length + 1);
+    this.#copyShort(name);
+    this.length += value.copy(this.buffer, this.length);
+    this.#nul();
+  }
+
   /** The bytes data[start, end) as base64. */
   data(name: Buffer, data: Buffer, start: number, end: number): void {
     this.#reserve(name.length + Math.ceil((end - start) / 3) * 4 + 1);

@@ -150,7 +150,7 @@ describe('encoder', () => {
     list.end();
     assert.equal(
       list.buffer.toString('latin1', 0, list.length),
-      'status\0004294967295\0timeout\0003600\0session\0QUJD\0none\0\0\0',
+      'status\x004294967295\x00timeout\x003600\x00session\x00QUJD\x00none\x00\x00\x00',
     );
   });
 

@@ -1,0 +1,22 @@
+/** tlsmgr delete CACHE ID: forget one session. */
+import { parseArgs } from 'node:util';
+import type { CliIo } from './io.ts';
+import { cacheArgument, idArgument, socketOption, withDaemon } from './reach.ts';
+
+export async function runDelete(args: readonly string[], io: CliIo): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: socketOption,
+  });
+  const label = cacheArgument(positionals[0]);
+  const id = idArgument(positionals[1]);
+  return withDaemon(values.socket, io, async (client) => {
+    if (await client.delete(label, id)) {
+      io.out('deleted\n');
+      return 0;
+    }
+    io.err(`tlsmgr: warning: no such session in the ${label} cache\n`);
+    return 1;
+  });
+}

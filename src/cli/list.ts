@@ -1,0 +1,59 @@
+/** tlsmgr list CACHE: its entries, oldest first. */
+import { parseArgs } from 'node:util';
+import type { CliIo } from './io.ts';
+import { UsageError } from './io.ts';
+import { duration } from './output.ts';
+import { cacheArgument, idText, socketOption, withDaemon } from './reach.ts';
+
+export async function runList(args: readonly string[], io: CliIo): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { ...socketOption, limit: { type: 'string' }, json: { type: 'boolean' } },
+  });
+  const label = cacheArgument(positionals[0]);
+  const limit = values.limit === undefined ? Infinity : Number(values.limit);
+  if (!(limit > 0)) {
+    throw new UsageError(`bad limit: ${values.limit}`);
+  }
+  return withDaemon(values.socket, io, async (client) => {
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    let count = 0;
+    let separator = '[';
+    for await (const entry of client.list(label)) {
+      const ageSeconds = nowSeconds - entry.storedAtSeconds;
+      const expiresInSeconds = entry.expiresAtSeconds - nowSeconds;
+      if (values.json === true) {
+        const row = {
+          id: idText(entry.id),
+          ageSeconds,
+          expiresInSeconds,
+          sessionBytes: entry.sessionBytes,
+        };
+        io.out(`${separator}\n  ${JSON.stringify(row)}`);
+        separator = ',';
+      } else {
+        if (count === 0) {
+          io.out('     AGE  EXPIRES IN   BYTES  ID\n');
+        }
+        const cells = [
+          duration(ageSeconds).padStart(8),
+          duration(expiresInSeconds).padStart(11),
+          String(entry.sessionBytes).padStart(7),
+          idText(entry.id),
+        ];
+        io.out(`${cells.join(' ')}\n`.replace(/^(.{28}) /u, '$1  '));
+      }
+      count += 1;
+      if (count >= limit) {
+        break;
+      }
+    }
+    if (values.json === true) {
+      io.out(count === 0 ? '[]\n' : '\n]\n');
+    } else if (count === 0) {
+      io.out(`no sessions in the ${label} cache\n`);
+    }
+    return 0;
+  });
+}

@@ -1,0 +1,6 @@
+/** The client library: what `tlsmgr/client` exports. */
+export { TlsmgrClient } from './client.ts';
+export type { CacheId, ClientOptions, ListedSession, Policy } from './client.ts';
+export { TlsmgrError } from '../errors.ts';
+export type { ErrorCode } from '../errors.ts';
+export type { CacheLabel } from '../sessions/session-cache.ts';

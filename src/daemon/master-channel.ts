@@ -1,0 +1,63 @@
+/**
+ * The status channel to master(8). A message is 12 bytes in this machine's byte
+ * order: pid, generation, and a state (0 taken, 1 available).
+ *
+ * With a process limit of 1 the messages steer nothing, but master throttles a
+ * service whose process dies without ever having completed a pair. So one pair
+ * goes out after the first answered request, and nothing afterwards.
+ * Source: src/master/master_proto.c, master_avail.c, master_spawn.c.
+ */
+import { Socket } from 'node:net';
+import { endianness } from 'node:os';
+import { FatalError } from '../errors.ts';
+import { sendNow } from '../system/calls.ts';
+import { statusDescriptor } from './descriptors.ts';
+
+const messageBytes = 12;
+const taken = 0;
+const available = 1;
+
+/** The process's generation from the environment: octal, 0 when absent. */
+export function generationOf(environment: NodeJS.ProcessEnv): number {
+  const text = environment['GENERATION'];
+  if (text === undefined) {
+    return 0;
+  }
+  if (!/^[0-7]+$/u.test(text)) {
+    throw new FatalError(`bad generation: ${text}`);
+  }
+  return Number.parseInt(text, 8) >>> 0;
+}
+
+/** Tells master, once, that this process has served. */
+export function reportServed(generation: number): void {
+  try {
+    sendNow(statusDescriptor, message(generation, taken));
+    sendNow(statusDescriptor, message(generation, available));
+  } catch {
+    // master is gone or restarting: the end of the channel is seen by watchMaster.
+  }
+}
+
+/** Calls `lost`, once, when master has closed its end: at a reload, or because it is gone. */
+export function watchMaster(lost: () => void): void {
+  const channel = new Socket({ fd: statusDescriptor, readable: true, writable: false });
+  channel.once('close', lost);
+  channel.on('error', () => channel.destroy());
+  channel.on('end', () => channel.destroy());
+  channel.resume();
+}
+
+function message(generation: number, state: number): Buffer {
+  const bytes = Buffer.alloc(messageBytes);
+  if (endianness() === 'LE') {
+    bytes.writeInt32LE(process.pid, 0);
+    bytes.writeUInt32LE(generation, 4);
+    bytes.writeInt32LE(state, 8);
+  } else {
+    bytes.writeInt32BE(process.pid, 0);
+    bytes.writeUInt32BE(generation, 4);
+    bytes.writeInt32BE(state, 8);
+  }
+  return bytes;
+}

@@ -1,0 +1,66 @@
+/**
+ * Whose rights the process has, step by step: root opens the entropy source,
+ * mail_owner's effective ids open what is written, then root is given up for
+ * good. Node's calls go through the C library, which applies them to every
+ * thread. Source: src/util/set_eugid.c, chroot_uid.c.
+ */
+import { FatalError } from '../errors.ts';
+import type { MailOwner } from '../config/config.ts';
+import { chroot, reasonOf } from '../system/calls.ts';
+
+/** Missing from the declarations of Node's types. */
+declare global {
+  namespace NodeJS {
+    interface Process {
+      initgroups(user: string, extraGroup: number): void;
+    }
+  }
+}
+
+/** Runs `open` with mail_owner's effective ids, when this process is root's. */
+export function asMailOwner<T>(owner: MailOwner, open: () => T): T {
+  if (process.geteuid!() !== 0) {
+    return open();
+  }
+  attempt(`setegid(${owner.gid})`, () => process.setegid!(owner.gid));
+  attempt(`setgroups(1, &${owner.gid})`, () => process.setgroups!([owner.gid]));
+  attempt(`seteuid(${owner.uid})`, () => process.seteuid!(owner.uid));
+  try {
+    return open();
+  } finally {
+    attempt('seteuid(0)', () => process.seteuid!(0));
+    attempt('setegid(0)', () => process.setegid!(0));
+    attempt('setgroups(1, &0)', () => process.setgroups!([0]));
+  }
+}
+
+export interface PrivilegeOptions {
+  owner: MailOwner;
+  /** `-u`: become mail_owner for good. */
+  dropRoot: boolean;
+  /** `-c`: the directory to be shut into. */
+  chrootDirectory: string | undefined;
+}
+
+/** Gives up what the options say, in the one order that works. */
+export function dropPrivileges({ owner, dropRoot, chrootDirectory }: PrivilegeOptions): void {
+  if (dropRoot) {
+    attempt(`setgid(${owner.gid})`, () => process.setgid!(owner.gid));
+    attempt('initgroups', () => process.initgroups(owner.name, owner.gid));
+  }
+  if (chrootDirectory !== undefined) {
+    attempt(`chroot(${chrootDirectory})`, () => chroot(chrootDirectory));
+    attempt('chdir(/)', () => process.chdir('/'));
+  }
+  if (dropRoot) {
+    attempt(`setuid(${owner.uid})`, () => process.setuid!(owner.uid));
+  }
+}
+
+function attempt(what: string, call: () => void): void {
+  try {
+    call();
+  } catch (thrown) {
+    throw new FatalError(`${what}: ${reasonOf(thrown)}`, { cause: thrown });
+  }
+}
