@@ -43,6 +43,8 @@ export class MailLogger extends ProcessLogger {
   #main: Outlet;
   /** The path that #main is connected to. */
   #path: string;
+  /** The place before reopen, while lines wait for it. */
+  #old: Outlet | undefined;
   #copy: Outlet | undefined;
   /** Given when the copy has a tag of its own. */
   #copyTag: string | undefined;
@@ -84,6 +86,7 @@ export class MailLogger extends ProcessLogger {
         maillogFile === '' ? this.#syslog(syslogFacility) : this.#postlog(postlogSocket, hostname);
       this.#path = path;
       old.retire();
+      this.#old = old;
     }
     if (this.#copy !== undefined) {
       this.#copy.format = plainFormat(this.#copyTag ?? this.#tag);
@@ -106,6 +109,17 @@ export class MailLogger extends ProcessLogger {
       this.#copy.format = format;
     }
     this.#setOutlets();
+  }
+
+  override drainNow(limitMs: number): boolean {
+    const untilMs = performance.now() + limitMs;
+    const oldDrained = this.#old?.drainNow(limitMs) ?? true;
+    return super.drainNow(Math.max(0, untilMs - performance.now())) && oldDrained;
+  }
+
+  override close(): void {
+    this.#old?.close();
+    super.close();
   }
 
   get #syslogPath(): string {

@@ -79,8 +79,11 @@ const RLIMIT_NOFILE = 7;
 /** sizeof(struct sockaddr_un): a family of 2 bytes and a path of 108. */
 const SOCKADDR_UN_BYTES = 110;
 
+/** Where two names share a number the first in the alphabet stands: EAGAIN, not EWOULDBLOCK. */
 const codeOfErrno = new Map<number, string>(
-  Object.entries(constants.errno).map(([code, number]) => [number, code]),
+  Object.entries(constants.errno)
+    .toSorted(([a], [b]) => (a < b ? 1 : -1))
+    .map(([code, number]) => [number, code]),
 );
 
 export class SystemCallError extends Error {

@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { FatalError } from '../../src/errors.ts';
+import { Outlet } from '../../src/log/outlet.ts';
+import { postlogChannel, postlogFormat } from '../../src/log/postlog.ts';
+import { SocketChannel } from '../../src/log/socket-channel.ts';
+import { DescriptorChannel, plainFormat, timedFormat } from '../../src/log/stderr.ts';
+import { syslogFacilities, syslogFormat } from '../../src/log/syslog.ts';
+import { DatagramCollector, StreamCollector } from './collector.ts';
+import { scratchDirectory, TestClock, TestTimers } from './scratch.ts';
+
+const directory = scratchDirectory();
+const path = join(directory, 'log');
+const at = (): Date => new Date(2026, 10, 3, 13, 42, 55);
+const head = `<22>Nov  3 13:42:55 postfix/tlsmgr[${process.pid}]: `;
+
+function syslogOutlet(clock = new TestClock(), timers = new TestTimers(clock)) {
+  const outlet = new Outlet({
+    channel: new SocketChannel(path, true),
+    format: syslogFormat('postfix/tlsmgr', 'mail', at),
+    clock,
+    name: 'syslogd',
+    schedule: timers.schedule,
+  });
+  return { outlet, clock, timers };
+}
+
+describe('syslog', () => {
+  test('a message is one datagram in the form of syslog(3)', () => {
+    const collector = new DatagramCollector(path);
+    const { outlet } = syslogOutlet();
+    for (const severity of ['info', 'warning', 'error', 'fatal', 'panic'] as const) {
+      outlet.post(severity, 'é text');
+    }
+    const rest = `Nov  3 13:42:55 postfix/tlsmgr[${process.pid}]:`;
+    assert.deepEqual(collector.all(), [
+      `<22>${rest} é text`,
+      `<20>${rest} warning: é text`,
+      `<19>${rest} error: é text`,
+      `<18>${rest} fatal: é text`,
+      `<18>${rest} panic: é text`,
+    ]);
+    outlet.close();
+    collector.close();
+  });
+
+  test('facilities have their numbers; kern goes out as mail', () => {
+    for (const [name, number] of [
+      ['user', 1],
+      ['mail', 2],
+      ['kern', 2],
+      ['daemon', 3],
+      ['authpriv', 10],
+      ['ftp', 11],
+      ['local0', 16],
+      ['local7', 23],
+    ] as const) {
+      const line = syslogFormat('t', name, at)('info', 'x').toString();
+      assert.ok(line.startsWith(`<${number * 8 + 6}>`), line);
+    }
+    assert.equal(syslogFacilities.size, 20);
+  });
+
+  test('a stream socket gets a NUL after each message', () => {
+    const collector = new StreamCollector(path);
+    const { outlet } = syslogOutlet();
+    outlet.post('info', 'one');
+    outlet.post('info', 'two');
+    assert.equal(collector.all().toString(), `${head}one\0${head}two\0`);
+    outlet.close();
+    collector.close();
+  });
+
+  test('a stream that is not read is never waited for, and gets whole messages afterwards', () => {
+    const collector = new StreamCollector(path);
+    const { outlet } = syslogOutlet();
+    const posted = 2000;
+    for (let number = 0; number < posted; number += 1) {
+      outlet.post('info', `${number} ${'x'.repeat(500)}`);
+    }
+    assert.ok(outlet.pending > 0);
+    assert.equal(outlet.channel.connected, true);
+    let bytes = collector.all();
+    for (let turn = 0; outlet.pending > 0 && turn < 10_000; turn += 1) {
+      outlet.drainNow(0);
+      bytes = Buffer.concat([bytes, collector.all()]);
+    }
+    const messages = bytes.toString().split('\0');
+    assert.equal(messages.pop(), '');
+    assertAllOrCounted(messages, posted);
+    outlet.close();
+    collector.close();
+  });
+
+  test('a reader that does not read is never waited for; it gets the newest and the number lost', () => {
+    const collector = new DatagramCollector(path);
+    const { outlet } = syslogOutlet();
+    const posted = 2000;
+    for (let number = 0; number < posted; number += 1) {
+      outlet.post('info', `${number} text`);
+    }
+    assert.ok(outlet.pending > 0);
+    assert.equal(outlet.channel.connected, true);
+    const messages = collector.all();
+    for (let turn = 0; outlet.pending > 0 && turn < 10_000; turn += 1) {
+      outlet.drainNow(0);
+      messages.push(...collector.all());
+    }
+    assertAllOrCounted(messages, posted);
+    outlet.close();
+    collector.close();
+  });
+
+  test('a restart of syslogd loses nothing once it is back', () => {
+    const { outlet, timers } = syslogOutlet();
+    outlet.post('info', 'before the first start');
+    let collector = new DatagramCollector(path);
+    timers.advance(1000);
+    outlet.post('info', 'up');
+    assert.deepEqual(collector.all(), [`${head}before the first start`, `${head}up`]);
+
+    collector.close();
+    outlet.post('info', 'gone, its socket still there');
+    timers.advance(1000);
+    rmSync(path);
+    outlet.post('info', 'gone, its socket too');
+    timers.advance(5000);
+    collector = new DatagramCollector(path);
+    timers.advance(1000);
+    assert.deepEqual(collector.all(), [
+      `${head}gone, its socket still there`,
+      `${head}gone, its socket too`,
+    ]);
+
+    collector.close();
+    const stream = new StreamCollector(path);
+    timers.advance(1000);
+    outlet.post('info', 'another kind of socket');
+    assert.equal(stream.all().toString(), `${head}another kind of socket\0`);
+    stream.close();
+    collector = new DatagramCollector(path);
+    timers.advance(1000);
+    outlet.post('info', 'back again');
+    assert.deepEqual(collector.all(), [`${head}back again`]);
+    outlet.close();
+    collector.close();
+  });
+});
+
+/** Each message says its number; what is missing must be counted in the order's gap. */
+function assertAllOrCounted(messages: readonly string[], posted: number): void {
+  let expected = 0;
+  let counted = 0;
+  for (const message of messages) {
+    const lost =
+      /: warning: (\d+) messages were lost here: syslogd did not take them in time$/.exec(message);
+    if (lost === null) {
+      const number = Number(/: (\d+) /.exec(message)?.[1]);
+      assert.equal(number, expected, message);
+      expected += 1;
+    } else {
+      counted += Number(lost[1]);
+      expected += Number(lost[1]);
+    }
+  }
+  assert.equal(expected, posted);
+  assert.ok(counted > 0 && counted < posted - 512, String(counted));
+}
+
+describe('postlog', () => {
+  test('a message is one datagram in the form that postlogd takes apart', () => {
+    const collector = new DatagramCollector(path);
+    const outlet = new Outlet({
+      channel: postlogChannel(path),
+      format: postlogFormat('postfix/tlsmgr', 'Mx.example.com', at),
+      clock: new TestClock(),
+      name: 'postlogd',
+    });
+    outlet.post('info', 'open smtpd TLS cache btree:/x/smtpd_scache');
+    outlet.post('warning', 'x');
+    assert.deepEqual(collector.all(), [
+      `Nov 03 13:42:55 Mx postfix/tlsmgr[${process.pid}]: open smtpd TLS cache btree:/x/smtpd_scache`,
+      `Nov 03 13:42:55 Mx postfix/tlsmgr[${process.pid}]: warning: x`,
+    ]);
+    outlet.close();
+    collector.close();
+  });
+
+  test('a path that no address can hold is fatal; the longest one is not', () => {
+    const longest = `/${'x'.repeat(106)}`;
+    assert.equal(postlogChannel(longest).connect(), false);
+    assert.throws(
+      () => postlogChannel(`${longest}x`),
+      (thrown) =>
+        thrown instanceof FatalError &&
+        thrown.message === `unix_dgram_connect: unix-domain name too long: ${longest}x`,
+    );
+  });
+
+  test('a stream socket is not what postlogd listens on', () => {
+    const stream = new StreamCollector(path);
+    assert.equal(postlogChannel(path).connect(), false);
+    stream.close();
+  });
+});
+
+describe('standard error', () => {
+  test('is written before the call returns', () => {
+    const file = join(directory, 'stderr');
+    const fd = openSync(file, 'w');
+    const outlet = new Outlet({
+      channel: new DescriptorChannel(fd),
+      format: plainFormat('postfix/tlsmgr'),
+      clock: new TestClock(),
+      name: 'standard error',
+    });
+    outlet.post('warning', 'text');
+    outlet.format = timedFormat('tlsmgr', at);
+    outlet.post('info', 'text');
+    assert.equal(
+      readFileSync(file, 'utf8'),
+      'postfix/tlsmgr: warning: text\n2026-11-03 13:42:55 tlsmgr: text\n',
+    );
+    closeSync(fd);
+  });
+
+  test('a pipe that nobody reads is never waited for', () => {
+    const pipe = join(directory, 'pipe');
+    assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    const fd = openSync(pipe, constants.O_RDWR);
+    const outlet = new Outlet({
+      channel: new DescriptorChannel(fd),
+      format: plainFormat('t'),
+      clock: new TestClock(),
+      name: 'syslogd',
+      schedule: new TestTimers(new TestClock()).schedule,
+    });
+    const posted = 2000;
+    for (let number = 0; number < posted; number += 1) {
+      outlet.post('info', `${number} ${'x'.repeat(200)}`);
+    }
+    let text = '';
+    const chunk = Buffer.alloc(65536);
+    outlet.post('info', 'end');
+    while (!text.endsWith('t: end\n')) {
+      text += chunk.toString('latin1', 0, readSync(fd, chunk));
+      outlet.drainNow(0);
+    }
+    const messages = text.split('\n').slice(0, -2);
+    assertAllOrCounted(messages, posted);
+    closeSync(fd);
+  });
+
+  test('a reader that has gone is no reason to fail', () => {
+    const outlet = new Outlet({
+      channel: new DescriptorChannel(9999),
+      format: plainFormat('t'),
+      clock: new TestClock(),
+      name: 'standard error',
+    });
+    outlet.post('info', 'x');
+    assert.equal(outlet.pending, 0);
+  });
+});
