@@ -1,0 +1,96 @@
+// npm test: everything, from a bare clone. Installs, builds, brings the real
+// peers where it may, checks types, lint, format and unused code, runs all
+// suites, and says loudly what it had to skip.
+//
+//   npm test                  everything
+//   npm test -- protocol      only test/protocol, without the checks
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { build, install, root, run } from './prepare.mjs';
+
+/** What the suites talk to, and Debian's package that has it. */
+const peers = [
+  ['/usr/sbin/postfix', 'postfix'],
+  ['openssl', 'openssl'],
+  ['man', 'man-db'],
+];
+
+const folders = process.argv.slice(2);
+
+install();
+build();
+installPeers();
+if (folders.length === 0) {
+  run('npm', ['run', '--silent', 'check']);
+}
+
+const files = (folders.length === 0 ? [''] : folders)
+  .flatMap((folder) => testsBelow(join('test', folder)))
+  .toSorted();
+const { status } = spawnSync(
+  process.execPath,
+  [
+    '--import',
+    'tsx',
+    '--test',
+    '--test-concurrency=2',
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    '--test-reporter=./scripts/skip-reporter.mjs',
+    '--test-reporter-destination=stdout',
+    ...files,
+  ],
+  { stdio: 'inherit', cwd: root },
+);
+process.exit(status ?? 1);
+
+function installPeers() {
+  const missing = peers.filter(([command]) => !canRun(command));
+  if (missing.length === 0) {
+    return;
+  }
+  const packages = missing.map(([, name]) => name);
+  if (process.getuid() !== 0 || !canRun('apt-get')) {
+    console.error(
+      `\n*** MISSING: ${packages.join(', ')}. Not root, or no apt-get: suites that need them are SKIPPED. ***\n`,
+    );
+    return;
+  }
+  console.log(`installing ${packages.join(', ')}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  for (const args of [
+    ['update', '-qq'],
+    ['install', '-y', '-qq', '--no-install-recommends', ...packages],
+  ]) {
+    const done = spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
+    if (done.status !== 0) {
+      console.error(
+        `\n*** apt-get ${args[0]} failed: suites that need the peers are SKIPPED. ***\n`,
+      );
+      return;
+    }
+  }
+}
+
+function canRun(command) {
+  const places = command.includes('/')
+    ? [command]
+    : [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/bin'].map((folder) =>
+        join(folder, command),
+      );
+  return places.some((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function testsBelow(folder) {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => join(folder, name));
+}

@@ -1,0 +1,180 @@
+/**
+ * The daemon as master(8) starts it, top to bottom in the order of
+ * src/master/multi_server.c and src/tlsmgr/tlsmgr.c:
+ *
+ *      1  log as the environment says
+ *      2  options, main.cf, all parameters checked
+ *      3  log as main.cf says
+ *      4  by hand? process limit, transport, generation, descriptors
+ *      5  chdir to queue_directory
+ *      6  as root: entropy source opened, not read
+ *      7  as mail_owner: exchange file, cache files
+ *      8  root given up, chroot
+ *      9  first read of the source, exchange file stirred in and written
+ *     10  serve, until master lets go or a signal comes
+ *
+ * What is needed after step 8 is loaded and opened before it. A FatalError on
+ * the way is logged as `fatal:`, and a second later the process exits with 1.
+ */
+import { isatty } from 'node:tty';
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { FatalError } from '../errors.ts';
+import { MailLogger } from '../log/mail-logger.ts';
+import { Prng } from '../prng/prng.ts';
+import { openCaches } from '../sessions/caches.ts';
+import { listenOnDescriptor } from '../socket/listener.ts';
+import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf } from '../system/calls.ts';
+import { systemClock } from '../system/clock.ts';
+import { redirectFile } from '../system/data-redirect.ts';
+import { checkDescriptors, closeInheritedOnExec, firstListener } from './descriptors.ts';
+import { die, leave, panicOnUncaught } from './exit.ts';
+import { generationOf, reportServed, watchMaster } from './master-channel.ts';
+import { type DaemonOptions, parseDaemonOptions } from './options.ts';
+import { asMailOwner, dropPrivileges } from './privileges.ts';
+import { openProcessFigures } from './process-figures.ts';
+import { assembleServer, type Server } from './server.ts';
+import { serveStandardInput } from './standard-input.ts';
+import { startWatchdog } from './watchdog.ts';
+
+const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1'] as const;
+
+/** Runs the daemon; returns once it serves. */
+export async function runDaemon(args: readonly string[]): Promise<void> {
+  const environment = process.env;
+  const program = environment['TLSMGR_ARGV0'] ?? process.argv[1] ?? 'tlsmgr';
+  const log = new MailLogger({ program, environment });
+  panicOnUncaught(log);
+  try {
+    await start(args, program, log);
+  } catch (thrown) {
+    die(log, thrown);
+  }
+}
+
+async function start(args: readonly string[], program: string, log: MailLogger): Promise<void> {
+  const { options, config } = readSettings(args, program, log);
+  log.reopen(config.log);
+  const generation = checkCircumstances(options, config, log);
+
+  chdir(config.queueDirectory);
+  const figures = openProcessFigures();
+  const prng = new Prng(config.random, { log, clock: systemClock });
+  await prng.openSource();
+  const caches = asMailOwner(config.mailOwner, () => {
+    prng.openExchangeFile(redirectFile(config.random.exchangeName, config, log));
+    prng.openEgdListener();
+    return openCaches(config, { log, clock: systemClock });
+  });
+  dropPrivileges({
+    owner: config.mailOwner,
+    dropRoot: options.unprivileged,
+    chrootDirectory: options.chroot ? config.queueDirectory : undefined,
+  });
+  forbidCoreDumps();
+
+  const server = assembleServer({
+    config,
+    log,
+    prng,
+    caches,
+    figures,
+    mode: 'daemon',
+    ...(options.stdio ? {} : { firstAnswer: () => reportServed(generation) }),
+  });
+  const end = (): never => leave(log, () => server.close());
+  for (const signal of endingSignals) {
+    process.on(signal, end);
+  }
+  prng.start();
+  if (options.stdio) {
+    await serveStandardInput(server.service.dispatcher);
+    end();
+  }
+  await serve(options, config, server, log, end);
+}
+
+/** Options and main.cf: whatever is wrong there is said before anything is opened. */
+function readSettings(
+  args: readonly string[],
+  program: string,
+  log: MailLogger,
+): { options: DaemonOptions; config: Config } {
+  const options = parseDaemonOptions(args, process.env, {
+    logToStderr: () => log.copyToStderr(),
+  });
+  log.verbose = options.verbose;
+  const programName = program.slice(program.lastIndexOf('/') + 1);
+  const config = loadConfig({
+    environment: process.env,
+    overrides: options.overrides,
+    programName,
+    serviceName: options.serviceName ?? programName,
+    mode: 'daemon',
+    warn: (text) => log.warning(text),
+  });
+  return { options, config };
+}
+
+/** @returns the generation. */
+function checkCircumstances(options: DaemonOptions, config: Config, log: MailLogger): number {
+  if (!options.stdio && !options.nonDetached && isatty(0)) {
+    log.copyToStderr('tlsmgr');
+    log.info('to serve without master(8): tlsmgr serve');
+    throw new FatalError('do not run this command by hand');
+  }
+  const [word] = options.words;
+  if (word !== undefined) {
+    throw new FatalError(`unexpected command-line argument: ${word}`);
+  }
+  if (!options.stdio) {
+    if (!options.limitOne) {
+      throw new FatalError(`service ${config.serviceName} requires a process limit of 1`);
+    }
+    checkTransport(options.transport);
+  }
+  const generation = generationOf(process.env);
+  if (!options.stdio) {
+    checkDescriptors(options.socketCount);
+    closeInheritedOnExec(options.socketCount);
+  }
+  raiseOpenFilesLimit();
+  return generation;
+}
+
+function checkTransport(transport: string | undefined): void {
+  if (transport === undefined) {
+    throw new FatalError('no transport type specified');
+  }
+  if (!/^(?:unix|inet)$/iu.test(transport)) {
+    throw new FatalError(`unsupported transport type: ${transport}`);
+  }
+}
+
+function chdir(directory: string): void {
+  try {
+    process.chdir(directory);
+  } catch (thrown) {
+    throw new FatalError(`chdir("${directory}"): ${reasonOf(thrown)}`, { cause: thrown });
+  }
+}
+
+async function serve(
+  options: DaemonOptions,
+  config: Config,
+  server: Server,
+  log: MailLogger,
+  end: () => never,
+): Promise<void> {
+  const listenerOptions = { log, warn: server.limiter.warn };
+  for (let index = 0; index < options.socketCount; index += 1) {
+    await listenOnDescriptor(firstListener + index, server.service, listenerOptions);
+  }
+  startWatchdog(config.daemonTimeoutSeconds);
+  watchMaster(() => {
+    if (log.verbose > 0) {
+      log.info('master disconnect -- exiting');
+    }
+    end();
+  });
+}

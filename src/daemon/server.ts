@@ -1,0 +1,90 @@
+/**
+ * Puts the opened parts together into a service: what is the same under
+ * master(8), standalone and on standard input. The parts know nothing of each
+ * other; this file and the two that open them (run.ts, serve.ts) know all.
+ */
+import type { Config } from '../config/config.ts';
+import type { ProcessLogger } from '../log/process-logger.ts';
+import { WarningLimiter } from '../log/rate-limit.ts';
+import type { Prng } from '../prng/prng.ts';
+import { Dispatcher, type TraceRequest } from '../requests/dispatcher.ts';
+import { RequestCounts } from '../requests/request-counts.ts';
+import { requestTable } from '../requests/table.ts';
+import type { Caches } from '../sessions/caches.ts';
+import { Service } from '../socket/service.ts';
+import { systemClock } from '../system/clock.ts';
+import { KeyRing } from '../tickets/key-ring.ts';
+import { makeReport, type ReportMode } from './report.ts';
+import type { ProcessFigures } from './process-figures.ts';
+
+export interface ServerParts {
+  config: Config;
+  log: ProcessLogger;
+  prng: Prng;
+  caches: Caches;
+  mode: ReportMode;
+  figures: ProcessFigures;
+  /** Called once, after the first answered request. */
+  firstAnswer?: () => void;
+}
+
+export interface Server {
+  readonly service: Service;
+  readonly limiter: WarningLimiter;
+  /**
+   * Saves what must survive, wipes what must not. Synchronous, for the end of
+   * the process; what fails is logged and does not keep the rest from being saved.
+   */
+  close(): void;
+}
+
+export function assembleServer(parts: ServerParts): Server {
+  const { config, log, prng, caches, firstAnswer } = parts;
+  const limiter = new WarningLimiter(log, systemClock);
+  const { warn } = limiter;
+  const keys = new KeyRing(config.caches.smtpd.lifetimeSeconds, prng.pool, systemClock);
+  const types = requestTable({
+    pool: prng.pool,
+    caches,
+    keys,
+    report: () => makeReport({ ...parts, keys, counts, connections: service.counts }),
+    warn,
+  });
+  const counts = new RequestCounts(types.map(({ name }) => name));
+  const verbose = log.verbose > 0;
+  const service = new Service({
+    dispatcher: new Dispatcher({
+      types,
+      serviceName: config.serviceName,
+      warn,
+      counts,
+      stirTime: () => prng.pool.stirTime(),
+      trace: verbose ? traceTo(log) : undefined,
+    }),
+    serviceName: config.serviceName,
+    announce: config.announce,
+    maxRequestBytes: config.limits.requestSizeBytes,
+    requestTimeSeconds: config.limits.requestTimeSeconds,
+    warn,
+    trace: verbose ? (text) => log.info(text) : undefined,
+    ...(firstAnswer === undefined ? {} : { firstAnswer }),
+  });
+  return {
+    service,
+    limiter,
+    close() {
+      limiter.flush();
+      prng.saveNow();
+      caches.closeNow();
+      keys.wipe();
+      prng.close();
+    },
+  };
+}
+
+function traceTo(log: ProcessLogger): TraceRequest {
+  return (name, detail, code, microseconds) => {
+    const what = detail === '' ? name : `${name} ${detail}`;
+    log.info(`request ${what}: status ${code} in ${microseconds.toFixed(0)} us`);
+  };
+}

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import type { RandomPool } from '../../src/prng/random.ts';
+import { KeyRing } from '../../src/tickets/key-ring.ts';
+import { keyNameBytes, ticketKeyBytes } from '../../src/tickets/ticket-key.ts';
+
+/** Each call is filled with another number. */
+function countingPool(): RandomPool {
+  let calls = 0;
+  return {
+    fill(target, start, end) {
+      calls += 1;
+      target.fill(calls, start, end);
+    },
+    stirTime: () => {},
+    stirData: () => {},
+  };
+}
+
+function setUp(lifetimeSeconds: number, startSeconds = 1_700_000_000) {
+  const clock = {
+    seconds: startSeconds,
+    monotonic: 5_000_000,
+    nowSeconds: () => clock.seconds,
+    monotonicMs: () => clock.monotonic,
+    advance(seconds: number) {
+      clock.seconds += seconds;
+      clock.monotonic += seconds * 1000;
+    },
+  };
+  return { clock, ring: new KeyRing(lifetimeSeconds, countingPool(), clock) };
+}
+
+function nameOf(key: Buffer): Buffer {
+  return Buffer.from(key.subarray(0, keyNameBytes));
+}
+
+function expiryOf(key: Buffer): number {
+  return Number(key.readBigInt64LE(80));
+}
+
+describe('key ring', () => {
+  test('a key has 88 bytes and carries its expiry, S + T/2 - 1', () => {
+    const { ring, clock } = setUp(3600);
+    const key = ring.current();
+    assert.equal(key.length, ticketKeyBytes);
+    assert.equal(expiryOf(key), clock.seconds + 1800 - 1);
+  });
+
+  test('halves of odd lifetimes are rounded down', () => {
+    const { ring, clock } = setUp(121);
+    assert.equal(expiryOf(ring.current()), clock.seconds + 60 - 1);
+  });
+
+  test('the same key seals until its expiry, then another', () => {
+    const { ring, clock } = setUp(3600);
+    const first = nameOf(ring.current());
+    clock.advance(1798);
+    assert.deepEqual(nameOf(ring.current()), first);
+    clock.advance(1);
+    assert.notDeepEqual(nameOf(ring.current()), first);
+  });
+
+  test('a key is given out by name for as long again after its expiry', () => {
+    const { ring, clock } = setUp(3600);
+    const first = nameOf(ring.current());
+    clock.advance(1799);
+    ring.current();
+    clock.advance(1799);
+    assert.deepEqual(nameOf(ring.named(first, 0)!), first);
+    clock.advance(1);
+    assert.equal(ring.named(first, 0), undefined);
+  });
+
+  test('an unknown name has no key, and neither has a ring that never made one', () => {
+    const { ring } = setUp(3600);
+    assert.equal(ring.named(Buffer.alloc(16), 0), undefined);
+    ring.current();
+    assert.equal(ring.named(Buffer.alloc(16), 0), undefined);
+  });
+
+  test('a name is found within a larger buffer', () => {
+    const { ring } = setUp(3600);
+    const name = nameOf(ring.current());
+    assert.ok(ring.named(Buffer.concat([Buffer.from('xx'), name, Buffer.from('yy')]), 2));
+  });
+
+  test('a clock that is set back does not stretch the life of a key', () => {
+    const { ring, clock } = setUp(3600);
+    const first = nameOf(ring.current());
+    clock.seconds -= 1_000_000;
+    clock.monotonic += 1_800_000;
+    assert.notDeepEqual(nameOf(ring.current()), first);
+    clock.monotonic += 1_800_000;
+    assert.equal(ring.named(first, 0), undefined);
+  });
+
+  test('with lifetime 0 there are no tickets', () => {
+    assert.equal(setUp(0).ring.enabled, false);
+  });
+
+  test('at any time there is a key that seals, and it can be asked for by its name', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 120, max: 8_640_000 }),
+        fc.array(fc.integer({ min: 0, max: 10_000_000 }), { maxLength: 20 }),
+        (lifetime, steps) => {
+          const { ring, clock } = setUp(lifetime);
+          for (const step of steps) {
+            clock.advance(step);
+            const key = ring.current();
+            assert.ok(clock.seconds < expiryOf(key));
+            assert.ok(ring.named(nameOf(key), 0) !== undefined);
+          }
+        },
+      ),
+    );
+  });
+
+  test('its description gives no key away', () => {
+    const { ring, clock } = setUp(3600);
+    const key = ring.current();
+    clock.advance(1799);
+    ring.current();
+    const [current, previous] = ring.describe();
+    assert.deepEqual(
+      { seals: current?.sealsForSeconds, opens: previous?.opensForSeconds },
+      { seals: 1799, opens: 1800 },
+    );
+    assert.doesNotMatch(
+      JSON.stringify(ring.describe()),
+      new RegExp(key.toString('hex', 0, 8), 'u'),
+    );
+  });
+
+  test('wiping overwrites the keys', () => {
+    const { ring } = setUp(3600);
+    const key = ring.current();
+    ring.wipe();
+    assert.ok(key.every((byte) => byte === 0));
+    assert.deepEqual(ring.describe(), []);
+  });
+});
