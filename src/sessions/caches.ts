@@ -9,7 +9,7 @@
  *
  * Behaviour: Postfix src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
  */
-import { closeSync, ftruncateSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { CacheSettings, MailOwner } from '../config/config.ts';
 import { FatalError, TlsmgrError } from '../errors.ts';
@@ -18,12 +18,14 @@ import { reasonOf } from '../system/calls.ts';
 import type { Clock } from '../system/clock.ts';
 import { redirectTable } from '../system/data-redirect.ts';
 import { after, type Timer } from '../system/timers.ts';
-import { fileSuffix, lockCacheFile, openCacheFile, type OpenFile } from './cache-file.ts';
+import { fileSuffix, openCacheFile, type PreparedFile } from './cache-file.ts';
+import { type CacheKeys, readCacheKeys } from './cache-keys.ts';
 import { CircularLog } from './circular-log.ts';
 import { databaseOf, type Database } from './database.ts';
 import { evictionAlarm } from './eviction-alarm.ts';
 import { geometryOf } from './geometry.ts';
 import { LoggedCache } from './logged-cache.ts';
+import { keepInFile } from './persistence.ts';
 import { cacheLabels, type CacheLabel, type SessionCache } from './session-cache.ts';
 
 export interface CachesSettings {
@@ -39,7 +41,7 @@ export interface CachesDependencies {
   log: Logger;
   clock: Clock;
   /** How long to wait for the lock on a file, in milliseconds. */
-  lockPatienceMs?: number;
+  lockPatienceMs?: number | undefined;
 }
 
 export interface CacheOfLabel {
@@ -54,6 +56,8 @@ export interface CacheOfLabel {
 }
 
 export interface Caches extends Record<CacheLabel, CacheOfLabel> {
+  /** Resolves when the files have been read back; requests are served meanwhile. Never rejects. */
+  readonly loaded: Promise<void>;
   /** Writes out what must survive, for all three. Synchronous: the process is ending. */
   closeNow(): void;
 }
@@ -91,18 +95,22 @@ function refuseSharedFile(first: CacheSettings, second: CacheSettings): never {
 /** Everything that is open for one cache. */
 class OpenCache {
   readonly cache: SessionCache;
-  readonly #file: OpenFile | undefined;
+  /** Resolves when its file has been read back. */
+  readonly loaded: Promise<void>;
+  readonly #fd: number | undefined;
   readonly #log: Logger;
   readonly #settings: CacheSettings;
   #cleanup: Timer | undefined;
 
   constructor(
     settings: CacheSettings,
-    file: OpenFile | undefined,
+    file: PreparedFile | undefined,
+    keys: CacheKeys | undefined,
     dependencies: CachesDependencies,
   ) {
     this.#settings = settings;
-    this.#file = file;
+    // A file that is written to is closed by what writes to it.
+    this.#fd = file?.content === undefined ? file?.fd : undefined;
     this.#log = dependencies.log;
     const log = new CircularLog(
       { ...settings, ...geometryOf(settings.sizeLimitBytes) },
@@ -111,9 +119,10 @@ class OpenCache {
         onEviction: evictionAlarm(settings, dependencies.clock, dependencies.log),
       },
     );
-    if (file !== undefined) {
-      ftruncateSync(file.fd, 0);
-    }
+    this.loaded =
+      file?.content === undefined
+        ? Promise.resolve()
+        : keepInFile(settings.label, file.fd, log, file.content, keys, dependencies).loaded;
     if (settings.logOperations) {
       this.cache = new LoggedCache(settings.label, log, dependencies.log);
       this.#logCleanup();
@@ -125,8 +134,8 @@ class OpenCache {
   closeNow(): void {
     this.#cleanup?.cancel();
     this.cache.closeNow();
-    if (this.#file !== undefined) {
-      closeSync(this.#file.fd);
+    if (this.#fd !== undefined) {
+      closeSync(this.#fd);
     }
   }
 
@@ -137,11 +146,12 @@ class OpenCache {
   }
 }
 
-function openFile(
+function prepareFile(
   wanted: Wanted,
+  persistent: boolean,
   opened: Map<string, CacheSettings>,
   dependencies: CachesDependencies,
-): OpenFile | undefined {
+): PreparedFile | undefined {
   const { settings, database, path } = wanted;
   if (database.kind === 'unusable') {
     throw new TlsmgrError('STORAGE', database.reason);
@@ -149,19 +159,18 @@ function openFile(
   if (path === undefined) {
     return undefined;
   }
-  const file = openCacheFile(path + fileSuffix);
-  try {
-    const other = opened.get(file.identity);
-    if (other !== undefined) {
-      refuseSharedFile(other, settings);
-    }
-    lockCacheFile(file, dependencies.lockPatienceMs);
-    opened.set(file.identity, settings);
-    return file;
-  } catch (error) {
-    closeSync(file.fd);
-    throw error;
-  }
+  return openCacheFile(path + fileSuffix, settings, {
+    persistent,
+    lockPatienceMs: dependencies.lockPatienceMs,
+    log: dependencies.log,
+    claim: (identity) => {
+      const other = opened.get(identity);
+      if (other !== undefined && other !== settings) {
+        refuseSharedFile(other, settings);
+      }
+      opened.set(identity, settings);
+    },
+  });
 }
 
 /** Opens what the settings ask for. Synchronous. */
@@ -180,6 +189,10 @@ export function openCaches(settings: CachesSettings, dependencies: CachesDepende
       }
     }
   }
+  const keys =
+    settings.persistentCaches && settings.cacheKeyFile !== ''
+      ? readCacheKeys(settings.cacheKeyFile, log)
+      : undefined;
   const opened = new Map<string, CacheSettings>();
   const open = new Map<CacheLabel, OpenCache>();
   for (const one of wanted) {
@@ -189,10 +202,8 @@ export function openCaches(settings: CachesSettings, dependencies: CachesDepende
       log.info(`open ${label} TLS cache ${name}`);
     }
     try {
-      open.set(
-        label,
-        new OpenCache(one.settings, openFile(one, opened, dependencies), dependencies),
-      );
+      const file = prepareFile(one, settings.persistentCaches, opened, dependencies);
+      open.set(label, new OpenCache(one.settings, file, keys, dependencies));
     } catch (error) {
       if (error instanceof FatalError) {
         throw error;
@@ -200,6 +211,7 @@ export function openCaches(settings: CachesSettings, dependencies: CachesDepende
       log.error(`${parameterOf(label)} = ${database}: ${reasonOf(error)}`);
     }
   }
+  keys?.wipe();
   const ofLabel = (label: CacheLabel): CacheOfLabel => {
     const { database, lifetimeSeconds } = settings.caches[label];
     return {
@@ -214,6 +226,7 @@ export function openCaches(settings: CachesSettings, dependencies: CachesDepende
     smtpd: ofLabel('smtpd'),
     smtp: ofLabel('smtp'),
     lmtp: ofLabel('lmtp'),
+    loaded: Promise.all([...open.values()].map((cache) => cache.loaded)).then(() => undefined),
     closeNow: () => {
       for (const cache of open.values()) {
         cache.closeNow();

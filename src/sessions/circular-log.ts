@@ -15,6 +15,7 @@
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
 import { cacheTimeOf, type CacheTime } from './cache-time.ts';
+import { type ReadRecords, wordsOf } from './frames.ts';
 import { idHashOf, type IdHash } from './id-hash.ts';
 import { IdIndex, noLocator, type RecordMatcher } from './id-index.ts';
 import { choosePacking, type Packing } from './packing.ts';
@@ -48,16 +49,17 @@ export interface CircularLogSettings {
 
 /** What keeps a copy of the log in a file. */
 export interface LogMirror {
-  /** There is something to write. */
-  changed(): void;
+  /** Something of the segment is still to be written. */
+  changed(segment: Segment): void;
   /** The segment is gone, and with it what the file holds of it. */
   released(segment: Segment): void;
+  /** Called for each delete, whether the id is known or still to be read back. */
+  deleted(id: ByteSpan): void;
+  /** Everything is gone, and what is still to be read back too. */
+  flushed(): void;
   /** Bytes of the file. */
   fileBytes(): number;
   healthy(): boolean;
-  flushed(): void;
-  /** Deleted, whether known or not: an entry still to be read back must not appear. */
-  deleted(id: ByteSpan): void;
   closeNow(): void;
 }
 
@@ -143,10 +145,6 @@ export class CircularLog implements SessionCache, RecordMatcher {
     return this.#first;
   }
 
-  get headSegment(): Segment | undefined {
-    return this.#head;
-  }
-
   mirrorTo(mirror: LogMirror): void {
     this.#mirror = mirror;
   }
@@ -229,11 +227,11 @@ export class CircularLog implements SessionCache, RecordMatcher {
     segment.lastArrival = this.#lastArrival;
     this.#usedBytes += size;
     this.#adopt(segment, offset, size, hash, idBytes + sessionBytes);
-    this.#mirror?.changed();
+    this.#mirror?.changed(segment);
     if (this.#expiryTimer === undefined) {
       this.#armExpiry();
     }
-    if (this.#holesExceed(0.22)) {
+    if (this.#holesExceed(0.1)) {
       this.#packOneSegment();
     }
   }
@@ -364,16 +362,101 @@ export class CircularLog implements SessionCache, RecordMatcher {
     return buffer.compare(wanted.buffer, wanted.start, wanted.end, start, start + length) === 0;
   }
 
+  /** Whether a limit leaves no room for anything older. */
+  get isFull(): boolean {
+    const { sizeLimitBytes, entryLimit } = this.#settings;
+    return (
+      (sizeLimitBytes > 0 && this.#bytes >= sizeLimitBytes) ||
+      (entryLimit > 0 && this.#entries >= entryLimit)
+    );
+  }
+
+  /** The number of the newest arrival. */
+  get lastArrival(): number {
+    return this.#lastArrival;
+  }
+
+  /** New arrivals get numbers above this. Before the first update only. */
+  startArrivalsAfter(arrival: number): void {
+    this.#lastArrival = arrival;
+  }
+
   /**
-   * Adds a segment read back from a file in front of all others, its records
-   * in their order, still unknown to the index: adoptRecord() makes them known.
-   * @returns undefined when there are as many segments as there may be.
+   * Takes in records read back from a file, older than anything it holds but
+   * for the same content twice: an id that is known stays as it is.
+   * @param records in the order of their arrival.
+   * @param skip tells whether a record is no more, by its arrival number and id.
+   * @returns the segment that holds them, undefined when none was of use, and the arrival numbers of
+   * those that were not.
    */
-  prependSegment(): Segment | undefined {
+  readBack(
+    records: readonly ReadRecords[],
+    skip: (arrival: number, id: ByteSpan) => boolean,
+  ): { segment: Segment | undefined; rejected: number[] } {
+    const now = this.time.now();
+    const wall = this.time.toWall(now);
+    const rejected: number[] = [];
+    let segment: Segment | undefined;
+    for (const { bytes, timeSeconds, wallSeconds } of records) {
+      const words = wordsOf(bytes);
+      const awaySeconds = Math.max(0, wall - wallSeconds);
+      for (let offset = 0; offset < bytes.length;) {
+        const at = offset >> 2;
+        const idBytes = words[at + word.idLength]!;
+        const sessionBytes = words[at + word.sessionLength]!;
+        const size = recordBytes(idBytes, sessionBytes);
+        const arrival =
+          words[at + word.arrivalHigh]! * 0x1_0000_0000 + words[at + word.arrivalLow]!;
+        const ageSeconds = Math.max(0, timeSeconds - words[at + word.storedAt]!) + awaySeconds;
+        const idStart = offset + recordHeaderBytes;
+        const id = { buffer: bytes, start: idStart, end: idStart + idBytes };
+        offset += size;
+        if (skip(arrival, id)) {
+          continue;
+        }
+        if (ageSeconds > this.#settings.lifetimeSeconds || this.#locate(id) !== noLocator) {
+          rejected.push(arrival);
+          continue;
+        }
+        segment ??= this.#prependSegment();
+        if (segment === undefined || segment.used + size > this.#settings.segmentBytes) {
+          rejected.push(arrival);
+          continue;
+        }
+        const to = segment.used;
+        const hash = this.#hash(bytes, id.start, id.end);
+        bytes.copy(
+          segment.buffer,
+          to,
+          idStart - recordHeaderBytes,
+          idStart - recordHeaderBytes + size,
+        );
+        segment.words[(to >> 2) + word.hash] = hash;
+        segment.words[(to >> 2) + word.storedAt] = now - ageSeconds;
+        segment.used = to + size;
+        segment.lastArrival = arrival;
+        this.#usedBytes += size;
+        this.#adopt(segment, to, size, hash, idBytes + sessionBytes);
+      }
+      bytes.fill(0);
+    }
+    return { segment, rejected };
+  }
+
+  /** Enforces the limits and the lifetimes of what has been read back. */
+  settle(): void {
+    this.#makeRoom(this.time.now(), 0, 0);
+    if (this.#expiryTimer === undefined) {
+      this.#armExpiry();
+    }
+  }
+
+  #prependSegment(): Segment | undefined {
     const segment = this.#pool.take();
     if (segment === undefined) {
       return undefined;
     }
+    segment.sealed = true;
     segment.next = this.#first;
     if (this.#first === undefined) {
       this.#head = segment;
@@ -443,12 +526,12 @@ export class CircularLog implements SessionCache, RecordMatcher {
     }
     if (this.#mirror !== undefined && offset < segment.writtenOffset) {
       segment.unwrittenDeaths.push(segment.arrivalAt(offset));
-      this.#mirror.changed();
+      this.#mirror.changed(segment);
     }
     if (offset === segment.start) {
       segment.start += size;
     }
-    if (this.#step === undefined && this.#holesExceed(0.15)) {
+    if (this.#step === undefined && this.#holesExceed(0.1)) {
       this.#scheduleStep();
     }
   }
@@ -495,7 +578,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
 
   #headWithRoom(now: number, size: number): Segment {
     const head = this.#head;
-    if (head !== undefined && head.used + size <= this.#settings.segmentBytes) {
+    if (head !== undefined && !head.sealed && head.used + size <= this.#settings.segmentBytes) {
       return head;
     }
     let segment = this.#pool.take();
@@ -575,7 +658,9 @@ export class CircularLog implements SessionCache, RecordMatcher {
       offset += size;
     }
     this.#release(source);
-    this.#mirror?.changed();
+    if (packing.output !== undefined) {
+      this.#mirror?.changed(packing.output);
+    }
     return true;
   }
 
@@ -645,7 +730,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
   #runStep(): void {
     this.#step = undefined;
     const more = this.expire(expiryStep) === expiryStep;
-    const packed = this.#holesExceed(0.15) && this.#packOneSegment();
+    const packed = this.#holesExceed(0.1) && this.#packOneSegment();
     if (more || packed) {
       this.#scheduleStep();
     } else {

@@ -1,8 +1,8 @@
 /**
  * Which segments of a circular log are worth packing: the run of neighbours,
- * eight at most, that gives up the most holes for the least copying, and that
+ * twelve at most, that gives up the most holes for the least copying, and that
  * fits into fewer segments or consists of holes for the greater part. When more
- * than an eighth of a log is holes, and the log is longer than such a run,
+ * than a tenth of a log is holes, and the log is longer than such a run,
  * there is one, but for records of nearly a segment's size.
  */
 import type { Segment } from './segment.ts';
@@ -13,7 +13,7 @@ export interface Packing {
   output: Segment | undefined;
 }
 
-const longestRun = 8;
+const longestRun = 12;
 
 /** @param head is being appended to, and left alone. */
 export function choosePacking(

@@ -21,6 +21,15 @@
  */
 import { releasePages } from '../system/calls.ts';
 
+/** Where the next frame of a slot of a cache file goes, and how many there are (frames.ts). */
+export interface SlotPosition {
+  /** Tells this content of the slot from all others that were ever there. */
+  writeNumber: number;
+  slotBytes: number;
+  frames: number;
+  deadFrames: number;
+}
+
 export const recordHeaderBytes = 24;
 export const deadBit = 0x80000000;
 export const idLengthMask = 0x7fffffff;
@@ -57,18 +66,19 @@ export class Segment {
   previous: Segment | undefined;
   next: Segment | undefined;
 
+  /** Nothing may be appended: it was read back from a file. */
+  sealed = false;
+
   /** The slot of the file that holds it; -1 while none does. */
   slot = -1;
-  /** Tells this content of the slot from all others that were ever there. */
-  writeNumber = 0;
+  /** The slot's content (frames.ts). */
+  position: SlotPosition = { writeNumber: 0, slotBytes: 0, frames: 0, deadFrames: 0 };
   /** Offset up to which records are in the slot. */
   writtenOffset = 0;
-  /** Bytes of the slot in use. */
-  slotBytes = 0;
-  frames = 0;
-  deadFrames = 0;
   /** Arrival numbers of records that have died since they were written to the slot. */
   unwrittenDeaths: number[] = [];
+  /** Whether the file's writer knows that there is something to write. */
+  dirty = false;
 
   constructor(number: number, buffer: Buffer) {
     this.number = number;
@@ -94,8 +104,9 @@ export class Segment {
   }
 }
 
-/** How many emptied buffers keep their pages, for a log that turns over. */
+/** How many emptied buffers keep their pages, for a log that turns over: two and a share. */
 const warmBuffers = 2;
+const warmShare = 1 / 48;
 
 /** Gives out numbers and buffers of segments, and takes them back. */
 export class SegmentPool {
@@ -105,6 +116,7 @@ export class SegmentPool {
   readonly #freeNumbers: number[] = [];
   readonly #warm: Buffer[] = [];
   readonly #cold: Buffer[] = [];
+  #taken = 0;
 
   /** @param most how many segments there may be at one time. */
   constructor(segmentBytes: number, most: number) {
@@ -130,13 +142,15 @@ export class SegmentPool {
       this.#warm.pop() ?? this.#cold.pop() ?? Buffer.allocUnsafeSlow(this.segmentBytes);
     const segment = new Segment(number, buffer);
     this.#byNumber[number] = segment;
+    this.#taken += 1;
     return segment;
   }
 
   giveBack(segment: Segment): void {
     this.#byNumber[segment.number] = undefined;
     this.#freeNumbers.push(segment.number);
-    if (this.#warm.length < warmBuffers) {
+    this.#taken -= 1;
+    if (this.#warm.length < warmBuffers + this.#taken * warmShare) {
       segment.buffer.fill(0, 0, segment.used);
       this.#warm.push(segment.buffer);
     } else {

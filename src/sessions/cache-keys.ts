@@ -1,0 +1,156 @@
+/**
+ * The keys that seal cache files: one or two, the first for what is written,
+ * both for what is read back.
+ *
+ *     key file = 64 hexadecimal digits, once or twice, blanks and line ends between
+ *              | 32 or 64 bytes that aren't such text
+ *
+ * A file that can't be read, or is neither, is fatal: writing sessions in the
+ * clear instead, or losing them, isn't what was asked for.
+ *
+ * Each cache file gets a key of its own, HMAC-SHA-256 of the cache's label and
+ * the file's random id, so that random nonces never come near their limit and a
+ * frame of one cache can't pass for one of another.
+ */
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { FatalError } from '../errors.ts';
+import type { Logger } from '../log/logger.ts';
+import { reasonOf } from '../system/calls.ts';
+import type { CacheLabel } from './session-cache.ts';
+
+const keyBytes = 32;
+const nonceBytes = 12;
+const tagBytes = 16;
+const longestFileBytes = 4096;
+const algorithm = 'aes-256-gcm';
+
+/** Bytes that sealing adds to a payload. */
+export const sealBytes = nonceBytes + tagBytes;
+
+/** Seals and opens the payloads of one cache file. */
+export interface FileKeys {
+  /** Names the key that seal() uses, so that a file tells which it needs. Never 0. */
+  readonly currentId: number;
+  /** @returns nonce, ciphertext, tag. */
+  seal(payload: Buffer, associated: Buffer): Buffer;
+  /** @returns undefined for an unknown key or a payload that isn't what was sealed. */
+  open(keyId: number, sealed: Buffer, associated: Buffer): Buffer | undefined;
+}
+
+export interface CacheKeys {
+  /** @param fileId 8 random bytes. */
+  forFile(label: CacheLabel, fileId: Buffer): FileKeys;
+  /** Wipes the keys. Those of files stay. */
+  wipe(): void;
+}
+
+interface NamedKey {
+  id: number;
+  key: Buffer;
+}
+
+function readWhole(path: string, log: Logger): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    if ((fstatSync(fd).mode & 0o077) !== 0) {
+      log.warning(
+        `tlsmgr_session_cache_key_file = ${path}: the file is open to its group or to others`,
+      );
+    }
+    const content = Buffer.alloc(longestFileBytes);
+    const length = readSync(fd, content, 0, longestFileBytes, 0);
+    return content.subarray(0, length);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** @returns the keys, or the reason why there are none. */
+export function parseKeys(content: Buffer): Buffer[] | string {
+  const text = content.toString('latin1').trim();
+  if (/^[0-9a-fA-F\s]+$/.test(text)) {
+    const words = text.split(/\s+/);
+    if (words.length > 2 || words.some((one) => one.length !== keyBytes * 2)) {
+      return 'not one or two keys of 64 hexadecimal digits';
+    }
+    return words.map((one) => Buffer.from(one, 'hex'));
+  }
+  if (content.length !== keyBytes && content.length !== keyBytes * 2) {
+    return 'neither 64 hexadecimal digits nor 32 bytes, once or twice';
+  }
+  const keys: Buffer[] = [];
+  for (let at = 0; at < content.length; at += keyBytes) {
+    keys.push(Buffer.from(content.subarray(at, at + keyBytes)));
+  }
+  return keys;
+}
+
+function idOf(key: Buffer): number {
+  return createHmac('sha256', key).update('tlsmgr key id').digest().readUInt32LE(0) || 1;
+}
+
+function fileKeysOf(keys: NamedKey[], label: CacheLabel, fileId: Buffer): FileKeys {
+  const ofFile = keys.map(({ id, key }) => ({
+    id,
+    key: createHmac('sha256', key).update(`tlsmgr cache ${label} `).update(fileId).digest(),
+  }));
+  const current = ofFile[0]!;
+  return {
+    currentId: current.id,
+    seal: (payload, associated) => {
+      const nonce = randomBytes(nonceBytes);
+      const cipher = createCipheriv(algorithm, current.key, nonce);
+      cipher.setAAD(associated);
+      const body = cipher.update(payload);
+      cipher.final();
+      return Buffer.concat([nonce, body, cipher.getAuthTag()]);
+    },
+    open: (keyId, sealed, associated) => {
+      const named = ofFile.find(({ id }) => id === keyId);
+      if (named === undefined || sealed.length < sealBytes) {
+        return undefined;
+      }
+      const tagStart = sealed.length - tagBytes;
+      const nonce = sealed.subarray(0, nonceBytes);
+      const decipher = createDecipheriv(algorithm, named.key, nonce);
+      decipher.setAAD(associated);
+      decipher.setAuthTag(sealed.subarray(tagStart));
+      const payload = decipher.update(sealed.subarray(nonceBytes, tagStart));
+      try {
+        decipher.final();
+        return payload;
+      } catch {
+        // The tag doesn't fit: damaged, as the caller reports.
+        payload.fill(0);
+        return undefined;
+      }
+    },
+  };
+}
+
+/** @param path the value of tlsmgr_session_cache_key_file, not empty. Throws FatalError. */
+export function readCacheKeys(path: string, log: Logger): CacheKeys {
+  const fatal = (reason: string, cause?: unknown): FatalError =>
+    new FatalError(`tlsmgr_session_cache_key_file = ${path}: ${reason}`, { cause });
+  let content: Buffer;
+  try {
+    content = readWhole(path, log);
+  } catch (error) {
+    throw fatal(reasonOf(error), error);
+  }
+  const keys = parseKeys(content);
+  content.fill(0);
+  if (typeof keys === 'string') {
+    throw fatal(keys);
+  }
+  const named = keys.map((key) => ({ id: idOf(key), key }));
+  return {
+    forFile: (label, fileId) => fileKeysOf(named, label, fileId),
+    wipe: () => {
+      for (const { key } of named) {
+        key.fill(0);
+      }
+    },
+  };
+}

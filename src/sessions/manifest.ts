@@ -1,0 +1,140 @@
+/**
+ * The manifest of a cache file: which slots hold what. Two copies at the front
+ * of the file are written in turn; the valid one of the higher generation
+ * counts. Numbers are little-endian.
+ *
+ *     0    copy 0    131072 bytes
+ *          copy 1    131072 bytes
+ *          slots     slotBytes each (frames.ts)
+ *
+ *     copy:
+ *     0    "tlsmgrSC"
+ *     8    format version, 32 bits
+ *     12   slotBytes, 32 bits
+ *     16   cache label, 8 bytes, filled up with NUL
+ *     24   generation of the manifest, double
+ *     32   epoch: counts the processes that have used the file, double
+ *     40   highest arrival number, double
+ *     48   highest write number, double
+ *     56   id of the file, 8 random bytes
+ *     64   number of entries, 32 bits
+ *     68   0, 32 bits
+ *     72   entries of 32 bytes: slot, bytes in use (32 bits each), write
+ *          number, last arrival number (doubles), frames, frames of deaths
+ *          (32 bits each)
+ *     then CRC-32 of everything before, 32 bits
+ *
+ * What isn't listed isn't there: a slot is free, whatever it holds, as soon as a
+ * manifest without it is written. A manifest without entries is what a cache
+ * that isn't persistent has, and what a failing disk is left with.
+ */
+import { crc32 } from 'node:zlib';
+import { mostSlots } from './geometry.ts';
+import type { CacheLabel } from './session-cache.ts';
+
+export const manifestBytes = 131_072;
+/** Where slot 0 begins. */
+export const slotsStart = 2 * manifestBytes;
+
+const magic = 'tlsmgrSC';
+const version = 1;
+const headBytes = 72;
+const entryBytes = 32;
+
+export interface ManifestEntry {
+  slot: number;
+  bytes: number;
+  writeNumber: number;
+  lastArrival: number;
+  frames: number;
+  deadFrames: number;
+}
+
+export interface Manifest {
+  label: CacheLabel;
+  slotBytes: number;
+  generation: number;
+  epoch: number;
+  lastArrival: number;
+  lastWriteNumber: number;
+  fileId: Buffer;
+  entries: ManifestEntry[];
+}
+
+export function encodeManifest(manifest: Manifest): Buffer {
+  const length = headBytes + manifest.entries.length * entryBytes;
+  const bytes = Buffer.alloc(length + 4);
+  bytes.write(magic, 0, 'latin1');
+  bytes.writeUInt32LE(version, 8);
+  bytes.writeUInt32LE(manifest.slotBytes, 12);
+  bytes.write(manifest.label, 16, 'latin1');
+  bytes.writeDoubleLE(manifest.generation, 24);
+  bytes.writeDoubleLE(manifest.epoch, 32);
+  bytes.writeDoubleLE(manifest.lastArrival, 40);
+  bytes.writeDoubleLE(manifest.lastWriteNumber, 48);
+  manifest.fileId.copy(bytes, 56);
+  bytes.writeUInt32LE(manifest.entries.length, 64);
+  let at = headBytes;
+  for (const entry of manifest.entries) {
+    bytes.writeUInt32LE(entry.slot, at);
+    bytes.writeUInt32LE(entry.bytes, at + 4);
+    bytes.writeDoubleLE(entry.writeNumber, at + 8);
+    bytes.writeDoubleLE(entry.lastArrival, at + 16);
+    bytes.writeUInt32LE(entry.frames, at + 24);
+    bytes.writeUInt32LE(entry.deadFrames, at + 28);
+    at += entryBytes;
+  }
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, length)), length);
+  return bytes;
+}
+
+/** @returns undefined unless it is all right in every byte, this version and this machine's. */
+export function decodeManifest(bytes: Buffer): Manifest | undefined {
+  if (
+    bytes.length < headBytes + 4 ||
+    bytes.toString('latin1', 0, 8) !== magic ||
+    bytes.readUInt32LE(8) !== version
+  ) {
+    return undefined;
+  }
+  const count = bytes.readUInt32LE(64);
+  const length = headBytes + count * entryBytes;
+  if (
+    count > mostSlots ||
+    length + 4 > bytes.length ||
+    crc32(bytes.subarray(0, length)) !== bytes.readUInt32LE(length)
+  ) {
+    return undefined;
+  }
+  const entries: ManifestEntry[] = [];
+  for (let at = headBytes; at < length; at += entryBytes) {
+    entries.push({
+      slot: bytes.readUInt32LE(at),
+      bytes: bytes.readUInt32LE(at + 4),
+      writeNumber: bytes.readDoubleLE(at + 8),
+      lastArrival: bytes.readDoubleLE(at + 16),
+      frames: bytes.readUInt32LE(at + 24),
+      deadFrames: bytes.readUInt32LE(at + 28),
+    });
+  }
+  return {
+    label: bytes.toString('latin1', 16, 24).replace(/\0+$/, '') as CacheLabel,
+    slotBytes: bytes.readUInt32LE(12),
+    generation: bytes.readDoubleLE(24),
+    epoch: bytes.readDoubleLE(32),
+    lastArrival: bytes.readDoubleLE(40),
+    lastWriteNumber: bytes.readDoubleLE(48),
+    fileId: Buffer.from(bytes.subarray(56, 64)),
+    entries,
+  };
+}
+
+/** @param copies the front of a file, as much of it as there is. @returns the manifest that counts. */
+export function newestManifest(copies: Buffer): Manifest | undefined {
+  const first = decodeManifest(copies.subarray(0, manifestBytes));
+  const second = decodeManifest(copies.subarray(manifestBytes, slotsStart));
+  if (first === undefined || second === undefined) {
+    return first ?? second;
+  }
+  return first.generation > second.generation ? first : second;
+}

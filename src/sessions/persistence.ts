@@ -1,0 +1,71 @@
+/**
+ * From an opened, locked cache file to a log that is kept in it. A file that is
+ * ours and fits goes on being used and is read back; any other is to be put
+ * aside by the caller, who can still rename.
+ */
+import { readSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import type { Logger } from '../log/logger.ts';
+import type { CacheKeys } from './cache-keys.ts';
+import type { CircularLog } from './circular-log.ts';
+import { FileMirror, type FileMirrorDependencies } from './file-mirror.ts';
+import { type Manifest, newestManifest, slotsStart } from './manifest.ts';
+import { readBack } from './read-back.ts';
+import type { CacheLabel } from './session-cache.ts';
+
+/** New arrivals and slots are numbered well above what the last, unlisted, frames may have. */
+const numbersSkipped = 1 << 24;
+
+/**
+ * @returns the manifest of the file; `empty` for one without content, `foreign`
+ * for one of another format, cache or geometry, or damaged beyond use.
+ */
+export function inspectFile(
+  fd: number,
+  label: CacheLabel,
+  slotBytes: number,
+): Manifest | 'empty' | 'foreign' {
+  const front = Buffer.alloc(slotsStart);
+  const length = readSync(fd, front, 0, front.length, 0);
+  if (length === 0) {
+    return 'empty';
+  }
+  const manifest = newestManifest(front.subarray(0, length));
+  return manifest?.label === label && manifest.slotBytes === slotBytes ? manifest : 'foreign';
+}
+
+export interface Persistent {
+  mirror: FileMirror;
+  /** Resolves when the file has been read back; never rejects. */
+  loaded: Promise<void>;
+}
+
+/** @param found what inspectFile() said; with `empty` the file begins anew. */
+export function keepInFile(
+  label: CacheLabel,
+  fd: number,
+  log: CircularLog,
+  found: Manifest | 'empty',
+  cacheKeys: CacheKeys | undefined,
+  dependencies: FileMirrorDependencies & { log: Logger },
+): Persistent {
+  const fileId = found === 'empty' ? randomBytes(8) : found.fileId;
+  const keys = cacheKeys?.forFile(label, fileId);
+  const history =
+    found === 'empty'
+      ? { fileId, generation: 0, epoch: 1, lastWriteNumber: 0 }
+      : {
+          fileId,
+          generation: found.generation,
+          epoch: found.epoch + 1,
+          lastWriteNumber: found.lastWriteNumber + numbersSkipped,
+        };
+  const mirror = new FileMirror(label, fd, log, history, keys, dependencies);
+  if (found === 'empty') {
+    mirror.begin();
+    return { mirror, loaded: Promise.resolve() };
+  }
+  log.startArrivalsAfter(found.lastArrival + numbersSkipped);
+  mirror.expectSlots(found.entries);
+  return { mirror, loaded: readBack(found, { fd, log, mirror, keys, logger: dependencies.log }) };
+}

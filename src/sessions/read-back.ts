@@ -1,0 +1,118 @@
+/**
+ * Reads a cache file back while requests are served: one slot a turn of the
+ * event loop, the newest first, so that what is most likely to be asked for is
+ * there first, and what a limit leaves no room for is never read. An id that is
+ * known by then is newer than any copy of it in the file.
+ *
+ * What is damaged is left out: see frames.ts. Nothing here can fail a start.
+ */
+import { read } from 'node:fs';
+import type { Logger } from '../log/logger.ts';
+import { reasonOf } from '../system/calls.ts';
+import type { FileKeys } from './cache-keys.ts';
+import type { CircularLog } from './circular-log.ts';
+import type { FileMirror } from './file-mirror.ts';
+import { readSlot } from './frames.ts';
+import { type Manifest, type ManifestEntry, slotsStart } from './manifest.ts';
+
+export interface ReadBackParts {
+  fd: number;
+  log: CircularLog;
+  mirror: FileMirror;
+  keys: FileKeys | undefined;
+  logger: Logger;
+}
+
+interface Damage {
+  slots: number;
+  reason: string;
+}
+
+function readAt(fd: number, target: Buffer, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, target, 0, target.length, position, (error, count) => {
+      if (error === null) {
+        resolve(count);
+      } else {
+        reject(error);
+      }
+    });
+  });
+}
+
+function takeSlot(
+  bytes: Buffer,
+  entry: ManifestEntry,
+  manifest: Manifest,
+  { log, mirror, keys }: ReadBackParts,
+): boolean {
+  const { fileId } = manifest;
+  const content = readSlot(bytes, { ...entry, fileId }, keys);
+  if (content === undefined) {
+    mirror.dropSlot(entry.slot);
+    return false;
+  }
+  const deletedMeanwhile: number[] = [];
+  const { segment, rejected } = log.readBack(content.records, (arrival, id) => {
+    if (content.deaths.has(arrival)) {
+      return true;
+    }
+    if (mirror.wasDeleted(id)) {
+      deletedMeanwhile.push(arrival);
+      return true;
+    }
+    return false;
+  });
+  if (segment === undefined) {
+    mirror.dropSlot(entry.slot);
+  } else {
+    mirror.adoptSlot(
+      segment,
+      entry.slot,
+      content.position,
+      [...rejected, ...deletedMeanwhile],
+      content.wantsRewrite,
+    );
+  }
+  log.settle();
+  return !content.damaged;
+}
+
+/** Resolves when all is read that is of use. Never rejects. */
+export async function readBack(manifest: Manifest, parts: ReadBackParts): Promise<void> {
+  const { fd, log, mirror, logger } = parts;
+  const newestFirst = manifest.entries.toSorted((a, b) => b.lastArrival - a.lastArrival);
+  const buffer = Buffer.allocUnsafeSlow(manifest.slotBytes);
+  const damage: Damage = { slots: 0, reason: 'damaged, cut short, or sealed with another key' };
+  for (const entry of newestFirst) {
+    if (mirror.wantsNoMore || log.isFull) {
+      break;
+    }
+    let count = 0;
+    try {
+      count = await readAt(fd, buffer, slotsStart + entry.slot * manifest.slotBytes);
+    } catch (error) {
+      damage.reason = reasonOf(error);
+    }
+    if (mirror.wantsNoMore) {
+      break;
+    }
+    if (!takeSlot(buffer.subarray(0, count), entry, manifest, parts)) {
+      damage.slots += 1;
+    }
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+  buffer.fill(0);
+  if (mirror.isClosed) {
+    return;
+  }
+  mirror.readingEnded();
+  if (damage.slots > 0) {
+    logger.warning(
+      `${manifest.label} TLS session cache: ${damage.slots} of ${newestFirst.length} parts ` +
+        `of its file lost in whole or in part: ${damage.reason}`,
+    );
+  }
+}
