@@ -6,15 +6,14 @@
  *   early      MAIL_LOGTAG/program, to POSTLOG_SERVICE, else to syslog as mail
  *   reopened   syslog_name/program, as maillog_file and syslog_facility say
  *
- * Connections are made at once, before a chroot can hide their paths. The fatal
- * of a path that is too long is thrown by the call that gets it. Follows
+ * Connections are made at once, before a chroot can hide their paths. Follows
  * src/global/maillog_client.c and src/global/mail_task.c.
  */
 import type { LogSettings } from '../config/config.ts';
 import { type Clock, systemClock } from '../system/clock.ts';
 import { makeTag } from './line.ts';
 import { Outlet } from './outlet.ts';
-import { postlogChannel, postlogFormat } from './postlog.ts';
+import { fitsAddress, postlogChannel, postlogFormat } from './postlog.ts';
 import { ProcessLogger } from './process-logger.ts';
 import { SocketChannel } from './socket-channel.ts';
 import { DescriptorChannel, plainFormat } from './stderr.ts';
@@ -49,14 +48,14 @@ export class MailLogger extends ProcessLogger {
   /** Given when the copy has a tag of its own. */
   #copyTag: string | undefined;
 
-  /** @throws FatalError when the path in POSTLOG_SERVICE is too long. */
+  /** A path in POSTLOG_SERVICE that is too long leaves the early lines to syslog. */
   constructor(options: MailLoggerOptions) {
     super([], false);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     const { MAIL_LOGTAG, POSTLOG_SERVICE, POSTLOG_HOSTNAME } = options.environment;
     this.#tag = makeTag(MAIL_LOGTAG ?? defaultName, options.program, false);
-    if (POSTLOG_SERVICE !== undefined && POSTLOG_SERVICE !== '') {
+    if (isPostlogPath(POSTLOG_SERVICE)) {
       this.#path = POSTLOG_SERVICE;
       this.#main = this.#postlog(POSTLOG_SERVICE, POSTLOG_HOSTNAME ?? unknownHost);
     } else {
@@ -111,15 +110,8 @@ export class MailLogger extends ProcessLogger {
     this.#setOutlets();
   }
 
-  override drainNow(limitMs: number): boolean {
-    const untilMs = performance.now() + limitMs;
-    const oldDrained = this.#old?.drainNow(limitMs) ?? true;
-    return super.drainNow(Math.max(0, untilMs - performance.now())) && oldDrained;
-  }
-
-  override close(): void {
-    this.#old?.close();
-    super.close();
+  protected override allOutlets(): readonly Outlet[] {
+    return this.#old === undefined ? this.outlets : [this.#old, ...this.outlets];
   }
 
   get #syslogPath(): string {
@@ -147,4 +139,8 @@ export class MailLogger extends ProcessLogger {
       name: 'postlogd',
     });
   }
+}
+
+function isPostlogPath(path: string | undefined): path is string {
+  return path !== undefined && path !== '' && fitsAddress(path);
 }

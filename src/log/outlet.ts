@@ -83,11 +83,15 @@ export class Outlet {
 
   /**
    * Tries for so long to get rid of what waits, standing still meanwhile: for
-   * the end of the process. @returns false when something is left.
+   * the end of the process. Waits for a reader that is behind; for one that is
+   * away only if told to. @returns false when something is left.
    */
-  drainNow(limitMs: number): boolean {
+  drainNow(limitMs: number, awaitReader: boolean): boolean {
     this.#flush(true);
     for (let leftMs = limitMs; this.pending > 0 && leftMs > 0; leftMs -= drainStepMs) {
+      if (!this.channel.connected && !awaitReader) {
+        break;
+      }
       Atomics.wait(sleeper, 0, 0, Math.min(drainStepMs, leftMs));
       this.#flush(true);
     }

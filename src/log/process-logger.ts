@@ -42,21 +42,28 @@ export class ProcessLogger implements Logger {
   }
 
   /**
-   * Stands still for so long at most until every line has left: for the pause
-   * before the process ends. @returns false when lines are left.
+   * Stands still for so long at most until every line has left: for the end of
+   * the process. For a reader that is away it waits only with a fatal or a panic
+   * to deliver. @returns false when lines are left.
    */
   drainNow(limitMs: number): boolean {
     const untilMs = performance.now() + limitMs;
     let drained = true;
-    for (const outlet of this.outlets) {
-      drained = outlet.drainNow(Math.max(0, untilMs - performance.now())) && drained;
+    for (const outlet of this.allOutlets()) {
+      const leftMs = Math.max(0, untilMs - performance.now());
+      drained = outlet.drainNow(leftMs, this.#ending) && drained;
     }
     return drained;
   }
 
+  /** The outlets that may have lines to deliver. */
+  protected allOutlets(): readonly Outlet[] {
+    return this.outlets;
+  }
+
   /** Gives up the connections, and what waits for them. */
   close(): void {
-    for (const outlet of this.outlets) {
+    for (const outlet of this.allOutlets()) {
       outlet.close();
     }
   }

@@ -76,6 +76,13 @@ describe('the log of the daemon', () => {
     });
   });
 
+  test('leaves the early lines to syslog when the path of postlog is too long', () => {
+    withCollectors({ POSTLOG_SERVICE: `/${'x'.repeat(107)}` }, (log, read) => {
+      log.info('x');
+      assert.deepEqual(read().syslog, [`<22>postfix/tlsmgr${pid} x`]);
+    });
+  });
+
   test('goes over to what main.cf says, never to both', () => {
     withCollectors({}, (log, read) => {
       log.reopen(settings);
@@ -154,6 +161,8 @@ describe('the log of the daemon', () => {
       environment: {},
       syslogPath: join(directory, 'nobody'),
     });
+    log.error('x');
+    assert.equal(log.drainNow(60_000), false, 'nobody is waited for');
     log.fatal('x');
     assert.equal(log.drainNow(20), false);
     log.close();

@@ -182,11 +182,11 @@ describe('a log outlet', () => {
     const { channel, outlet } = setUp();
     channel.moods = ['full', 'full', 'full'];
     outlet.post('fatal', 'a');
-    assert.equal(outlet.drainNow(1000), true);
+    assert.equal(outlet.drainNow(1000, true), true);
     assert.deepEqual(channel.got, ['fatal a']);
     channel.usual = 'full';
     outlet.post('fatal', 'b');
-    assert.equal(outlet.drainNow(20), false);
+    assert.equal(outlet.drainNow(20, true), false);
     assert.equal(outlet.pending, 1);
   });
 
@@ -195,7 +195,19 @@ describe('a log outlet', () => {
     channel.moods = ['away', 'sent'];
     outlet.post('fatal', 'a');
     assert.equal(channel.got.length, 0);
-    assert.equal(outlet.drainNow(1000), true);
+    assert.equal(outlet.drainNow(1000, true), true);
+  });
+
+  test('drainNow waits for a reader that is away only if told to', () => {
+    const { channel, outlet } = setUp();
+    channel.reachable = false;
+    channel.moods = ['away'];
+    outlet.post('info', 'a');
+    const before = channel.connects;
+    assert.equal(outlet.drainNow(60_000, false), false);
+    assert.equal(channel.connects, before + 1);
+    assert.equal(outlet.drainNow(50, true), false);
+    assert.ok(channel.connects > before + 2);
   });
 
   test('a retired outlet sends what waits, then closes', () => {

@@ -85,7 +85,7 @@ describe('syslog', () => {
     assert.equal(outlet.channel.connected, true);
     let bytes = collector.all();
     for (let turn = 0; outlet.pending > 0 && turn < 10_000; turn += 1) {
-      outlet.drainNow(0);
+      outlet.drainNow(0, true);
       bytes = Buffer.concat([bytes, collector.all()]);
     }
     const messages = bytes.toString().split('\0');
@@ -106,7 +106,7 @@ describe('syslog', () => {
     assert.equal(outlet.channel.connected, true);
     const messages = collector.all();
     for (let turn = 0; outlet.pending > 0 && turn < 10_000; turn += 1) {
-      outlet.drainNow(0);
+      outlet.drainNow(0, true);
       messages.push(...collector.all());
     }
     assertAllOrCounted(messages, posted);
@@ -247,7 +247,7 @@ describe('standard error', () => {
     outlet.post('info', 'end');
     while (!text.endsWith('t: end\n')) {
       text += chunk.toString('latin1', 0, readSync(fd, chunk));
-      outlet.drainNow(0);
+      outlet.drainNow(0, true);
     }
     const messages = text.split('\n').slice(0, -2);
     assertAllOrCounted(messages, posted);
