@@ -65,8 +65,9 @@ interface RetiredSlot {
 const flushEveryMs = 250;
 const usualRetryMs = 5000;
 const longestRetryMs = 60_000;
-/** Segments moved to the front of the file in one cycle. */
-const movesPerCycle = 8;
+/** Segments moved to the front of the file in one cycle: of so many free slots one. */
+const freeSlotsPerMove = 4;
+const mostMovesPerCycle = 64;
 /** Slots cut off the end of the file in one cycle. */
 const cutsPerCycle = 64;
 
@@ -656,7 +657,7 @@ export class FileMirror implements LogMirror {
     if (free <= 2 + this.#usedSlots / 16) {
       return;
     }
-    let moves = movesPerCycle;
+    let moves = Math.min(mostMovesPerCycle, Math.ceil(free / freeSlotsPerMove));
     for (let slot = this.#owners.length - 1; slot >= 0 && moves > 0 && free > 0; slot -= 1) {
       const owner = this.#owners[slot];
       if (owner !== undefined && owner !== unowned) {

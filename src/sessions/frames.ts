@@ -210,14 +210,17 @@ function holdsWholeRecords(payload: Buffer, words: Uint32Array): boolean {
 }
 
 /** The payload at an aligned place, so that its words can be read as such. */
-export function alignedCopy(payload: Buffer): Buffer {
+function aligned(payload: Buffer): Buffer {
+  if (payload.byteOffset % 4 === 0) {
+    return payload;
+  }
   const copy = Buffer.allocUnsafeSlow(payload.length);
   payload.copy(copy);
   return copy;
 }
 
-export function wordsOf(aligned: Buffer): Uint32Array {
-  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >> 2);
+export function wordsOf(bytes: Buffer): Uint32Array {
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
 }
 
 /**
@@ -269,7 +272,7 @@ export function readSlot(
       position.deadFrames = deadFramesRead;
       continue;
     }
-    const bytes = frame.payload === undefined ? undefined : alignedCopy(frame.payload);
+    const bytes = frame.payload === undefined ? undefined : aligned(frame.payload);
     if (bytes === undefined || !holdsWholeRecords(bytes, wordsOf(bytes))) {
       lost = true;
       continue;

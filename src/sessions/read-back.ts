@@ -28,14 +28,11 @@ interface Damage {
   reason: string;
 }
 
-function readAt(fd: number, target: Buffer, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** @returns the bytes read, or why there are none. */
+function readAt(fd: number, target: Buffer, position: number): Promise<number | Error> {
+  return new Promise((resolve) => {
     read(fd, target, 0, target.length, position, (error, count) => {
-      if (error === null) {
-        resolve(count);
-      } else {
-        reject(error);
-      }
+      resolve(error ?? count);
     });
   });
 }
@@ -82,29 +79,36 @@ function takeSlot(
 export async function readBack(manifest: Manifest, parts: ReadBackParts): Promise<void> {
   const { fd, log, mirror, logger } = parts;
   const newestFirst = manifest.entries.toSorted((a, b) => b.lastArrival - a.lastArrival);
-  const buffer = Buffer.allocUnsafeSlow(manifest.slotBytes);
   const damage: Damage = { slots: 0, reason: 'damaged, cut short, or sealed with another key' };
-  for (const entry of newestFirst) {
+  // One slot is being read while the one before it is taken in.
+  let buffer = Buffer.allocUnsafeSlow(manifest.slotBytes);
+  let other = Buffer.allocUnsafeSlow(manifest.slotBytes);
+  const start = (entry: ManifestEntry | undefined, target: Buffer): Promise<number | Error> =>
+    entry === undefined
+      ? Promise.resolve(0)
+      : readAt(fd, target, slotsStart + entry.slot * manifest.slotBytes);
+  let reading = start(newestFirst[0], buffer);
+  for (const [index, entry] of newestFirst.entries()) {
+    const count = await reading;
     if (mirror.wantsNoMore || log.isFull) {
       break;
     }
-    let count = 0;
-    try {
-      count = await readAt(fd, buffer, slotsStart + entry.slot * manifest.slotBytes);
-    } catch (error) {
-      damage.reason = reasonOf(error);
+    reading = start(newestFirst[index + 1], other);
+    if (typeof count !== 'number') {
+      damage.reason = reasonOf(count);
     }
-    if (mirror.wantsNoMore) {
-      break;
-    }
-    if (!takeSlot(buffer.subarray(0, count), entry, manifest, parts)) {
+    const length = typeof count === 'number' ? count : 0;
+    if (!takeSlot(buffer.subarray(0, length), entry, manifest, parts)) {
       damage.slots += 1;
     }
+    [buffer, other] = [other, buffer];
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
   }
+  await reading;
   buffer.fill(0);
+  other.fill(0);
   if (mirror.isClosed) {
     return;
   }

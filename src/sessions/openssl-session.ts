@@ -1,0 +1,135 @@
+/**
+ * What is in a session as OpenSSL writes it (i2d_SSL_SESSION), without its
+ * secrets: the master key is skipped and never copied.
+ *
+ *     SEQUENCE {
+ *       version INTEGER (1), protocol INTEGER, cipher OCTET STRING (2 bytes),
+ *       session id OCTET STRING, master key OCTET STRING,
+ *       [1] start time, [2] timeout, [3] peer certificate (Certificate),
+ *       [4] session id context, [5] verify result, [6] host name,
+ *       [9] ticket lifetime hint, [10] ticket, and others, all EXPLICIT and OPTIONAL
+ *     }
+ *
+ * Layout: OpenSSL ssl/ssl_asn1.c.
+ */
+import { createHash, X509Certificate } from 'node:crypto';
+import { messageOf, TlsmgrError } from '../errors.ts';
+import { type DerElement, DerError, derInteger, DerReader, derTag } from './der.ts';
+import { cipherNames } from './cipher-names.ts';
+
+export interface SessionSummary {
+  /** `TLSv1.2`; `0x0305` for one without a name here. */
+  protocol: string;
+  /** As OpenSSL calls it; `0x1301` for one without a name here. */
+  cipher: string;
+  createdSeconds: number | undefined;
+  lifetimeSeconds: number | undefined;
+  /** Hexadecimal. A client that has a ticket makes one up from it. */
+  sessionId: string;
+  /** SHA-256 in hexadecimal, which tells tickets apart without giving one away. */
+  ticket:
+    | { bytes: number; fingerprint: string; lifetimeHintSeconds: number | undefined }
+    | undefined;
+  hostname: string | undefined;
+  /** X509_V_OK is 0. */
+  verifyResult: number | undefined;
+  peerCertificate: { subject: string; issuer: string; notAfter: string } | undefined;
+}
+
+const protocolNames = new Map([
+  [0x0300, 'SSLv3'],
+  [0x0301, 'TLSv1'],
+  [0x0302, 'TLSv1.1'],
+  [0x0303, 'TLSv1.2'],
+  [0x0304, 'TLSv1.3'],
+]);
+
+function hexNumber(value: number): string {
+  return `0x${value.toString(16).padStart(4, '0')}`;
+}
+
+/** The one element within [n] EXPLICIT. */
+function inner(element: DerElement, tag: number): DerElement {
+  const reader = new DerReader(element.content);
+  const found = reader.next(tag);
+  if (!reader.atEnd) {
+    throw new DerError('more than one element where one is expected');
+  }
+  return found;
+}
+
+/** Node puts each part of a name on a line. */
+function oneLine(name: string | undefined): string {
+  return (name ?? '').split('\n').join(', ');
+}
+
+function certificateOf(element: DerElement): SessionSummary['peerCertificate'] {
+  const { whole } = inner(element, derTag.sequence);
+  try {
+    const { subject, issuer, validTo } = new X509Certificate(whole);
+    return { subject: oneLine(subject), issuer: oneLine(issuer), notAfter: validTo };
+  } catch (error) {
+    throw new DerError('a certificate that cannot be read', { cause: error });
+  }
+}
+
+function decode(session: Buffer): SessionSummary {
+  const outer = new DerReader(session);
+  const reader = new DerReader(outer.next(derTag.sequence).content);
+  if (!outer.atEnd) {
+    throw new DerError('bytes after the session');
+  }
+  const version = derInteger(reader.next(derTag.integer).content);
+  if (version !== 1) {
+    throw new DerError(`session format ${version}`);
+  }
+  const protocol = derInteger(reader.next(derTag.integer).content);
+  const cipher = reader.next(derTag.octetString).content;
+  if (cipher.length !== 2) {
+    throw new DerError(`a cipher of ${cipher.length} bytes`);
+  }
+  const sessionId = reader.next(derTag.octetString).content;
+  reader.next(derTag.octetString);
+  const optional = new Map<number, DerElement>();
+  while (!reader.atEnd) {
+    const element = reader.next();
+    optional.set(element.tag - derTag.explicit, element);
+  }
+  const number = (tag: number): number | undefined => {
+    const element = optional.get(tag);
+    return element && derInteger(inner(element, derTag.integer).content);
+  };
+  const octets = (tag: number): Buffer | undefined => {
+    const element = optional.get(tag);
+    return element && inner(element, derTag.octetString).content;
+  };
+  const certificate = optional.get(3);
+  const ticket = octets(10);
+  const cipherId = cipher.readUInt16BE(0);
+  return {
+    protocol: protocolNames.get(protocol) ?? hexNumber(protocol),
+    cipher: cipherNames.get(cipherId) ?? hexNumber(cipherId),
+    createdSeconds: number(1),
+    lifetimeSeconds: number(2),
+    sessionId: sessionId.toString('hex'),
+    ticket: ticket && {
+      bytes: ticket.length,
+      fingerprint: createHash('sha256').update(ticket).digest('hex'),
+      lifetimeHintSeconds: number(9),
+    },
+    hostname: octets(6)?.toString('utf8'),
+    verifyResult: number(5),
+    peerCertificate: certificate && certificateOf(certificate),
+  };
+}
+
+/** Throws TlsmgrError `STORAGE` for what isn't a session in this form; no content in its message. */
+export function decodeOpensslSession(session: Buffer): SessionSummary {
+  try {
+    return decode(session);
+  } catch (error) {
+    throw new TlsmgrError('STORAGE', `not a session of OpenSSL: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}

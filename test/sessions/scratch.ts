@@ -1,0 +1,73 @@
+/** What the suites of the caches share: scratch directories, a log that is kept, caches to open. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CacheSettings } from '../../src/config/config.ts';
+import type { Logger } from '../../src/log/logger.ts';
+import { type Caches, openCaches } from '../../src/sessions/caches.ts';
+import type { CacheLabel } from '../../src/sessions/session-cache.ts';
+import type { Clock } from '../../src/system/clock.ts';
+
+export class KeptLog implements Logger {
+  readonly verbose = 0;
+  readonly lines: string[] = [];
+
+  info(text: string): void {
+    this.lines.push(text);
+  }
+
+  warning(text: string): void {
+    this.lines.push(`warning: ${text}`);
+  }
+
+  error(text: string): void {
+    this.lines.push(`error: ${text}`);
+  }
+}
+
+export function scratchDirectory(): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'tlsmgr-cache-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export interface OpenOptions {
+  directory: string;
+  clock: Clock;
+  log?: Logger;
+  persistent?: boolean;
+  keyFile?: string;
+  caches?: Partial<Record<CacheLabel, Partial<CacheSettings>>>;
+  mailOwnerUid?: number;
+  lockPatienceMs?: number;
+}
+
+export function openScratchCaches(options: OpenOptions): Caches {
+  const settingsOf = (label: CacheLabel): CacheSettings => ({
+    label,
+    database: '',
+    lifetimeSeconds: 120,
+    logOperations: false,
+    sizeLimitBytes: 268_435_456,
+    entryLimit: 0,
+    ...options.caches?.[label],
+  });
+  return openCaches(
+    {
+      caches: { smtpd: settingsOf('smtpd'), smtp: settingsOf('smtp'), lmtp: settingsOf('lmtp') },
+      persistentCaches: options.persistent ?? false,
+      cacheKeyFile: options.keyFile ?? '',
+      dataDirectory: options.directory,
+      mailOwner: {
+        name: 'postfix',
+        uid: options.mailOwnerUid ?? process.getuid?.() ?? 0,
+        gid: process.getgid?.() ?? 0,
+      },
+      defaultDatabaseType: 'hash',
+    },
+    {
+      log: options.log ?? new KeptLog(),
+      clock: options.clock,
+      lockPatienceMs: options.lockPatienceMs ?? 1000,
+    },
+  );
+}
