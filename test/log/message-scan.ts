@@ -35,6 +35,7 @@ const sinks: { pattern: RegExp; severity: string | undefined; skipFirst: boolean
   { pattern: /\b#?warn\??\.?\(/gu, severity: 'warning', skipFirst: true },
   { pattern: /\btrace\?\.\(/gu, severity: 'info', skipFirst: false },
   { pattern: /\bnew FatalError\(/gu, severity: 'fatal', skipFirst: false },
+  { pattern: /\bnew ExpansionFault\(/gu, severity: 'fatal', skipFirst: false },
   { pattern: /\bnew TlsmgrError\(/gu, severity: undefined, skipFirst: true },
 ];
 

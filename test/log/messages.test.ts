@@ -29,7 +29,11 @@ function documentedTexts(): Documented[] {
 
 describe(`${documentName} and the source`, () => {
   const documented = documentedTexts();
-  const filesThatLog = sourceFiles(source, [join(source, 'client'), join(source, 'cli')]);
+  const filesThatLog = sourceFiles(
+    source,
+    // What these find fault with is told to the caller, or to the person at the terminal.
+    ['client', 'cli', 'sessions/openssl-session.ts'].map((path) => join(source, path)),
+  );
 
   test('every text that is logged is documented, under its severity', () => {
     const texts = filesThatLog
