@@ -1,0 +1,154 @@
+/**
+ * main.cf to settings: physical lines to logical lines, logical lines to names
+ * and unexpanded values.
+ *
+ *     file    = *( ignored / logical )
+ *     ignored = a line of white space, or one whose first other character is #
+ *     logical = line *( ignored / white-space line )    ; line feeds removed
+ *             = name *blank "=" *blank value
+ *
+ * An ignored line does not end a logical line. A NUL ends one as text. The last
+ * of several settings of a name wins, with a warning when the value differs.
+ * Throws FatalError with Postfix's text for a line without a name or a `=`, and
+ * for a file that can't be read. Follows src/util/readlline.c, split_nameval.c
+ * and dict.c.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { FatalError } from '../errors.ts';
+import { reasonOf } from '../system/calls.ts';
+
+/** What isspace(3) says of ASCII; a no-break space is text. */
+const leadingBlanks = /^[ \t\n\v\f\r]+/u;
+const trailingBlanks = /[ \t\n\v\f\r]+$/u;
+const nameThenEquals = /^([^= \t\n\v\f\r]+)[ \t\n\v\f\r]*=/u;
+const ignoredLine = /^[ \t\n\v\f\r]*(?:#|$)/u;
+
+const quotedBytes = 30;
+
+/** A file younger than this may be half-written. */
+const restMs = 1000;
+const waitStepMs = 300;
+const longestWaitMs = 3000;
+
+export interface Setting {
+  name: string;
+  /** Not expanded; trimmed at both ends. */
+  value: string;
+}
+
+export type Warn = (text: string) => void;
+
+/** Drops white space, as Postfix sees it, at both ends. */
+export function trim(text: string): string {
+  return text.replace(leadingBlanks, '').replace(trailingBlanks, '');
+}
+
+/** Splits `name = value`. @returns what is wrong, in Postfix's words, for other text. */
+export function splitSetting(text: string): Setting | string {
+  const line = text.replace(leadingBlanks, '');
+  if (line === '' || line.startsWith('=')) {
+    return 'missing attribute name';
+  }
+  const match = nameThenEquals.exec(line);
+  if (match === null) {
+    return "missing '=' after attribute name";
+  }
+  return { name: match[1]!, value: trim(line.slice(match[0].length)) };
+}
+
+/**
+ * Reads a main.cf, waiting while it is being written. @returns name to
+ * unexpanded value, with what was known before.
+ */
+export function readMainCf(
+  path: string,
+  warn: Warn,
+  known: ReadonlyMap<string, string> = new Map(),
+): Map<string, string> {
+  waitUntilAtRest(path);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (thrown) {
+    throw new FatalError(`open ${path}: ${reasonOf(thrown)}`, { cause: thrown });
+  }
+  return parseMainCf(text, path, warn, known);
+}
+
+/** @param path for messages. */
+export function parseMainCf(
+  text: string,
+  path: string,
+  warn: Warn,
+  known: ReadonlyMap<string, string> = new Map(),
+): Map<string, string> {
+  const settings = new Map(known);
+  for (const { line, number } of logicalLines(text, path, warn)) {
+    const setting = splitSetting(line);
+    if (typeof setting === 'string') {
+      throw new FatalError(`${path}, line ${number}: ${setting}: "${line}"`);
+    }
+    const { name, value } = setting;
+    const old = settings.get(name);
+    if (old !== undefined && old !== value) {
+      warn(`${path}, line ${number}: overriding earlier entry: ${name}=${old}`);
+    }
+    settings.set(name, value);
+  }
+  return settings;
+}
+
+interface LogicalLine {
+  line: string;
+  /** Of its first physical line, from 1. */
+  number: number;
+}
+
+function* logicalLines(text: string, path: string, warn: Warn): Generator<LogicalLine> {
+  let gathered = '';
+  let first = 0;
+  let last = 0;
+  const lines = text.split('\n');
+  const finish = function* (): Generator<LogicalLine> {
+    const nul = gathered.indexOf('\0');
+    if (nul >= 0) {
+      const where = first === last ? `line ${first}` : `line ${first}-${last}`;
+      warn(`${path}, ${where}: text after null byte may be ignored`);
+    }
+    if (leadingBlanks.test(gathered)) {
+      const quoted = gathered.slice(0, quotedBytes);
+      const more = gathered.length > quotedBytes ? '...' : '';
+      warn(`${path}: logical line must not start with whitespace: "${quoted}${more}"`);
+    } else if (gathered !== '') {
+      yield { line: nul >= 0 ? gathered.slice(0, nul) : gathered, number: first };
+    }
+    gathered = '';
+  };
+  for (const [index, line] of lines.entries()) {
+    if (ignoredLine.test(line)) {
+      continue;
+    }
+    if (gathered !== '' && !leadingBlanks.test(line)) {
+      yield* finish();
+    }
+    if (gathered === '') {
+      first = index + 1;
+    }
+    gathered += line;
+    last = index + 1;
+  }
+  yield* finish();
+}
+
+/** A file that is being written is not taken: Postfix reads such a one again until it rests. */
+function waitUntilAtRest(path: string): void {
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (let waitedMs = 0; waitedMs < longestWaitMs; waitedMs += waitStepMs) {
+    const changedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const ageMs = Date.now() - changedMs;
+    if (ageMs > restMs || ageMs < 0) {
+      return;
+    }
+    Atomics.wait(sleeper, 0, 0, Math.min(waitStepMs, restMs - ageMs + 1));
+  }
+}
