@@ -12,10 +12,10 @@ const settings = new Map([
   ['t', '${t?x}'],
   ['a', '$b'],
   ['b', '$a'],
-  ...Array.from({ length: 101 }, (_, n): [string, string] => [`n${n}`, `$n${n + 1}`]),
-  ['n100', 'end'],
-  ...Array.from({ length: 102 }, (_, n): [string, string] => [`m${n}`, `$m${n + 1}`]),
-  ['m101', 'end'],
+  ...Array.from({ length: 99 }, (_, n): [string, string] => [`n${n}`, `$n${n + 1}`]),
+  ['n99', 'end'],
+  ...Array.from({ length: 100 }, (_, n): [string, string] => [`m${n}`, `$m${n + 1}`]),
+  ['m100', 'end'],
 ]);
 
 const expanded = (text: string): string => expand(text, (name) => settings.get(name));
