@@ -100,6 +100,7 @@ function emptyManifest(label: CacheLabel, slotBytes: number): Buffer {
     lastArrival: 0,
     lastWriteNumber: 0,
     fileId: randomBytes(8),
+    writtenAt: { cacheSeconds: 0, wallSeconds: 0 },
     entries: [],
   });
 }

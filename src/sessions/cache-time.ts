@@ -3,19 +3,46 @@
  * then only follow the monotonic clock. A wall clock that is set back or ahead
  * while the daemon runs changes no entry's life; times that people see are the
  * wall clock's, through an entry's age.
+ *
+ * From one process to the next this time goes on: by what the wall clock says
+ * has gone by since it was last written down, and never back.
  */
 import type { Clock } from '../system/clock.ts';
 
-export interface CacheTime {
-  /** Whole seconds; never goes back. */
-  now(): number;
-  /** The wall clock's seconds for a moment of this time. */
-  toWall(seconds: number): number;
+/** A moment in both times, as a file keeps it. Whole seconds. */
+export interface TimeMark {
+  cacheSeconds: number;
+  wallSeconds: number;
 }
 
-export function cacheTimeOf(clock: Clock): CacheTime {
-  const startSeconds = clock.nowSeconds();
-  const startMs = clock.monotonicMs();
-  const now = (): number => startSeconds + Math.floor((clock.monotonicMs() - startMs) / 1000);
-  return { now, toWall: (seconds) => clock.nowSeconds() - (now() - seconds) };
+export class CacheTime {
+  readonly #clock: Clock;
+  readonly #startMs: number;
+  #startSeconds: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#startMs = clock.monotonicMs();
+    this.#startSeconds = clock.nowSeconds();
+  }
+
+  /** Whole seconds; never goes back. */
+  now(): number {
+    return this.#startSeconds + Math.floor((this.#clock.monotonicMs() - this.#startMs) / 1000);
+  }
+
+  /** The wall clock's seconds for a moment of this time. */
+  toWall(seconds: number): number {
+    return this.#clock.nowSeconds() - (this.now() - seconds);
+  }
+
+  mark(): TimeMark {
+    return { cacheSeconds: this.now(), wallSeconds: Math.max(0, this.#clock.nowSeconds()) };
+  }
+
+  /** Goes on from a mark that another process has left. Before anything is stored only. */
+  continueFrom(mark: TimeMark): void {
+    const awaySeconds = Math.max(0, this.#clock.nowSeconds() - mark.wallSeconds);
+    this.#startSeconds += mark.cacheSeconds + awaySeconds - this.now();
+  }
 }

@@ -14,8 +14,8 @@
  */
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
-import { cacheTimeOf, type CacheTime } from './cache-time.ts';
-import { type ReadRecords, wordsOf } from './frames.ts';
+import { CacheTime } from './cache-time.ts';
+import { wordsOf } from './frames.ts';
 import { idHashOf, type IdHash } from './id-hash.ts';
 import { IdIndex, noLocator, type RecordMatcher } from './id-index.ts';
 import { choosePacking, type Packing } from './packing.ts';
@@ -124,7 +124,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
 
   constructor(settings: CircularLogSettings, dependencies: CircularLogDependencies) {
     this.#settings = settings;
-    this.time = cacheTimeOf(dependencies.clock);
+    this.time = new CacheTime(dependencies.clock);
     this.#hash = dependencies.hash ?? idHashOf();
     this.#onEviction = dependencies.onEviction;
     this.#unitShift = Math.log2(settings.slotBytes) - 3;
@@ -382,24 +382,22 @@ export class CircularLog implements SessionCache, RecordMatcher {
   }
 
   /**
-   * Takes in records read back from a file, older than anything it holds but
-   * for the same content twice: an id that is known stays as it is.
-   * @param records in the order of their arrival.
+   * Takes in records read back from a file, in front of all it holds. Of two
+   * with the same id the later arrival stays.
+   * @param records whole records, one after the other, in the order of their arrival; wiped.
    * @param skip tells whether a record is no more, by its arrival number and id.
    * @returns the segment that holds them, undefined when none was of use, and the arrival numbers of
    * those that were not.
    */
   readBack(
-    records: readonly ReadRecords[],
+    records: readonly Buffer[],
     skip: (arrival: number, id: ByteSpan) => boolean,
   ): { segment: Segment | undefined; rejected: number[] } {
     const now = this.time.now();
-    const wall = this.time.toWall(now);
     const rejected: number[] = [];
     let segment: Segment | undefined;
-    for (const { bytes, timeSeconds, wallSeconds } of records) {
+    for (const bytes of records) {
       const words = wordsOf(bytes);
-      const awaySeconds = Math.max(0, wall - wallSeconds);
       for (let offset = 0; offset < bytes.length;) {
         const at = offset >> 2;
         const idBytes = words[at + word.idLength]!;
@@ -407,16 +405,28 @@ export class CircularLog implements SessionCache, RecordMatcher {
         const size = recordBytes(idBytes, sessionBytes);
         const arrival =
           words[at + word.arrivalHigh]! * 0x1_0000_0000 + words[at + word.arrivalLow]!;
-        const ageSeconds = Math.max(0, timeSeconds - words[at + word.storedAt]!) + awaySeconds;
+        const storedAt = Math.min(now, words[at + word.storedAt]!);
         const idStart = offset + recordHeaderBytes;
         const id = { buffer: bytes, start: idStart, end: idStart + idBytes };
         offset += size;
         if (skip(arrival, id)) {
           continue;
         }
-        if (ageSeconds > this.#settings.lifetimeSeconds || this.#locate(id) !== noLocator) {
+        if (now > storedAt + this.#settings.lifetimeSeconds) {
           rejected.push(arrival);
           continue;
+        }
+        const known = this.#locate(id);
+        if (known !== noLocator) {
+          const other = this.#pool.get(known >>> this.#unitShift);
+          const otherOffset = (known & this.#unitMask) << 3;
+          const otherArrival = other.arrivalAt(otherOffset);
+          rejected.push(Math.min(arrival, otherArrival));
+          if (otherArrival >= arrival) {
+            continue;
+          }
+          this.#remove(other, otherOffset);
+          segment = segment?.inLog === true ? segment : undefined;
         }
         segment ??= this.#prependSegment();
         if (segment === undefined || segment.used + size > this.#settings.segmentBytes) {
@@ -432,7 +442,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
           idStart - recordHeaderBytes + size,
         );
         segment.words[(to >> 2) + word.hash] = hash;
-        segment.words[(to >> 2) + word.storedAt] = now - ageSeconds;
+        segment.words[(to >> 2) + word.storedAt] = storedAt;
         segment.used = to + size;
         segment.lastArrival = arrival;
         this.#usedBytes += size;

@@ -18,10 +18,10 @@ import type { Logger } from '../log/logger.ts';
 import { reasonOf, unlock } from '../system/calls.ts';
 import type { FileKeys } from './cache-keys.ts';
 import type { CircularLog, LogMirror } from './circular-log.ts';
-import { FrameBuilder, type FrameStamp, usualPayloadBytes } from './frames.ts';
+import { FrameBuilder, usualPayloadBytes } from './frames.ts';
 import { mostSlots } from './geometry.ts';
 import { encodeManifest, manifestBytes, type ManifestEntry, slotsStart } from './manifest.ts';
-import type { Segment } from './segment.ts';
+import type { Segment, SlotPosition } from './segment.ts';
 import type { ByteSpan, CacheLabel } from './session-cache.ts';
 
 /** What of a file's past goes on. */
@@ -43,7 +43,9 @@ export interface FileMirrorDependencies {
   ) => void;
   /** For tests: how to write at exit. */
   writeNow?: (fd: number, bytes: Buffer, position: number) => void;
-  /** Tries again after a failure, in milliseconds. */
+  /** From a change to its writing, in milliseconds. */
+  flushEveryMs?: number;
+  /** From a failure to the next attempt, in milliseconds; doubles each time. */
   retryMs?: number;
 }
 
@@ -62,12 +64,13 @@ interface RetiredSlot {
   entry: ManifestEntry | undefined;
 }
 
-const flushEveryMs = 250;
+const usualFlushEveryMs = 250;
 const usualRetryMs = 5000;
 const longestRetryMs = 60_000;
 /** Segments moved to the front of the file in one cycle: of so many free slots one. */
 const freeSlotsPerMove = 4;
 const mostMovesPerCycle = 64;
+const deathsPerFrame = usualPayloadBytes / 8;
 /** Slots cut off the end of the file in one cycle. */
 const cutsPerCycle = 64;
 
@@ -114,6 +117,7 @@ export class FileMirror implements LogMirror {
   readonly #logger: Logger;
   readonly #write: NonNullable<FileMirrorDependencies['write']>;
   readonly #writeNow: NonNullable<FileMirrorDependencies['writeNow']>;
+  readonly #flushEveryMs: number;
   readonly #retryMs: number;
   #nextRetryMs: number;
   #suspending = false;
@@ -137,6 +141,7 @@ export class FileMirror implements LogMirror {
   /** Ids deleted while there is more to read back; undefined when there is not. */
   #deletedMeanwhile: Set<string> | undefined;
   #forgetRest = false;
+  #waiting: (() => void)[] = [];
 
   constructor(
     label: CacheLabel,
@@ -154,6 +159,7 @@ export class FileMirror implements LogMirror {
     this.#logger = dependencies.log;
     this.#write = dependencies.write ?? writeFully;
     this.#writeNow = dependencies.writeNow ?? writeFullyNow;
+    this.#flushEveryMs = dependencies.flushEveryMs ?? usualFlushEveryMs;
     this.#retryMs = dependencies.retryMs ?? usualRetryMs;
     this.#nextRetryMs = this.#retryMs;
     this.#slotBytes = log.settings.slotBytes;
@@ -169,7 +175,7 @@ export class FileMirror implements LogMirror {
       this.#dirty.push(segment);
     }
     if (this.#timer === undefined) {
-      this.#arm(flushEveryMs);
+      this.#arm(this.#flushEveryMs);
     }
   }
 
@@ -177,7 +183,7 @@ export class FileMirror implements LogMirror {
     if (segment.slot >= 0) {
       this.#retire(segment);
       if (this.#timer === undefined) {
-        this.#arm(flushEveryMs);
+        this.#arm(this.#flushEveryMs);
       }
     }
   }
@@ -188,6 +194,16 @@ export class FileMirror implements LogMirror {
 
   flushed(): void {
     this.#forgetRest = true;
+  }
+
+  /** Resolves as soon as there is nothing left to write, or writing fails. */
+  written(): Promise<void> {
+    if (this.#cycle === undefined && this.#dirty.length === 0 && this.#retired.length === 0) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
   }
 
   fileBytes(): number {
@@ -248,7 +264,7 @@ export class FileMirror implements LogMirror {
       this.#fileBytes = fstatSync(this.#fd).size;
     } catch (error) {
       this.#fail(error);
-      this.#arm(flushEveryMs);
+      this.#arm(this.#flushEveryMs);
     }
   }
 
@@ -286,7 +302,7 @@ export class FileMirror implements LogMirror {
   adoptSlot(
     segment: Segment,
     slot: number,
-    position: Segment['position'],
+    position: SlotPosition,
     rejected: number[],
     rewrite: boolean,
   ): void {
@@ -316,7 +332,7 @@ export class FileMirror implements LogMirror {
       this.dropSlot(slot);
     }
     this.#deletedMeanwhile = undefined;
-    this.#arm(flushEveryMs);
+    this.#arm(this.#flushEveryMs);
   }
 
   /** True while there may be more to read back: the file's slots aren't all known. */
@@ -356,7 +372,9 @@ export class FileMirror implements LogMirror {
       this.#inFlight = undefined;
       this.#recovered();
       if (this.#dirty.length > 0 || this.#retired.length > 0) {
-        this.#arm(flushEveryMs);
+        this.#arm(this.#flushEveryMs);
+      } else {
+        this.#tellWaiting();
       }
       return;
     }
@@ -374,6 +392,7 @@ export class FileMirror implements LogMirror {
         cycle.return();
         this.#fail(error);
         this.#suspend();
+        this.#tellWaiting();
       }
     });
   }
@@ -383,6 +402,14 @@ export class FileMirror implements LogMirror {
       this.#writeNow(this.#fd, step.value.bytes, step.value.position);
     }
     this.#healthy = true;
+  }
+
+  #tellWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) {
+      resolve();
+    }
   }
 
   #recovered(): void {
@@ -434,18 +461,8 @@ export class FileMirror implements LogMirror {
         this.#retired = [];
         this.#freeRetired(gone);
       }
-      this.#arm(flushEveryMs);
+      this.#arm(this.#flushEveryMs);
     });
-  }
-
-  #stamp(): FrameStamp {
-    const timeSeconds = this.#log.time.now();
-    return {
-      fileId: this.#history.fileId,
-      epoch: this.#history.epoch,
-      timeSeconds,
-      wallSeconds: Math.max(0, this.#log.time.toWall(timeSeconds)),
-    };
   }
 
   /** Everything that there is to write, and then what makes it count. */
@@ -466,6 +483,14 @@ export class FileMirror implements LogMirror {
         }
       }
       yield* this.#writeManifest(this.#listed());
+      // Deaths come last: what takes a record's place is certain to be there.
+      const withDeaths = dirty.filter((segment) => segment.unwrittenDeaths.length > 0);
+      for (const segment of withDeaths) {
+        yield* this.#writeDeaths(segment);
+      }
+      if (withDeaths.length > 0) {
+        yield* this.#writeManifest(this.#listed());
+      }
       complete = true;
     } finally {
       if (!complete) {
@@ -509,6 +534,7 @@ export class FileMirror implements LogMirror {
       lastArrival: this.#log.lastArrival,
       lastWriteNumber,
       fileId,
+      writtenAt: this.#log.time.mark(),
       entries,
     });
     yield { bytes, position: (generation % 2) * manifestBytes };
@@ -518,6 +544,15 @@ export class FileMirror implements LogMirror {
     const built = this.#build(segment) ?? this.#buildAnew(segment);
     if (built !== undefined && built.bytes.length > 0) {
       yield built;
+    }
+  }
+
+  *#writeDeaths(segment: Segment): Generator<Write, void, void> {
+    if (segment.slot >= 0) {
+      const built = this.#buildDeaths(segment) ?? this.#buildAnew(segment);
+      if (built !== undefined) {
+        yield built;
+      }
     }
   }
 
@@ -533,24 +568,8 @@ export class FileMirror implements LogMirror {
     if (segment.slot < 0 && !this.#allot(segment)) {
       return undefined;
     }
-    const stamp = this.#stamp();
-    const { slotBytes } = segment.position;
-    const builder = new FrameBuilder(
-      this.#frames.subarray(0, this.#slotBytes - slotBytes),
-      this.#keys,
-    );
+    const builder = this.#builderFor(segment);
     const position = { ...segment.position };
-    const deaths = segment.unwrittenDeaths;
-    for (let at = 0; at < deaths.length; at += usualPayloadBytes / 8) {
-      const some = deaths.slice(at, at + usualPayloadBytes / 8);
-      const payload = Buffer.alloc(some.length * 8);
-      for (const [index, arrival] of some.entries()) {
-        payload.writeDoubleLE(arrival, index * 8);
-      }
-      if (!builder.add('deaths', payload, position, stamp)) {
-        return undefined;
-      }
-    }
     let offset = segment.writtenOffset;
     while (offset < segment.used) {
       let payloadBytes = 0;
@@ -568,14 +587,43 @@ export class FileMirror implements LogMirror {
         offset += size;
       }
       const payload = this.#payload.subarray(0, payloadBytes);
-      if (payloadBytes > 0 && !builder.add('records', payload, position, stamp)) {
+      if (payloadBytes > 0 && !builder.add('records', payload, position, this.#history)) {
         return undefined;
       }
     }
-    segment.position = position;
     segment.writtenOffset = segment.used;
+    return this.#built(segment, builder, position);
+  }
+
+  /** @returns undefined when the slot has no room for it. */
+  #buildDeaths(segment: Segment): Write | undefined {
+    const builder = this.#builderFor(segment);
+    const position = { ...segment.position };
+    const deaths = segment.unwrittenDeaths;
+    for (let at = 0; at < deaths.length; at += deathsPerFrame) {
+      const some = deaths.slice(at, at + deathsPerFrame);
+      const payload = Buffer.alloc(some.length * 8);
+      for (const [index, arrival] of some.entries()) {
+        payload.writeDoubleLE(arrival, index * 8);
+      }
+      if (!builder.add('deaths', payload, position, this.#history)) {
+        return undefined;
+      }
+    }
     segment.unwrittenDeaths = [];
-    const start = this.#slotStart(segment.slot) + slotBytes;
+    return this.#built(segment, builder, position);
+  }
+
+  /** For what the rest of a segment's slot can take. */
+  #builderFor(segment: Segment): FrameBuilder {
+    const room = this.#slotBytes - segment.position.slotBytes;
+    return new FrameBuilder(this.#frames.subarray(0, room), this.#keys);
+  }
+
+  /** What is built counts as written from now on: a failure has everything written anew. */
+  #built(segment: Segment, builder: FrameBuilder, position: SlotPosition): Write {
+    const start = this.#slotStart(segment.slot) + segment.position.slotBytes;
+    segment.position = position;
     this.#fileBytes = Math.max(this.#fileBytes, start + builder.length);
     return { bytes: builder.bytes, position: start };
   }

@@ -9,11 +9,10 @@
  *     12   number of the frame in its slot, from 0
  *     16   write number of the slot's content, double
  *     24   id of the file, 8 bytes
- *     32   cache time at writing, seconds
- *     36   wall clock at writing, seconds
+ *     32   epoch of the process that wrote it, double
  *     40   frames of deaths before this one in the slot
  *     44   id of the key that seals the payload; 0: it is in the clear
- *     48   epoch of the process that wrote it, double
+ *     48   0
  *     56   CRC-32 of the payload
  *     60   CRC-32 of the 60 bytes before
  *     64   payload, filled up with NUL to a multiple of 8
@@ -42,8 +41,6 @@ const authenticatedBytes = 56;
 export interface FrameStamp {
   fileId: Buffer;
   epoch: number;
-  timeSeconds: number;
-  wallSeconds: number;
 }
 
 /** Appends frames to a buffer that is written to a slot in one piece. */
@@ -86,11 +83,10 @@ export class FrameBuilder {
     frame.writeUInt32LE(position.frames, 12);
     frame.writeDoubleLE(position.writeNumber, 16);
     stamp.fileId.copy(frame, 24);
-    frame.writeUInt32LE(stamp.timeSeconds, 32);
-    frame.writeUInt32LE(stamp.wallSeconds, 36);
+    frame.writeDoubleLE(stamp.epoch, 32);
     frame.writeUInt32LE(position.deadFrames, 40);
     frame.writeUInt32LE(this.#keys?.currentId ?? 0, 44);
-    frame.writeDoubleLE(stamp.epoch, 48);
+    frame.fill(0, 48, authenticatedBytes);
     const body =
       this.#keys === undefined
         ? payload
@@ -107,19 +103,9 @@ export class FrameBuilder {
   }
 }
 
-/** Records read back: whole ones, one after the other in bytes[start, end). */
-export interface ReadRecords {
-  bytes: Buffer;
-  start: number;
-  end: number;
-  /** Cache time and wall clock of the process that wrote them, when it did. */
-  timeSeconds: number;
-  wallSeconds: number;
-}
-
 export interface ReadSlot {
-  /** In the order in which they were written. */
-  records: ReadRecords[];
+  /** Whole records, one after the other, in the order in which they were written. */
+  records: Buffer[];
   /** Arrival numbers of records that are no more. */
   deaths: Set<number>;
   /** Where the next frame would go. */
@@ -146,8 +132,6 @@ interface Frame {
   deadBefore: number;
   keyId: number;
   epoch: number;
-  timeSeconds: number;
-  wallSeconds: number;
   end: number;
   /** Undefined: damaged, or sealed with an unknown key. */
   payload: Buffer | undefined;
@@ -184,9 +168,7 @@ function readFrame(
     number: header.readUInt32LE(12),
     deadBefore: header.readUInt32LE(40),
     keyId,
-    epoch: header.readDoubleLE(48),
-    timeSeconds: header.readUInt32LE(32),
-    wallSeconds: header.readUInt32LE(36),
+    epoch: header.readDoubleLE(32),
     end,
     payload,
   };
@@ -280,8 +262,7 @@ export function readSlot(
     if (frame.keyId !== (keys?.currentId ?? 0)) {
       result.wantsRewrite = true;
     }
-    const { timeSeconds, wallSeconds } = frame;
-    result.records.push({ bytes, start: 0, end: bytes.length, timeSeconds, wallSeconds });
+    result.records.push(bytes);
   }
   if (deadFramesRead < expected.deadFrames) {
     return undefined;

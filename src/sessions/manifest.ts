@@ -18,8 +18,10 @@
  *     48   highest write number, double
  *     56   id of the file, 8 random bytes
  *     64   number of entries, 32 bits
- *     68   0, 32 bits
- *     72   entries of 32 bytes: slot, bytes in use (32 bits each), write
+ *     68   cache time at writing, 32 bits
+ *     72   wall clock at writing, 32 bits
+ *     76   0, 32 bits
+ *     80   entries of 32 bytes: slot, bytes in use (32 bits each), write
  *          number, last arrival number (doubles), frames, frames of deaths
  *          (32 bits each)
  *     then CRC-32 of everything before, 32 bits
@@ -29,6 +31,7 @@
  * that isn't persistent has, and what a failing disk is left with.
  */
 import { crc32 } from 'node:zlib';
+import type { TimeMark } from './cache-time.ts';
 import { mostSlots } from './geometry.ts';
 import type { CacheLabel } from './session-cache.ts';
 
@@ -38,7 +41,7 @@ export const slotsStart = 2 * manifestBytes;
 
 const magic = 'tlsmgrSC';
 const version = 1;
-const headBytes = 72;
+const headBytes = 80;
 const entryBytes = 32;
 
 export interface ManifestEntry {
@@ -58,6 +61,7 @@ export interface Manifest {
   lastArrival: number;
   lastWriteNumber: number;
   fileId: Buffer;
+  writtenAt: TimeMark;
   entries: ManifestEntry[];
 }
 
@@ -74,6 +78,8 @@ export function encodeManifest(manifest: Manifest): Buffer {
   bytes.writeDoubleLE(manifest.lastWriteNumber, 48);
   manifest.fileId.copy(bytes, 56);
   bytes.writeUInt32LE(manifest.entries.length, 64);
+  bytes.writeUInt32LE(manifest.writtenAt.cacheSeconds, 68);
+  bytes.writeUInt32LE(manifest.writtenAt.wallSeconds, 72);
   let at = headBytes;
   for (const entry of manifest.entries) {
     bytes.writeUInt32LE(entry.slot, at);
@@ -125,6 +131,7 @@ export function decodeManifest(bytes: Buffer): Manifest | undefined {
     lastArrival: bytes.readDoubleLE(40),
     lastWriteNumber: bytes.readDoubleLE(48),
     fileId: Buffer.from(bytes.subarray(56, 64)),
+    writtenAt: { cacheSeconds: bytes.readUInt32LE(68), wallSeconds: bytes.readUInt32LE(72) },
     entries,
   };
 }

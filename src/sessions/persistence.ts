@@ -65,6 +65,7 @@ export function keepInFile(
     mirror.begin();
     return { mirror, loaded: Promise.resolve() };
   }
+  log.time.continueFrom(found.writtenAt);
   log.startArrivalsAfter(found.lastArrival + numbersSkipped);
   mirror.expectSlots(found.entries);
   return { mirror, loaded: readBack(found, { fd, log, mirror, keys, logger: dependencies.log }) };
