@@ -61,9 +61,26 @@ export function loadConfig(options: LoadOptions): Config {
   return new Checks(values, options).config();
 }
 
-/** Every parameter's text as `postconf -x` prints it, unchecked. Throws FatalError for a fault of expansion. */
-export function expandAll(options: LoadOptions): Map<string, string> {
-  return new Values(options).printed();
+/**
+ * Every parameter's text as `postconf -x` prints it, and the fault that would
+ * keep the daemon from starting with it. Throws FatalError when there is no
+ * text: for a line of main.cf, or a value that can't be expanded.
+ */
+export function inspectConfig(options: LoadOptions): {
+  text: Map<string, string>;
+  fault: FatalError | undefined;
+} {
+  const values = new Values(options);
+  const text = values.printed();
+  try {
+    void new Checks(values, options).config();
+  } catch (thrown) {
+    if (thrown instanceof FatalError) {
+      return { text, fault: thrown };
+    }
+    throw thrown;
+  }
+  return { text, fault: undefined };
 }
 
 /** Names to expanded texts. */

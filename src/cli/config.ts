@@ -1,0 +1,74 @@
+/**
+ * tlsmgr config: every parameter as main.cf, defaults and `-o` set it, expanded
+ * as `postconf -x` does, as lines of `name = value` or as one JSON object. A
+ * fault that would keep the daemon from starting is told on standard error in
+ * the daemon's words, exit status 1; the values that it leaves are still shown.
+ */
+import { parseArgs } from 'node:util';
+import { inspectConfig } from '../config/load.ts';
+import { splitOverride } from '../daemon/options.ts';
+import { FatalError } from '../errors.ts';
+import type { CliIo } from './io.ts';
+
+export async function runConfig(args: readonly string[], io: CliIo): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean' },
+      config: { type: 'string', short: 'c' },
+      option: { type: 'string', short: 'o', multiple: true },
+    },
+  });
+  const warn = (text: string): void => io.err(`tlsmgr: warning: ${text}\n`);
+  try {
+    const { text, fault } = inspectConfig({
+      ...(values.config === undefined ? {} : { configDirectory: values.config }),
+      environment: io.environment,
+      overrides: (values.option ?? []).map((option) => splitOverride(option)),
+      programName: 'tlsmgr',
+      serviceName: 'tlsmgr',
+      mode: 'print',
+      warn,
+    });
+    const shown = chosen(text, positionals, warn);
+    io.out(values.json === true ? asJson(shown) : asLines(shown));
+    if (fault !== undefined) {
+      throw fault;
+    }
+    return 0;
+  } catch (thrown) {
+    if (thrown instanceof FatalError) {
+      io.err(`tlsmgr: fatal: ${thrown.message}\n`);
+      return 1;
+    }
+    throw thrown;
+  }
+}
+
+/** Those that were asked for, in the order asked; all when none was named. */
+function chosen(
+  text: ReadonlyMap<string, string>,
+  names: readonly string[],
+  warn: (text: string) => void,
+): [string, string][] {
+  if (names.length === 0) {
+    return [...text];
+  }
+  return names.flatMap((name): [string, string][] => {
+    const value = text.get(name);
+    if (value === undefined) {
+      warn(`${name}: unknown parameter`);
+      return [];
+    }
+    return [[name, value]];
+  });
+}
+
+function asJson(shown: readonly [string, string][]): string {
+  return `${JSON.stringify(Object.fromEntries(shown), undefined, 2)}\n`;
+}
+
+function asLines(shown: readonly [string, string][]): string {
+  return shown.map(([name, value]) => `${name} =${value === '' ? '' : ` ${value}`}\n`).join('');
+}
