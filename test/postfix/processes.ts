@@ -1,0 +1,80 @@
+/**
+ * What the kernel says of a process, as /proc shows it: children, descriptors,
+ * ids, root directory. Reads nothing of processes but their numbers' own files.
+ */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** Whether there is such a process, and it isn't just waiting for its parent to look at it. */
+export function isAlive(pid: number): boolean {
+  const state = statusOf(`/proc/${pid}`)?.get('State');
+  return state !== undefined && !/^[ZX]/u.test(state);
+}
+
+/** Name to value of a status file, blanks around values removed. Undefined when the process is gone. */
+export function statusOf(folder: string): Map<string, string> | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`${folder}/status`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const lines = text.split('\n').filter((line) => line !== '');
+  return new Map(
+    lines.map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1).trim()];
+    }),
+  );
+}
+
+/** Status files of all its threads. */
+export function threadStatuses(pid: number): Map<string, string>[] {
+  return readdirSync(`/proc/${pid}/task`)
+    .map((thread) => statusOf(`/proc/${pid}/task/${thread}`))
+    .filter((status) => status !== undefined);
+}
+
+export function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/u.test(name))
+    .map(Number)
+    .filter((pid) => statusOf(`/proc/${pid}`)?.get('PPid') === String(parent));
+}
+
+/** Descriptor number to what it refers to. Empty when the process is gone. */
+export function descriptorsOf(pid: number): Map<number, string> {
+  const found = new Map<number, string>();
+  let names: string[];
+  try {
+    names = readdirSync(`/proc/${pid}/fd`);
+  } catch {
+    return found;
+  }
+  for (const name of names) {
+    try {
+      found.set(Number(name), readlinkSync(`/proc/${pid}/fd/${name}`));
+    } catch {
+      // Closed since it was listed.
+    }
+  }
+  return found;
+}
+
+const closeOnExecFlag = 0o2000000;
+
+export function closesOnExec(pid: number, fd: number): boolean {
+  const info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+  const flags = Number.parseInt(/^flags:\s*([0-7]+)/mu.exec(info)![1]!, 8);
+  return (flags & closeOnExecFlag) !== 0;
+}
+
+/** Descriptor texts, `socket:[n]`, of the UNIX sockets bound to exactly this name. */
+export function socketsBoundTo(name: string): Set<string> {
+  const lines = readFileSync('/proc/net/unix', 'utf8').split('\n');
+  return new Set(
+    lines
+      .map((line) => line.split(/\s+/u))
+      .filter((words) => words[7] === name)
+      .map((words) => `socket:[${words[6]}]`),
+  );
+}
