@@ -6,8 +6,6 @@
 export type ErrorCode =
   /** A start that can't succeed: logged as `fatal:`, one second later exit 1. */
   | 'FATAL'
-  /** The peer's bytes break the attribute protocol beyond what a reply can say. */
-  | 'PROTOCOL'
   /** A client gave up: no server, no announcement, a closed connection, a time limit. */
   | 'UNAVAILABLE'
   /** The server answered with a status that is not 0. */

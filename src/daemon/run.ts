@@ -61,11 +61,15 @@ async function start(args: readonly string[], program: string, log: MailLogger):
   const figures = openProcessFigures();
   const prng = new Prng(config.random, { log, clock: systemClock });
   await prng.openSource();
-  const caches = asMailOwner(config.mailOwner, () => {
-    prng.openExchangeFile(redirectFile(config.random.exchangeName, config, log));
-    prng.openEgdListener();
-    return openCaches(config, { log, clock: systemClock });
+  const { caches, egdListener } = asMailOwner(config.mailOwner, () => {
+    const { exchangeName } = config.random;
+    prng.openExchangeFile(exchangeName === '' ? '' : redirectFile(exchangeName, config, log));
+    return {
+      egdListener: prng.openEgdListener(),
+      caches: openCaches(config, { log, clock: systemClock }),
+    };
   });
+  await egdListener;
   dropPrivileges({
     owner: config.mailOwner,
     dropRoot: options.unprivileged,

@@ -21,6 +21,7 @@ import { listenOnPath } from '../socket/listener.ts';
 import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { leave, panicOnUncaught } from './exit.ts';
+import { splitOverride } from './options.ts';
 import { openProcessFigures } from './process-figures.ts';
 import { assembleServer } from './server.ts';
 
@@ -46,7 +47,7 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   const prng = new Prng(config.random, { log, clock: systemClock });
   await prng.openSource();
   prng.openExchangeFile(config.random.exchangeName);
-  prng.openEgdListener();
+  await prng.openEgdListener();
   const caches = openCaches(config, { log, clock: systemClock });
   forbidCoreDumps();
   raiseOpenFilesLimit();

@@ -142,28 +142,28 @@ describe('decoder', () => {
 
 describe('encoder', () => {
   test('writes numbers unsigned, and data that the decoder gives back', () => {
-    const list = new Encoder();
-    list.status(-1);
-    list.number(encodedName('timeout'), 3600);
-    list.data(encodedName('session'), Buffer.from('xABCx'), 1, 4);
-    list.data(encodedName('none'), Buffer.alloc(0), 0, 0);
-    list.end();
+    const reply = new Encoder();
+    reply.status(-1);
+    reply.number(encodedName('timeout'), 3600);
+    reply.data(encodedName('session'), Buffer.from('xABCx'), 1, 4);
+    reply.data(encodedName('none'), Buffer.alloc(0), 0, 0);
+    reply.end();
     assert.equal(
-      list.buffer.toString('latin1', 0, list.length),
+      reply.buffer.toString('latin1', 0, reply.length),
       'status\x004294967295\x00timeout\x003600\x00session\x00QUJD\x00none\x00\x00\x00',
     );
   });
 
   test('grows, and starts anew when cleared', () => {
-    const list = new Encoder();
+    const reply = new Encoder();
     const data = Buffer.alloc(400_000, 7);
-    list.data(encodedName('session'), data, 0, data.length);
-    list.end();
-    assert.deepEqual(decode([Buffer.from(list.buffer.subarray(0, list.length))]), [
+    reply.data(encodedName('session'), data, 0, data.length);
+    reply.end();
+    assert.deepEqual(decode([Buffer.from(reply.buffer.subarray(0, reply.length))]), [
       [['session', data.toString('base64')]],
     ]);
-    list.clear();
-    assert.equal(list.length, 0);
-    assert.ok(list.buffer.length < 300_000);
+    reply.clear();
+    assert.equal(reply.length, 0);
+    assert.ok(reply.buffer.length < 300_000);
   });
 });

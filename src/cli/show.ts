@@ -1,0 +1,64 @@
+/** tlsmgr show CACHE ID: what is in a session, without its secrets. */
+import { parseArgs } from 'node:util';
+import { decodeOpensslSession, type SessionSummary } from '../sessions/openssl-session.ts';
+import type { CliIo } from './io.ts';
+import { duration } from './output.ts';
+import { cacheArgument, idArgument, socketOption, withDaemon } from './reach.ts';
+
+export async function runShow(args: readonly string[], io: CliIo): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { ...socketOption, json: { type: 'boolean' } },
+  });
+  const label = cacheArgument(positionals[0]);
+  const id = idArgument(positionals[1]);
+  return withDaemon(values.socket, io, async (client) => {
+    const session = await client.lookup(label, id);
+    if (session === undefined) {
+      io.err(`tlsmgr: warning: no such session in the ${label} cache\n`);
+      return 1;
+    }
+    const summary = decodeOpensslSession(session);
+    const { length } = session;
+    session.fill(0);
+    io.out(
+      values.json === true
+        ? `${JSON.stringify({ sessionBytes: length, ...summary }, undefined, 2)}\n`
+        : sessionText(summary, length),
+    );
+    return 0;
+  });
+}
+
+function sessionText(session: SessionSummary, bytes: number): string {
+  const { createdSeconds, lifetimeSeconds, ticket, peerCertificate } = session;
+  const rows: [string, string | undefined][] = [
+    ['protocol', session.protocol],
+    ['cipher', session.cipher],
+    [
+      'created',
+      createdSeconds === undefined ? undefined : new Date(createdSeconds * 1000).toISOString(),
+    ],
+    ['lifetime', lifetimeSeconds === undefined ? undefined : duration(lifetimeSeconds)],
+    ['session id', session.sessionId],
+    ['ticket', ticket && `${ticket.bytes} bytes, SHA-256 ${ticket.fingerprint}`],
+    ['host name', session.hostname],
+    [
+      'verification',
+      session.verifyResult === undefined ? undefined : verifyText(session.verifyResult),
+    ],
+    ['peer', peerCertificate?.subject],
+    ['issuer', peerCertificate?.issuer],
+    ['not after', peerCertificate?.notAfter],
+    ['size', `${bytes} bytes`],
+  ];
+  return rows
+    .filter(([, text]) => text !== undefined && text !== '')
+    .map(([name, text]) => `${name.padEnd(13)}${text!.replaceAll('\n', ', ')}\n`)
+    .join('');
+}
+
+function verifyText(result: number): string {
+  return result === 0 ? 'ok' : `failed with X509 error ${result}`;
+}

@@ -1,0 +1,104 @@
+/**
+ * The exchange file carries the pool's state from one process to the next: 1024
+ * bytes, mode 0600, mail_owner's. An update locks it, stirs in what it holds,
+ * and writes fresh output in its place. It is opened before the chroot and kept.
+ *
+ * Opening fails with FatalError. A failing update is told to the caller as a
+ * TlsmgrError `STORAGE` and tried again at the next time; a lock that somebody
+ * else holds is not waited for. Follows src/tls/tls_prng_exch.c.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { FatalError, TlsmgrError } from '../errors.ts';
+import { reasonOf, tryLock, unlock } from '../system/calls.ts';
+import type { Pool } from './pool.ts';
+
+const exchangeBytes = 1024;
+
+/** What an update came to. */
+export type ExchangeOutcome = 'done' | 'locked' | 'removed';
+
+export class ExchangeFile {
+  readonly path: string;
+  #fd: number;
+
+  private constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+  }
+
+  static open(path: string): ExchangeFile {
+    return new ExchangeFile(path, openExchange(path));
+  }
+
+  /** Synchronous, as the process may be ending. */
+  update(pool: Pool): ExchangeOutcome {
+    if (!this.#attempt('lock', () => tryLock(this.#fd))) {
+      return 'locked';
+    }
+    const data = Buffer.alloc(exchangeBytes);
+    try {
+      const removed = this.#attempt('fstat', () => fstatSync(this.#fd).nlink === 0);
+      const length = this.#attempt('read', () => readSync(this.#fd, data, 0, exchangeBytes, 0));
+      pool.reseed(data.subarray(0, length));
+      pool.fill(data, 0, exchangeBytes);
+      this.#attempt('write', () => this.#writeAll(data));
+      return removed ? 'removed' : 'done';
+    } finally {
+      data.fill(0);
+      this.#attempt('unlock', () => unlock(this.#fd));
+    }
+  }
+
+  /** Makes the file anew after its removal, where its path can still be reached. */
+  reopen(): boolean {
+    if (statSync(this.path, { throwIfNoEntry: false }) !== undefined) {
+      return false;
+    }
+    let fd: number;
+    try {
+      fd = openExchange(this.path);
+    } catch {
+      // In a chroot the path leads nowhere: the next process makes the file.
+      return false;
+    }
+    closeSync(this.#fd);
+    this.#fd = fd;
+    return true;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  #writeAll(data: Buffer): void {
+    for (let at = 0; at < data.length;) {
+      at += writeSync(this.#fd, data, at, data.length - at, at);
+    }
+  }
+
+  #attempt<T>(what: string, call: () => T): T {
+    try {
+      return call();
+    } catch (thrown) {
+      if (thrown instanceof TlsmgrError) {
+        throw thrown;
+      }
+      throw new TlsmgrError(
+        'STORAGE',
+        `cannot ${what} PRNG exchange file ${this.path}: ${reasonOf(thrown)}`,
+        { cause: thrown },
+      );
+    }
+  }
+}
+
+function openExchange(path: string): number {
+  try {
+    return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  } catch (thrown) {
+    throw new FatalError(
+      `tls_prng_exch_open: cannot open PRNG exchange file ${path}: ${reasonOf(thrown)}`,
+      { cause: thrown },
+    );
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Work at unpredictable times: the next one `period * r / 255` seconds from now,
+ * r a fresh random byte, so uniformly between 0 and the period. Source:
+ * src/tlsmgr/tlsmgr.c.
+ */
+import { after, type Timer } from '../system/timers.ts';
+import type { RandomPool } from './random.ts';
+
+/** 2^31 / 255: longer periods are cut to it, as in the original. */
+export const longestPeriodSeconds = 8_421_504;
+
+const largestByte = 255;
+
+/** Seconds until the next time. */
+export function nextDelaySeconds(periodSeconds: number, randomByte: number): number {
+  return Math.floor((Math.min(periodSeconds, longestPeriodSeconds) * randomByte) / largestByte);
+}
+
+/** Runs the task again and again until cancelled; never twice within a second. */
+export function atRandomTimes(periodSeconds: number, pool: RandomPool, task: () => void): Timer {
+  const byte = Buffer.alloc(1);
+  let timer: Timer;
+  const arm = (): void => {
+    pool.fill(byte, 0, 1);
+    const seconds = Math.max(1, nextDelaySeconds(periodSeconds, byte[0]!));
+    timer = after(seconds, () => {
+      task();
+      arm();
+    });
+  };
+  arm();
+  return { cancel: () => timer.cancel() };
+}
