@@ -52,7 +52,7 @@ function plainDifference(left: string, right: string): number {
     const difference = number64(left) - number64(right);
     return difference < 0n ? -1 : Number(difference > 0n);
   }
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
+  return Buffer.compare(Buffer.from(left, 'latin1'), Buffer.from(right, 'latin1'));
 }
 
 function number64(digits: string): bigint {

@@ -14,6 +14,7 @@
  * src/util/mac_parse.c and mac_expand.c.
  */
 import { domainToASCII, domainToUnicode } from 'node:url';
+import { fromByteText, toByteText } from './byte-text.ts';
 import { compare, isOperator } from './condition.ts';
 import { ExpansionFault } from './expansion-fault.ts';
 
@@ -28,27 +29,36 @@ const blanks = /[ \t\r\n]*/uy;
 /** References within references that are still taken. */
 const deepest = 100;
 
+/**
+ * The same, with those in the operands of comparisons, which count anew in each
+ * operand: a loop through one crashes Postfix's programs.
+ */
+const deepestInAll = 1000;
+
 const quotedCharacters = 20;
 
 const operatorNames = '"==" or "!="" or "<"" or "<="" or ">="" or ">"';
 
 /** Postfix 3.11 and later have these two. */
 const functions: Readonly<Record<string, (text: string) => string>> = {
-  domain_to_ascii: domainToASCII,
-  domain_to_utf8: domainToUnicode,
+  domain_to_ascii: (text) => domainToASCII(fromByteText(text)),
+  domain_to_utf8: (text) => toByteText(domainToUnicode(fromByteText(text))),
 };
 
-/** Expands a whole value. */
+/** Expands a whole value, of one character a byte as all values that it looks up. */
 export function expand(value: string, lookup: Lookup): string {
   return new Expansion(lookup).text(value);
 }
 
 class Expansion {
   readonly #lookup: Lookup;
+  /** Levels around the operand that is expanded here. */
+  readonly #outer: number;
   #level = 0;
 
-  constructor(lookup: Lookup) {
+  constructor(lookup: Lookup, outer = 0) {
     this.#lookup = lookup;
+    this.#outer = outer;
   }
 
   text(value: string): string {
@@ -84,7 +94,7 @@ class Expansion {
 
   #nested(text: string, expandIt: () => string): string {
     this.#level += 1;
-    if (this.#level > deepest + 1) {
+    if (this.#level > deepest + 1 || this.#outer + this.#level > deepestInAll) {
       throw new ExpansionFault(`unreasonable macro call nesting: "${text}"`);
     }
     const result = expandIt();
@@ -126,11 +136,15 @@ class Expansion {
     if (end < inside.length) {
       throw new ExpansionFault(unexpected(argument, inside, end));
     }
-    const call = functions[name];
+    const call = Object.hasOwn(functions, name) ? functions[name] : undefined;
     if (call === undefined) {
       throw new ExpansionFault(`unknown function "${name}" at"...>>>${name}{${argument}}"`);
     }
-    return call(new Expansion(this.#lookup).text(argument));
+    return call(this.#operand(argument));
+  }
+
+  #operand(text: string): string {
+    return new Expansion(this.#lookup, this.#outer + this.#level).text(text);
   }
 
   #condition(inside: string, start: number): string {
@@ -155,9 +169,9 @@ class Expansion {
     }
     const right = bracedAt(inside, rightStart);
     const holds = compare(
-      new Expansion(this.#lookup).text(left.payload),
+      this.#operand(left.payload),
       operator,
-      new Expansion(this.#lookup).text(right.payload),
+      this.#operand(right.payload),
       suffix === 'level',
     );
     const next = inside[right.end];

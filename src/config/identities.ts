@@ -122,10 +122,11 @@ function entry(path: string, database: string, index: number, value: string): st
     .split('\n')
     .map((line) => line.split(':'))
     .find((fields) => fields[index] === value && fields.length > 2);
-  return found ?? askGetent(database, value);
+  return found ?? askGetent(database, index, value);
 }
 
-function askGetent(database: string, value: string): string[] | undefined {
+/** getent(1) takes a name and a number alike: the entry must be the one asked for. */
+function askGetent(database: string, index: number, value: string): string[] | undefined {
   if (value === '' || value.startsWith('-')) {
     return undefined;
   }
@@ -134,7 +135,8 @@ function askGetent(database: string, value: string): string[] | undefined {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    return line.trimEnd().split(':');
+    const fields = line.trimEnd().split(':');
+    return fields[index] === value ? fields : undefined;
   } catch {
     // Exit status 2: no such entry. No getent: no other source to ask.
     return undefined;

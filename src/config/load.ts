@@ -1,64 +1,32 @@
 /**
  * From main.cf, overrides and the table of parameters to one checked Config.
- *
- * Weakest first: defaults; process_name and config_directory; main.cf; `-o`
- * overrides in their order; service_name and process_id. All parameters are
- * expanded and checked at once, the common ones before tlsmgr's own; the first
- * fault is thrown as FatalError with Postfix's text. `$name` knows the default
- * of every parameter of the table, as postconf(1) does. Follows
- * src/global/mail_conf.c, mail_params.c and src/tlsmgr/tlsmgr.c.
+ * All parameters are expanded and checked at once, in Postfix's order, the
+ * common ones before tlsmgr's own; the first fault is thrown as FatalError
+ * with Postfix's text. Follows src/global/mail_params.c, maillog_client.c and
+ * src/tlsmgr/tlsmgr.c.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { hostname, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { FatalError } from '../errors.ts';
 import { syslogFacilities } from '../log/syslog.ts';
 import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
-import { version } from '../version.ts';
 import { malformedLevel, parseLevel } from './compatibility-level.ts';
 import type { CacheSettings, Config, LogSettings, MailOwner } from './config.ts';
-import { expand } from './expand.ts';
-import { ExpansionFault } from './expansion-fault.ts';
+import { hostnameFault } from './hostname.ts';
 import { checkIdentities } from './identities.ts';
 import { logsCacheOperations } from './log-level.ts';
-import { readMainCf, type Setting, type Warn } from './main-cf.ts';
-import { findParameter, parameters } from './parameters.ts';
+import type { Warn } from './main-cf.ts';
+import { findParameter } from './parameters.ts';
+import { type LoadMode, type LoadOptions, Settings } from './settings.ts';
 import { booleanValue, integerValue, sizeValue, textValue, timeValue, words } from './values.ts';
 
-/**
- * - `daemon`: everything is checked.
- * - `standalone`: no Postfix is needed. Without main.cf defaults serve, users
- *   and groups aren't checked, and mail_owner is the current user.
- * - `print`: for the tool; as `daemon`, without the checks of users and groups.
- */
-export type LoadMode = 'daemon' | 'standalone' | 'print';
-
-export interface LoadOptions {
-  /** Else MAIL_CONFIG, else /etc/postfix. */
-  configDirectory?: string;
-  environment: NodeJS.ProcessEnv;
-  overrides: readonly Setting[];
-  /** process_name. */
-  programName: string;
-  serviceName: string;
-  mode: LoadMode;
-  /** Stronger than the table's defaults, weaker than main.cf. */
-  defaults?: ReadonlyMap<string, string>;
-  warn: Warn;
-}
-
-const builtInDirectory = '/etc/postfix';
-const postconf = '/usr/sbin/postconf';
+export { openMainCf } from './settings.ts';
+export type { LoadMode, LoadOptions, MainCf, MainCfOptions } from './settings.ts';
 
 /** Lifetimes below are raised to it. Source: src/tlsmgr/tlsmgr.c. */
 const shortestCacheSeconds = 120;
 
-/** Runs of these print as one blank. */
-const printedAsBlank = /[ \t\r\n]+/gu;
-
 export function loadConfig(options: LoadOptions): Config {
-  const values = new Values(options);
-  return new Checks(values, options).config();
+  return new Checks(new Settings(options), options).config();
 }
 
 /**
@@ -70,10 +38,10 @@ export function inspectConfig(options: LoadOptions): {
   text: Map<string, string>;
   fault: FatalError | undefined;
 } {
-  const values = new Values(options);
-  const text = values.printed();
+  const settings = new Settings(options);
+  const text = settings.printed();
   try {
-    void new Checks(values, options).config();
+    void new Checks(settings, options).config();
   } catch (thrown) {
     if (thrown instanceof FatalError) {
       return { text, fault: thrown };
@@ -83,162 +51,115 @@ export function inspectConfig(options: LoadOptions): {
   return { text, fault: undefined };
 }
 
-/** Names to expanded texts. */
-class Values {
-  readonly directory: string;
-  /** `file /x/main.cf: `, before faults of the parameters that all programs read. */
-  readonly prefix: string;
-  readonly #settings: Map<string, string>;
-  readonly #options: LoadOptions;
-  readonly #found = new Map<string, string>();
+/** A parameter to check by the table, or a check of its own. */
+type Step = string | ((checks: Checks) => void);
 
-  constructor(options: LoadOptions) {
-    this.#options = options;
-    const { configDirectory, environment, overrides, warn } = options;
-    this.directory = configDirectory ?? environment['MAIL_CONFIG'] ?? builtInDirectory;
-    this.prefix = `file ${this.directory}/main.cf: `;
-    const known = new Map([
-      ['process_name', options.programName],
-      ['config_directory', this.directory],
-    ]);
-    this.#settings = this.#readsMainCf()
-      ? readMainCf(`${this.directory}/main.cf`, warn, known)
-      : known;
-    for (const { name, value } of overrides) {
-      this.#settings.set(name, value);
-    }
-    this.#settings.set('process_name', options.programName);
-    if (options.mode !== 'print') {
-      this.#settings.set('service_name', options.serviceName);
-    }
-    this.#settings.set('process_id', String(process.pid));
-  }
+/** The order tells which of two faults is found. */
+export const checkOrder: readonly Step[] = [
+  'compatibility_level',
+  'syslog_facility',
+  'inet_protocols',
+  'multi_instance_directories',
+  'multi_instance_group',
+  'multi_instance_name',
+  'maillog_file',
+  'maillog_file_prefixes',
+  'maillog_file_compressor',
+  'maillog_file_rotate_suffix',
+  'maillog_file_permissions',
+  'postlog_service_name',
+  (checks) => checks.checkFacility(),
+  'smtputf8_enable',
+  (checks) => checks.checkProtocols(),
+  'myhostname',
+  'mydomain',
+  (checks) => checks.checkHost('myhostname'),
+  (checks) => checks.checkHost('mydomain'),
+  'mail_name',
+  'syslog_name',
+  'mail_owner',
+  'setgid_group',
+  'daemon_directory',
+  'data_directory',
+  'queue_directory',
+  'default_privs',
+  'default_database_type',
+  'export_environment',
+  'import_environment',
+  'debug_peer_list',
+  'multi_instance_wrapper',
+  'max_use',
+  'debug_peer_level',
+  'multi_instance_enable',
+  'max_idle',
+  'ipc_timeout',
+  'ipc_idle',
+  'ipc_ttl',
+  'daemon_timeout',
+  (checks) => checks.findMailOwner(),
+  (checks) => checks.defineProcessId(),
+  (checks) => checks.checkMaillogFile(),
+  'tls_random_reseed_period',
+  'tls_random_prng_update_period',
+  ...cacheLabels.map((label) => `${label}_tls_session_cache_timeout`),
+  'tls_random_bytes',
+  'tls_random_source',
+  'tls_random_exchange_name',
+  ...cacheLabels.map((label) => `${label}_tls_session_cache_database`),
+  ...cacheLabels.map((label) => `${label}_tls_loglevel`),
+  ...cacheLabels.flatMap((label) => [
+    `${label}_tls_session_cache_size_limit`,
+    `${label}_tls_session_cache_entry_limit`,
+  ]),
+  'tlsmgr_session_cache_persistent',
+  'tlsmgr_session_cache_key_file',
+  'tlsmgr_protocol_announcement',
+  'tlsmgr_request_size_limit',
+  'tlsmgr_request_time_limit',
+  'tlsmgr_egd_listen',
+];
 
-  /** The expanded value of a parameter of the table. */
-  text(name: string): string {
-    try {
-      return expand(this.#lookup(name) ?? '', (other) => this.#lookup(other));
-    } catch (thrown) {
-      if (thrown instanceof ExpansionFault) {
-        throw new FatalError(
-          `${this.prefix}parameter ${name}: macro processing error: ${thrown.message}`,
-          { cause: thrown },
-        );
-      }
-      throw thrown;
-    }
-  }
-
-  printed(): Map<string, string> {
-    return new Map(
-      parameters.map(({ name }) => [
-        name,
-        this.text(name).replace(printedAsBlank, ' ').replace(/^ | $/gu, ''),
-      ]),
-    );
-  }
-
-  /** Standalone, only a main.cf that was asked for is read. */
-  #readsMainCf(): boolean {
-    const { configDirectory, environment, mode } = this.#options;
-    return (
-      mode !== 'standalone' ||
-      configDirectory !== undefined ||
-      environment['MAIL_CONFIG'] !== undefined
-    );
-  }
-
-  /** What main.cf or an override says, else the default; unexpanded. */
-  #lookup(name: string): string | undefined {
-    return (
-      this.#settings.get(name) ??
-      this.#options.defaults?.get(name) ??
-      this.#foundDefault(name) ??
-      findParameter(name)?.default
-    );
-  }
-
-  /** Defaults that are found out, and only when somebody needs them. */
-  #foundDefault(name: string): string | undefined {
-    const find = finders[name];
-    if (find === undefined) {
-      return undefined;
-    }
-    let found = this.#found.get(name);
-    if (found === undefined) {
-      found = find(
-        (other) => this.#settings.get(other),
-        (other) => this.text(other),
-      );
-      this.#found.set(name, found);
-    }
-    return found;
-  }
-}
-
-type Find = (
-  setting: (name: string) => string | undefined,
-  expanded: (name: string) => string,
-) => string;
-
-const finders: Readonly<Record<string, Find>> = {
-  mail_version: installedVersion,
-  myhostname: (setting, expanded) => {
-    const name = hostname();
-    if (name.includes('.')) {
-      return name;
-    }
-    return `${name}.${setting('mydomain') === undefined ? 'localdomain' : expanded('mydomain')}`;
-  },
-  mydomain: (setting, expanded) => {
-    const name = setting('myhostname') === undefined ? hostname() : expanded('myhostname');
-    const dot = name.indexOf('.');
-    return dot < 0 ? 'localdomain' : name.slice(dot + 1);
-  },
-};
-
-function installedVersion(): string {
-  if (!existsSync(postconf)) {
-    return version;
-  }
-  return execFileSync(postconf, ['-d', '-h', 'mail_version'], { encoding: 'utf8' }).trim();
-}
-
-/** Expanded texts to a Config, in the order of Postfix's checks. */
+/** Expanded texts to a Config. */
 class Checks {
-  readonly #values: Values;
-  readonly #options: LoadOptions;
+  readonly #settings: Settings;
+  readonly #mode: LoadMode;
+  readonly #serviceName: string;
+  readonly #warn: Warn;
+  /** What the checks have made of each text. */
+  readonly #checked = new Map<string, string | number | boolean>();
+  #mailOwner: MailOwner | undefined;
 
-  constructor(values: Values, options: LoadOptions) {
-    this.#values = values;
-    this.#options = options;
+  constructor(settings: Settings, options: LoadOptions) {
+    this.#settings = settings;
+    this.#mode = options.mode;
+    this.#serviceName = options.serviceName;
+    this.#warn = options.warn;
   }
 
   config(): Config {
-    this.#checkLevel();
-    this.#checkFacility();
-    for (const group of ['common', 'misc'] as const) {
-      this.#checkGroup(group);
+    for (const step of checkOrder) {
+      if (typeof step === 'string') {
+        this.#checked.set(step, this.#checkedValue(step));
+      } else {
+        step(this);
+      }
     }
-    this.#checkHost('myhostname');
-    this.#checkHost('mydomain');
-    this.#checkProtocols();
-    const mailOwner = this.#mailOwner();
-    this.#checkMaillogFile();
-    const caches = Object.fromEntries(
-      cacheLabels.map((label) => [label, this.#cache(label)]),
-    ) as Record<CacheLabel, CacheSettings>;
+    const settings = this.#settings;
+    let text: ReadonlyMap<string, string> | undefined;
     return Object.freeze({
-      configDirectory: this.#values.directory,
+      configDirectory: settings.directory,
       queueDirectory: this.#text('queue_directory'),
       dataDirectory: this.#text('data_directory'),
       daemonDirectory: this.#text('daemon_directory'),
-      mailOwner,
-      serviceName: this.#options.serviceName,
+      mailOwner: this.#mailOwner!,
+      serviceName: this.#serviceName,
       defaultDatabaseType: this.#text('default_database_type'),
       daemonTimeoutSeconds: this.#number('daemon_timeout'),
       announce: this.#flag('tlsmgr_protocol_announcement'),
-      caches,
+      caches: Object.fromEntries(cacheLabels.map((label) => [label, this.#cache(label)])) as Record<
+        CacheLabel,
+        CacheSettings
+      >,
       persistentCaches: this.#flag('tlsmgr_session_cache_persistent'),
       cacheKeyFile: this.#text('tlsmgr_session_cache_key_file'),
       random: {
@@ -254,107 +175,105 @@ class Checks {
         requestSizeBytes: this.#number('tlsmgr_request_size_limit'),
         requestTimeSeconds: this.#number('tlsmgr_request_time_limit'),
       },
-      text: this.#options.mode === 'print' ? this.#values.printed() : new Map(),
+      /** Made when it is asked for: a daemon doesn't, and it costs a look at the installed Postfix. */
+      get text() {
+        text ??= settings.printed();
+        return text;
+      },
     });
   }
 
-  #text(name: string): string {
-    return textValue(name, this.#values.text(name), findParameter(name) ?? {});
-  }
-
-  #flag(name: string): boolean {
-    return booleanValue(name, this.#values.text(name));
-  }
-
-  #number(name: string): number {
-    const parameter = findParameter(name)!;
-    const text = this.#values.text(name);
-    switch (parameter.kind) {
-      case 'time':
-        return timeValue(name, text, parameter, this.#options.warn);
-      case 'size':
-        return sizeValue(name, text, parameter);
-      default:
-        return integerValue(name, text, parameter);
-    }
-  }
-
-  #checkGroup(group: 'common' | 'misc'): void {
-    for (const { name, kind } of parameters.filter((parameter) => parameter.group === group)) {
-      // Asking an installed Postfix for its version costs; its text needs no check.
-      if (name === 'mail_version' || kind === 'level') {
-        continue;
-      }
-      if (kind === 'text') {
-        this.#text(name);
-      } else if (kind === 'boolean') {
-        this.#flag(name);
-      } else {
-        this.#number(name);
-      }
-    }
-  }
-
-  #checkLevel(): void {
-    const text = this.#values.text('compatibility_level');
-    if (parseLevel(text) === undefined) {
-      throw new FatalError(malformedLevel(text));
-    }
-  }
-
-  #checkFacility(): void {
-    const facility = this.#values.text('syslog_facility');
+  checkFacility(): void {
+    const facility = this.#text('syslog_facility');
     if (!syslogFacilities.has(facility)) {
       throw new FatalError(
-        `${this.#values.prefix}parameter syslog_facility: unrecognized value: ${facility}`,
+        `${this.#settings.prefix}parameter syslog_facility: unrecognized value: ${facility}`,
       );
     }
   }
 
-  #checkHost(name: 'myhostname' | 'mydomain'): void {
-    const text = this.#values.text(name);
+  checkHost(name: 'myhostname' | 'mydomain'): void {
+    const text = this.#text(name);
     const reason = hostnameFault(text);
     if (reason !== undefined) {
-      this.#options.warn(reason);
-      throw new FatalError(`${this.#values.prefix}parameter ${name}: bad parameter value: ${text}`);
+      this.#warn(reason);
+      throw new FatalError(
+        `${this.#settings.prefix}parameter ${name}: bad parameter value: ${text}`,
+      );
     }
   }
 
-  #checkProtocols(): void {
-    const text = this.#values.text('inet_protocols');
+  checkProtocols(): void {
+    const text = this.#text('inet_protocols');
     const unknown = words(text).find((word) => !['all', 'ipv4', 'ipv6'].includes(word));
     if (unknown !== undefined) {
       throw new FatalError(`unknown inet_protocols value "${unknown}" in "${text}"`);
     }
   }
 
-  #mailOwner(): MailOwner {
-    const { mode } = this.#options;
-    if (mode === 'daemon') {
-      return checkIdentities(
+  findMailOwner(): void {
+    if (this.#mode === 'daemon') {
+      this.#mailOwner = checkIdentities(
         {
           mailOwner: this.#text('mail_owner'),
           setgidGroup: this.#text('setgid_group'),
           defaultPrivs: this.#text('default_privs'),
         },
-        this.#values.prefix,
+        this.#settings.prefix,
       );
+      return;
     }
     const { username, uid, gid } = userInfo();
-    return { name: mode === 'print' ? this.#text('mail_owner') : username, uid, gid };
+    const name = this.#mode === 'print' ? this.#text('mail_owner') : username;
+    this.#mailOwner = { name, uid, gid };
   }
 
-  #checkMaillogFile(): void {
-    const file = this.#values.text('maillog_file');
+  defineProcessId(): void {
+    this.#settings.defineProcessId();
+  }
+
+  checkMaillogFile(): void {
+    const file = this.#text('maillog_file');
     if (file === '') {
       return;
     }
-    const prefixes = words(this.#values.text('maillog_file_prefixes'));
+    const prefixes = words(this.#text('maillog_file_prefixes'));
     if (!prefixes.some((prefix) => file.startsWith(prefix))) {
       throw new FatalError(
         `maillog_file value '${file}' does not match any prefix in maillog_file_prefixes`,
       );
     }
+  }
+
+  #checkedValue(name: string): string | number | boolean {
+    const parameter = findParameter(name)!;
+    const text = this.#settings.text(name);
+    switch (parameter.kind) {
+      case 'time':
+        return timeValue(name, text, parameter, this.#warn);
+      case 'size':
+        return sizeValue(name, text, parameter);
+      case 'integer':
+        return integerValue(name, text, parameter);
+      case 'boolean':
+        return booleanValue(name, text);
+      case 'level':
+        return levelText(text);
+      default:
+        return textValue(name, text, parameter);
+    }
+  }
+
+  #text(name: string): string {
+    return this.#checked.get(name) as string;
+  }
+
+  #number(name: string): number {
+    return this.#checked.get(name) as number;
+  }
+
+  #flag(name: string): boolean {
+    return this.#checked.get(name) as boolean;
   }
 
   #cache(label: CacheLabel): CacheSettings {
@@ -369,7 +288,7 @@ class Checks {
       logOperations:
         database !== '' &&
         lifetimeSeconds > 0 &&
-        logsCacheOperations(levelName, this.#text(levelName), this.#options.warn),
+        logsCacheOperations(levelName, this.#text(levelName), this.#warn),
       sizeLimitBytes: this.#number(`${label}_tls_session_cache_size_limit`),
       entryLimit: this.#number(`${label}_tls_session_cache_entry_limit`),
     };
@@ -387,23 +306,9 @@ class Checks {
   }
 }
 
-/** Why a host name is none, in Postfix's words; undefined for a good one. Source: src/util/valid_hostname.c. */
-function hostnameFault(name: string): string | undefined {
-  const bad = /[^A-Za-z0-9._-]/u.exec(name);
-  if (name === '') {
-    return 'valid_hostname: empty hostname';
+function levelText(text: string): string {
+  if (parseLevel(text) === undefined) {
+    throw new FatalError(malformedLevel(text));
   }
-  if (bad !== null) {
-    return `valid_hostname: invalid character ${bad[0].codePointAt(0)}(decimal): ${name}`;
-  }
-  if (/^\.|\.\./u.test(name)) {
-    return `valid_hostname: misplaced delimiter: ${name}`;
-  }
-  if (/(?:^|\.)-|-(?:\.|$)/u.test(name)) {
-    return `valid_hostname: misplaced hyphen: ${name}`;
-  }
-  if (/^[0-9.]+$/u.test(name)) {
-    return `valid_hostname: numeric hostname: ${name}`;
-  }
-  return undefined;
+  return text;
 }

@@ -16,10 +16,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { FatalError } from '../errors.ts';
 import { reasonOf } from '../system/calls.ts';
+import { fromByteText } from './byte-text.ts';
 
 /** What isspace(3) says of ASCII; a no-break space is text. */
 const leadingBlanks = /^[ \t\n\v\f\r]+/u;
-const trailingBlanks = /[ \t\n\v\f\r]+$/u;
+const blankCharacters = ' \t\n\v\f\r';
 const nameThenEquals = /^([^= \t\n\v\f\r]+)[ \t\n\v\f\r]*=/u;
 const ignoredLine = /^[ \t\n\v\f\r]*(?:#|$)/u;
 
@@ -40,7 +41,11 @@ export type Warn = (text: string) => void;
 
 /** Drops white space, as Postfix sees it, at both ends. */
 export function trim(text: string): string {
-  return text.replace(leadingBlanks, '').replace(trailingBlanks, '');
+  let end = text.length;
+  while (end > 0 && blankCharacters.includes(text[end - 1]!)) {
+    end -= 1;
+  }
+  return text.slice(0, end).replace(leadingBlanks, '');
 }
 
 /** Splits `name = value`. @returns what is wrong, in Postfix's words, for other text. */
@@ -58,7 +63,7 @@ export function splitSetting(text: string): Setting | string {
 
 /**
  * Reads a main.cf, waiting while it is being written. @returns name to
- * unexpanded value, with what was known before.
+ * unexpanded value, with what was known before; one character a byte.
  */
 export function readMainCf(
   path: string,
@@ -68,14 +73,14 @@ export function readMainCf(
   waitUntilAtRest(path);
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readFileSync(path, 'latin1');
   } catch (thrown) {
     throw new FatalError(`open ${path}: ${reasonOf(thrown)}`, { cause: thrown });
   }
   return parseMainCf(text, path, warn, known);
 }
 
-/** @param path for messages. */
+/** @param text one character a byte. @param path for messages. */
 export function parseMainCf(
   text: string,
   path: string,
@@ -86,12 +91,13 @@ export function parseMainCf(
   for (const { line, number } of logicalLines(text, path, warn)) {
     const setting = splitSetting(line);
     if (typeof setting === 'string') {
-      throw new FatalError(`${path}, line ${number}: ${setting}: "${line}"`);
+      throw new FatalError(`${path}, line ${number}: ${setting}: "${fromByteText(line)}"`);
     }
     const { name, value } = setting;
     const old = settings.get(name);
     if (old !== undefined && old !== value) {
-      warn(`${path}, line ${number}: overriding earlier entry: ${name}=${old}`);
+      const entry = fromByteText(`${name}=${old}`);
+      warn(`${path}, line ${number}: overriding earlier entry: ${entry}`);
     }
     settings.set(name, value);
   }
@@ -115,12 +121,13 @@ function* logicalLines(text: string, path: string, warn: Warn): Generator<Logica
       const where = first === last ? `line ${first}` : `line ${first}-${last}`;
       warn(`${path}, ${where}: text after null byte may be ignored`);
     }
-    if (leadingBlanks.test(gathered)) {
-      const quoted = gathered.slice(0, quotedBytes);
+    const line = nul >= 0 ? gathered.slice(0, nul) : gathered;
+    if (leadingBlanks.test(line)) {
+      const quoted = fromByteText(line.slice(0, quotedBytes));
       const more = gathered.length > quotedBytes ? '...' : '';
       warn(`${path}: logical line must not start with whitespace: "${quoted}${more}"`);
     } else if (gathered !== '') {
-      yield { line: nul >= 0 ? gathered.slice(0, nul) : gathered, number: first };
+      yield { line, number: first };
     }
     gathered = '';
   };

@@ -417,6 +417,14 @@ const common: readonly Parameter[] = [
     help: 'Without effect here.',
   },
   {
+    name: 'maillog_file_permissions',
+    kind: 'text',
+    group: 'common',
+    default: '0600',
+    min: 1,
+    help: 'Without effect here.',
+  },
+  {
     name: 'postlog_service_name',
     kind: 'text',
     group: 'common',
@@ -452,7 +460,6 @@ const common: readonly Parameter[] = [
     kind: 'text',
     group: 'common',
     default: 'all',
-    min: 1,
     help: 'Checked, without effect here.',
   },
   {

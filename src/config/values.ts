@@ -59,8 +59,11 @@ export function sizeValue(name: string, text: string, { min }: Range): number {
 export function timeValue(name: string, text: string, { min, max }: Range, warn: Warn): number {
   const match = timeText.exec(text);
   const count = match === null ? undefined : numberIn(match[1]!, 0, largestInt);
-  const unitSeconds = secondsOf[match?.[2] ?? 's']!;
-  if (count === undefined || count * unitSeconds > largestInt) {
+  const unit = match?.[2] ?? 's';
+  const unitSeconds = secondsOf[unit]!;
+  // As in Postfix the largest whole number of minutes and more is too large already.
+  const fits = unit === 's' || (count ?? 0) < Math.floor(largestInt / unitSeconds);
+  if (count === undefined || !fits) {
     throw new FatalError(`parameter ${name}: bad time value or unit: ${text}`);
   }
   const ignored = match?.[3] ?? '';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { fromByteText, toByteText } from '../../src/config/byte-text.ts';
 import { expand } from '../../src/config/expand.ts';
 
 const settings = new Map([
@@ -18,7 +19,8 @@ const settings = new Map([
   ['m100', 'end'],
 ]);
 
-const expanded = (text: string): string => expand(text, (name) => settings.get(name));
+const expanded = (text: string): string =>
+  fromByteText(expand(toByteText(text), (name) => settings.get(name)));
 
 /** Outcomes seen with postconf(1) of Postfix 3.7. */
 const outcomes: [inputs: string[], output: string][] = [
@@ -43,7 +45,10 @@ const outcomes: [inputs: string[], output: string][] = [
   [['${foo?yes}', '${foo?{yes}}', '${empty2?yes}'], 'yes'],
   [['${foo:no}', '${foo:{no}}', '${foo?}', '${foo?{}}', '${empty2:no}'], ''],
   [['${nope:no}', '${empty:no}', '${empty:{no}}'], 'no'],
-  [['${foo?{yes}:{no}}', '${foo?{yes}:no}', '${foo ? {yes} : {no}}', '${foo?{yes} : {no} }'], 'yes'],
+  [
+    ['${foo?{yes}:{no}}', '${foo?{yes}:no}', '${foo ? {yes} : {no}}', '${foo?{yes} : {no} }'],
+    'yes',
+  ],
   [['${nope?{yes}:{no}}', '${nope?{yes}:no}'], 'no'],
   [['${foo?yes:no}'], 'yes:no'],
   [['${foo?yes:{no}}'], 'yes:{no}'],
@@ -96,7 +101,10 @@ const faults: [inputs: string[], message: string][] = [
   [['${foo?{yes}x}'], '":" expected at: "...yes}>>>x"'],
   [['${foo?{a}{b}}'], '":" expected at: "...a}>>>{b}"'],
   [['${foo?{yes}?{x}}'], '":" expected at: "...yes}>>>?{x}"'],
-  [['${foo?{yes}:{no}x}', '${nope?{yes}:{no}x}', '${foo:{no}x}'], 'unexpected input at: "...no}>>>x"'],
+  [
+    ['${foo?{yes}:{no}x}', '${nope?{yes}:{no}x}', '${foo:{no}x}'],
+    'unexpected input at: "...no}>>>x"',
+  ],
   [
     ['${{a} = {b}?{x}}'],
     '"==" or "!="" or "<"" or "<="" or ">="" or ">" expected at: "...a}>>>= {b}?{x}"',
@@ -130,7 +138,23 @@ describe('expansion', () => {
 
   test('any text expands or is a fault', () => {
     const piece = fc.constantFrom(
-      ...['$', '{', '}', '(', ')', '?', ':', 'foo', 'empty', ' ', '==', '<level', '3.1', '{a}', 'é'],
+      ...[
+        '$',
+        '{',
+        '}',
+        '(',
+        ')',
+        '?',
+        ':',
+        'foo',
+        'empty',
+        ' ',
+        '==',
+        '<level',
+        '3.1',
+        '{a}',
+        'é',
+      ],
     );
     fc.assert(
       fc.property(

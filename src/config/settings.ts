@@ -1,0 +1,163 @@
+/**
+ * Names to values, before any check: where a value comes from, and what it is
+ * once expanded. Weakest first: defaults; process_name and config_directory;
+ * main.cf; overrides in their order; service_name and process_id. `$name`
+ * knows the default of every parameter of the table, as postconf(1) does.
+ * Throws FatalError with Postfix's text. Follows src/global/mail_conf.c.
+ */
+import { FatalError } from '../errors.ts';
+import { fromByteText, toByteText } from './byte-text.ts';
+import { expand } from './expand.ts';
+import { ExpansionFault } from './expansion-fault.ts';
+import { foundDefaults } from './found-defaults.ts';
+import { readMainCf, type Setting, type Warn } from './main-cf.ts';
+import { findParameter, parameters } from './parameters.ts';
+
+/**
+ * - `daemon`: everything is checked.
+ * - `standalone`: no Postfix is needed. main.cf is read only from a directory
+ *   that was asked for, users and groups aren't checked, and mail_owner is the
+ *   current user.
+ * - `print`: for the tool; as `daemon`, without the checks of users and groups.
+ */
+export type LoadMode = 'daemon' | 'standalone' | 'print';
+
+export interface MainCfOptions {
+  /** Else MAIL_CONFIG, else /etc/postfix. */
+  configDirectory?: string;
+  environment: NodeJS.ProcessEnv;
+  /** process_name. */
+  programName: string;
+  mode: LoadMode;
+  warn: Warn;
+}
+
+export interface LoadOptions extends MainCfOptions {
+  /** `-o` and its like, in the order of the command line. */
+  overrides: readonly Setting[];
+  serviceName: string;
+  /** Stronger than the table's defaults, weaker than main.cf. */
+  defaults?: ReadonlyMap<string, string>;
+  /** From openMainCf, for a caller that has to look at its options in between. */
+  mainCf?: MainCf;
+}
+
+/** A main.cf that has been read; values are unexpanded, one character a byte. */
+export interface MainCf {
+  directory: string;
+  settings: ReadonlyMap<string, string>;
+}
+
+const builtInDirectory = '/etc/postfix';
+
+/** Runs of these print as one blank. */
+const printedAsBlank = /[ \t\r\n]+/gu;
+
+/** Reads main.cf. Its faults come before those of the command line, as in Postfix. */
+export function openMainCf(options: MainCfOptions): MainCf {
+  const { configDirectory, environment, mode, programName, warn } = options;
+  const asked = configDirectory ?? environment['MAIL_CONFIG'];
+  const directory = asked ?? builtInDirectory;
+  const known = new Map([
+    ['process_name', toByteText(programName)],
+    ['config_directory', toByteText(directory)],
+  ]);
+  if (mode === 'standalone' && asked === undefined) {
+    return { directory, settings: known };
+  }
+  return { directory, settings: readMainCf(`${directory}/main.cf`, warn, known) };
+}
+
+export class Settings {
+  /** The directory in use, whatever main.cf says of config_directory. */
+  readonly directory: string;
+  /** `file /x/main.cf: `, before some faults. */
+  readonly prefix: string;
+  readonly #settings: Map<string, string>;
+  readonly #defaults: ReadonlyMap<string, string>;
+  readonly #found = new Map<string, string>();
+  readonly #beingFound = new Set<string>();
+
+  constructor(options: LoadOptions) {
+    const { directory, settings } = options.mainCf ?? openMainCf(options);
+    this.directory = directory;
+    this.prefix = `file ${directory}/main.cf: `;
+    this.#defaults = options.defaults ?? new Map();
+    this.#settings = new Map(settings);
+    for (const { name, value } of options.overrides) {
+      this.#settings.set(toByteText(name), toByteText(value));
+    }
+    this.#settings.set('process_name', toByteText(options.programName));
+    if (options.mode === 'print') {
+      this.#settings.delete('service_name');
+      this.defineProcessId();
+    } else {
+      this.#settings.set('service_name', toByteText(options.serviceName));
+    }
+  }
+
+  /** A daemon knows its number only after the parameters that all programs share. */
+  defineProcessId(): void {
+    this.#settings.set('process_id', String(process.pid));
+  }
+
+  /** The expanded value of a parameter. */
+  text(name: string): string {
+    return fromByteText(this.#expanded(name));
+  }
+
+  /** Every parameter as `postconf -x` prints it, in the table's order. */
+  printed(): Map<string, string> {
+    return new Map(
+      parameters.map(({ name }) => [
+        name,
+        this.text(name).replace(printedAsBlank, ' ').replace(/^ | $/gu, ''),
+      ]),
+    );
+  }
+
+  #expanded(name: string): string {
+    try {
+      return expand(this.#lookup(name) ?? '', (other) => this.#lookup(other));
+    } catch (thrown) {
+      if (thrown instanceof ExpansionFault) {
+        throw new FatalError(
+          `${this.prefix}parameter ${name}: macro processing error: ${fromByteText(thrown.message)}`,
+          { cause: thrown },
+        );
+      }
+      throw thrown;
+    }
+  }
+
+  /** What main.cf or an override says, else the default; unexpanded, one character a byte. */
+  #lookup(name: string): string | undefined {
+    const set = this.#settings.get(name);
+    if (set !== undefined) {
+      return set;
+    }
+    const standalone = this.#defaults.get(name);
+    if (standalone !== undefined) {
+      return toByteText(standalone);
+    }
+    return Object.hasOwn(foundDefaults, name)
+      ? this.#foundDefault(name)
+      : findParameter(name)?.default;
+  }
+
+  /** What is needed to find a default and needs that default finds nothing there. */
+  #foundDefault(name: string): string | undefined {
+    const found = this.#found.get(name);
+    if (found !== undefined || this.#beingFound.has(name)) {
+      return found;
+    }
+    this.#beingFound.add(name);
+    const value = foundDefaults[name]!({
+      isSet: (other) => this.#settings.has(other),
+      expanded: (other) => this.#expanded(other),
+    });
+    this.#beingFound.delete(name);
+    this.#found.set(name, value);
+    return value;
+  }
+}
