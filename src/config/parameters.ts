@@ -33,7 +33,7 @@ export const foundAtRun = '';
 const longestCacheSeconds = 8_640_000;
 
 function cacheParameters(label: CacheLabel): Parameter[] {
-  const of = `of the ${label.toUpperCase()} ${label === 'smtpd' ? 'server' : 'client'}`;
+  const of = `of the ${label === 'lmtp' ? 'LMTP' : 'SMTP'} ${label === 'smtpd' ? 'server' : 'client'}`;
   return [
     {
       name: `${label}_tls_session_cache_timeout`,

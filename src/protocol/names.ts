@@ -22,7 +22,5 @@ export const status = {
   fail: -2,
 } as const;
 
-export type Status = (typeof status)[keyof typeof status];
-
 /** master(8)'s wake-up is this bare string and not an attribute list. */
 export const wakeupName = 'W';

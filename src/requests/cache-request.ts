@@ -46,8 +46,3 @@ function spanEquals(span: ByteSpan, bytes: Buffer): boolean {
   }
   return true;
 }
-
-/** A copy that outlives the call. */
-export function copyOf(span: ByteSpan): Buffer {
-  return Buffer.from(span.buffer.subarray(span.start, span.end));
-}

@@ -63,7 +63,6 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
-const F_GETFD = 1;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const POLLOUT = 4;
@@ -140,11 +139,6 @@ export function alarm(seconds: number): void {
 
 export function closeDescriptor(fd: number): void {
   check('close', native.close(fd));
-}
-
-/** True when the descriptor is open in this process. */
-export function isOpen(fd: number): boolean {
-  return native.fcntl(fd, F_GETFD, 0) >= 0;
 }
 
 export function setCloseOnExec(fd: number): void {

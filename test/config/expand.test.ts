@@ -138,7 +138,7 @@ describe('expansion', () => {
 
   test('any text expands or is a fault', () => {
     const piece = fc.constantFrom(
-      ...[
+      
         '$',
         '{',
         '}',
@@ -154,7 +154,7 @@ describe('expansion', () => {
         '3.1',
         '{a}',
         'é',
-      ],
+      ,
     );
     fc.assert(
       fc.property(
