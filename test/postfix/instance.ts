@@ -28,6 +28,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { certificate } from './certificate.ts';
+import { writeMainCf } from './main-cf.ts';
 import { poll } from './poll.ts';
 import { childrenOf, descriptorsOf, isAlive, socketsBoundTo } from './processes.ts';
 import { mustRun } from './run-command.ts';
@@ -37,17 +38,21 @@ const debianDaemons = '/usr/lib/postfix/sbin';
 /** Where master(8) hands over its listening socket. */
 const listenerDescriptor = 6;
 
-export interface InstanceOptions {
+export interface MasterCfOptions {
+  /** Words after the command tlsmgr. */
+  tlsmgrWords?: string;
+  withoutTlsmgr?: boolean;
+  /** Further lines. */
+  masterCf?: string[];
+}
+
+export interface InstanceOptions extends MasterCfOptions {
   /** The program to run as tlsmgr. */
   tlsmgr: string;
   /** Goes into the log tag: `postfix-NAME/tlsmgr[pid]`. Default `scratch`. */
   name?: string;
   /** Parameters of main.cf, in place of the harness's own. */
   mainCf?: Record<string, string>;
-  /** Further services. */
-  masterCf?: string[];
-  /** Words after the command tlsmgr in master.cf. */
-  tlsmgrWords?: string;
 }
 
 export class PostfixInstance {
@@ -129,18 +134,19 @@ export class PostfixInstance {
       smtp_tls_session_cache_database: `btree:${directory}/data/smtp_scache`,
       ...parameters,
     };
-    const lines = Object.entries(all).map(([name, value]) => `${name} = ${value}\n`);
-    writeFileSync(join(this.configDirectory, 'main.cf'), lines.join(''));
+    writeMainCf(join(this.configDirectory, 'main.cf'), all);
   }
 
-  writeMasterCf(options: Pick<InstanceOptions, 'masterCf' | 'tlsmgrWords'>): void {
+  /** Replaces master.cf. Takes effect at the next reload. */
+  writeMasterCf(options: MasterCfOptions): void {
+    const words = options.tlsmgrWords === undefined ? '' : ` ${options.tlsmgrWords}`;
+    const tlsmgr = options.withoutTlsmgr ? '' : `tlsmgr unix - - y 1000? 1 tlsmgr${words}\n`;
     const own = `127.0.0.1:${this.port} inet n - n - - smtpd
   -o max_use=1
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - y 1000? 1 tlsmgr${options.tlsmgrWords === undefined ? '' : ` ${options.tlsmgrWords}`}
-rewrite unix - - n - - trivial-rewrite
+${tlsmgr}rewrite unix - - n - - trivial-rewrite
 bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce

@@ -41,6 +41,11 @@ export function childrenOf(parent: number): number[] {
     .filter((pid) => statusOf(`/proc/${pid}`)?.get('PPid') === String(parent));
 }
 
+/** The directory that is / to the process. */
+export function rootOf(pid: number): string {
+  return readlinkSync(`/proc/${pid}/root`);
+}
+
 /** Descriptor number to what it refers to. Empty when the process is gone. */
 export function descriptorsOf(pid: number): Map<number, string> {
   const found = new Map<number, string>();
