@@ -7,8 +7,9 @@
  * The socket is made before the chroot with mail_owner's rights, mode 0600; a
  * stale one is replaced.
  */
-import { unlinkSync } from 'node:fs';
+import { statSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { FatalError } from '../errors.ts';
 import { reasonOf, setUmask } from '../system/calls.ts';
 import type { Clock } from '../system/clock.ts';
@@ -50,6 +51,8 @@ export class EgdServer {
     }
     const mask = setUmask(0o177);
     try {
+      // bind(2) through libuv calls a missing folder a lack of permission.
+      statSync(dirname(path));
       await new Promise<void>((resolve, reject) => {
         server.#server.once('error', reject);
         server.#server.listen(path, resolve);

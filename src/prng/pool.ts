@@ -37,10 +37,17 @@ const shortestHalved = 16;
 /** Fills a buffer with entropy from the operating system. */
 export type SystemEntropy = (target: Buffer) => void;
 
+/** What the pool wants of an SP 800-90A generator. */
+export interface Generator {
+  reseed(entropyInput: Buffer, additionalInput: Buffer): void;
+  generate(target: Buffer, additionalInput: Buffer): void;
+  wipe(): void;
+}
+
 export interface PoolOptions {
   clock: Clock;
   systemEntropy?: SystemEntropy;
-  personalization?: string;
+  makeGenerator?: (entropyInput: Buffer, nonce: Buffer, personalization: Buffer) => Generator;
 }
 
 export class Pool implements RandomPool {
@@ -48,7 +55,7 @@ export class Pool implements RandomPool {
   refills = 0;
   readonly #clock: Clock;
   readonly #systemEntropy: SystemEntropy;
-  readonly #drbg: CtrDrbg;
+  readonly #drbg: Generator;
   readonly #block = Buffer.alloc(blockBytes);
   #at = blockBytes;
   #filledAtMs = 0;
@@ -60,14 +67,15 @@ export class Pool implements RandomPool {
   #lastHigh = 0;
   #hasLast = false;
 
-  constructor({ clock, systemEntropy = fromSystem, personalization = '' }: PoolOptions) {
+  constructor(options: PoolOptions) {
+    const { clock, systemEntropy = fromSystem, makeGenerator = ctrDrbg } = options;
     this.#clock = clock;
     this.#systemEntropy = systemEntropy;
     const nonce = Buffer.alloc(nonceBytes);
     systemEntropy(this.#entropy);
     systemEntropy(nonce);
-    const own = Buffer.from(`tlsmgr ${process.pid} ${Date.now()} ${personalization}`);
-    this.#drbg = new CtrDrbg({ aesBits: 256, derivationFunction: true }, this.#entropy, nonce, own);
+    const personalization = Buffer.from(`tlsmgr ${process.pid} ${Date.now()}`);
+    this.#drbg = makeGenerator(this.#entropy, nonce, personalization);
     this.#entropy.fill(0);
     nonce.fill(0);
   }
@@ -193,6 +201,11 @@ export class Pool implements RandomPool {
 }
 
 const noBytes = Buffer.alloc(0);
+
+function ctrDrbg(entropyInput: Buffer, nonce: Buffer, personalization: Buffer): Generator {
+  const options = { aesBits: 256, derivationFunction: true } as const;
+  return new CtrDrbg(options, entropyInput, nonce, personalization);
+}
 
 function fromSystem(target: Buffer): void {
   randomFillSync(target);

@@ -6,8 +6,9 @@
  * 0600 (the directory decides nothing) and removed at close; a stale one, that
  * nobody answers on, is replaced.
  */
-import { unlinkSync } from 'node:fs';
+import { statSync, unlinkSync } from 'node:fs';
 import { createServer, connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
 import { FatalError } from '../errors.ts';
 import type { Logger, LogWarning } from '../log/logger.ts';
 import { reasonOf, reasonOfErrno, setUmask } from '../system/calls.ts';
@@ -60,6 +61,8 @@ export async function listenOnPath(
   }
   const mask = setUmask(0o177);
   try {
+    // bind(2) through libuv calls a missing folder a lack of permission.
+    statSync(dirname(path));
     return await listen({ path, backlog }, service, options);
   } catch (thrown) {
     throw new FatalError(`listen on ${path}: ${reasonOf(thrown)}`, { cause: thrown });
