@@ -472,19 +472,24 @@ export class FileMirror implements LogMirror {
     if (tidy) {
       this.#moveForward();
     }
-    const dirty = this.#dirty;
-    this.#dirty = [];
+    const dirty = this.#takeDirty();
+    const touched = [...dirty];
+    // Deaths that happen from here on wait for the next cycle, which writes what
+    // has taken the place of those records.
+    for (const segment of dirty) {
+      segment.settledDeaths = segment.unwrittenDeaths.length;
+    }
     let complete = false;
     try {
-      for (const segment of dirty) {
-        segment.dirty = false;
-        if (segment.inLog) {
-          yield* this.#writeSegment(segment);
-        }
-      }
+      yield* this.#writeRecords(dirty);
+      // What came meanwhile, too: it may have taken the place of a record that
+      // was for that reason not written just now.
+      const more = this.#takeDirty();
+      touched.push(...more);
+      yield* this.#writeRecords(more);
       yield* this.#writeManifest(this.#listed());
       // Deaths come last: what takes a record's place is certain to be there.
-      const withDeaths = dirty.filter((segment) => segment.unwrittenDeaths.length > 0);
+      const withDeaths = dirty.filter((segment) => segment.settledDeaths > 0);
       for (const segment of withDeaths) {
         yield* this.#writeDeaths(segment);
       }
@@ -497,7 +502,29 @@ export class FileMirror implements LogMirror {
         this.#retired.push(...gone);
       }
     }
+    for (const segment of touched) {
+      if (segment.inLog && segment.unwrittenDeaths.length > 0 && !segment.dirty) {
+        segment.dirty = true;
+        this.#dirty.push(segment);
+      }
+    }
     this.#freeRetired(gone);
+  }
+
+  /** In the order of arrival, so that what takes a record's place is written after it. */
+  #takeDirty(): Segment[] {
+    const dirty = this.#dirty.filter((segment) => segment.inLog);
+    this.#dirty = [];
+    return dirty.toSorted((a, b) => a.lastArrival - b.lastArrival);
+  }
+
+  *#writeRecords(segments: readonly Segment[]): Generator<Write, void, void> {
+    for (const segment of segments) {
+      segment.dirty = false;
+      if (segment.inLog) {
+        yield* this.#writeSegment(segment);
+      }
+    }
   }
 
   /**
@@ -548,7 +575,7 @@ export class FileMirror implements LogMirror {
   }
 
   *#writeDeaths(segment: Segment): Generator<Write, void, void> {
-    if (segment.slot >= 0) {
+    if (segment.slot >= 0 && segment.settledDeaths > 0) {
       const built = this.#buildDeaths(segment) ?? this.#buildAnew(segment);
       if (built !== undefined) {
         yield built;
@@ -599,7 +626,7 @@ export class FileMirror implements LogMirror {
   #buildDeaths(segment: Segment): Write | undefined {
     const builder = this.#builderFor(segment);
     const position = { ...segment.position };
-    const deaths = segment.unwrittenDeaths;
+    const deaths = segment.unwrittenDeaths.slice(0, segment.settledDeaths);
     for (let at = 0; at < deaths.length; at += deathsPerFrame) {
       const some = deaths.slice(at, at + deathsPerFrame);
       const payload = Buffer.alloc(some.length * 8);
@@ -610,7 +637,8 @@ export class FileMirror implements LogMirror {
         return undefined;
       }
     }
-    segment.unwrittenDeaths = [];
+    segment.unwrittenDeaths = segment.unwrittenDeaths.slice(deaths.length);
+    segment.settledDeaths = 0;
     return this.#built(segment, builder, position);
   }
 
@@ -647,6 +675,7 @@ export class FileMirror implements LogMirror {
     segment.slot = slot;
     segment.writtenOffset = 0;
     segment.unwrittenDeaths = [];
+    segment.settledDeaths = 0;
     segment.position = {
       writeNumber: this.#history.lastWriteNumber,
       slotBytes: 0,
@@ -664,6 +693,7 @@ export class FileMirror implements LogMirror {
     segment.slot = -1;
     segment.writtenOffset = 0;
     segment.unwrittenDeaths = [];
+    segment.settledDeaths = 0;
   }
 
   #freeRetired(gone: readonly RetiredSlot[]): void {

@@ -77,6 +77,8 @@ export class Segment {
   writtenOffset = 0;
   /** Arrival numbers of records that have died since they were written to the slot. */
   unwrittenDeaths: number[] = [];
+  /** How many of them are older than the writing that is under way. */
+  settledDeaths = 0;
   /** Whether the file's writer knows that there is something to write. */
   dirty = false;
 
