@@ -343,7 +343,7 @@ int main(int argc, char **argv)
     printf("{\"requests\":%ld,\"seconds\":%.6f,\"p50\":%.1f,\"p99\":%.1f,\"max\":%.1f,"
            "\"ok\":%ld,\"error\":%ld,\"fail\":%ld,\"ownSeconds\":%.6f}\n",
            total, seconds, (double)latencies[total / 2] / 1e3,
-           (double)latencies[total / 100 * 99] / 1e3, (double)latencies[total - 1] / 1e3,
+           (double)latencies[(long)((double)total * 0.99)] / 1e3, (double)latencies[total - 1] / 1e3,
            by_status[0], by_status[1], by_status[2] - greetings, own);
     return 0;
 }

@@ -1,0 +1,106 @@
+/**
+ * The daemons that are measured: Postfix's own and ours, each under the
+ * master(8) of an instance of its own with the same main.cf, and the floor.
+ * Each is pinned, with all its threads and its master, to one processor.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { TlsmgrClient } from '../src/client/client.ts';
+import { PostfixInstance } from '../test/postfix/instance.ts';
+import { poll } from '../test/postfix/poll.ts';
+import { program } from './programs.ts';
+
+export interface Contestant {
+  name: string;
+  socketPath: string;
+  /** The daemon's pid. */
+  pid: number;
+  /** Its and its master's: both work for a request. */
+  pids: number[];
+  /** Milliseconds from the first connection to the first answer, of a process that has to be started. */
+  firstAnswerMs: number | undefined;
+  stop(): Promise<void>;
+}
+
+export const originalTlsmgr = '/usr/lib/postfix/sbin/tlsmgr';
+export const ourTlsmgr = join(import.meta.dirname, '../bin/tlsmgr');
+
+/** Processor of the daemons, and of a client that has many connections. */
+export const daemonProcessor = 0;
+export const clientProcessor = 1;
+
+export async function postfixContestant(name: string, tlsmgr: string): Promise<Contestant> {
+  const instance = await PostfixInstance.create({
+    tlsmgr,
+    name,
+    mainCf: {
+      smtpd_tls_session_cache_database: 'btree:${data_directory}/smtpd_scache',
+      smtp_tls_session_cache_database: 'btree:${data_directory}/smtp_scache',
+      lmtp_tls_session_cache_database: 'btree:${data_directory}/lmtp_scache',
+      smtpd_tls_loglevel: '0',
+      smtp_tls_loglevel: '0',
+      lmtp_tls_loglevel: '0',
+    },
+  });
+  await instance.start();
+  const master = instance.masterPid()!;
+  pin(master);
+  // The process that master started by itself goes: how long the next one takes is seen.
+  await firstAnswer(instance.socketPath);
+  const firstPid = instance.tlsmgrPid();
+  await instance.reload();
+  if (firstPid !== undefined) {
+    await instance.waitForEnd(firstPid);
+  }
+  const firstAnswerMs = await firstAnswer(instance.socketPath);
+  const pid = instance.tlsmgrPid()!;
+  pin(pid);
+  return {
+    name,
+    socketPath: instance.socketPath,
+    pid,
+    pids: [pid, master],
+    firstAnswerMs,
+    stop: async () => {
+      await instance.stop();
+      instance.cleanup();
+    },
+  };
+}
+
+export async function floorContestant(): Promise<Contestant> {
+  const socketPath = join(import.meta.dirname, '../run/bench/floor.sock');
+  const child = spawn('taskset', ['-c', String(daemonProcessor), program('floor'), socketPath], {
+    stdio: 'inherit',
+  });
+  await poll('the floor listens', () =>
+    statSync(socketPath, { throwIfNoEntry: false })?.isSocket(),
+  );
+  await poll('the floor runs', () => {
+    return readFileSync(`/proc/${child.pid}/comm`, 'latin1').trim() === 'floor';
+  });
+  return {
+    name: 'floor',
+    socketPath,
+    pid: child.pid!,
+    pids: [child.pid!],
+    firstAnswerMs: undefined,
+    stop: async () => void child.kill(),
+  };
+}
+
+async function firstAnswer(socketPath: string): Promise<number> {
+  const client = new TlsmgrClient({ socketPath, timeoutMs: 30_000 });
+  const started = performance.now();
+  await client.policy('smtpd');
+  const elapsed = performance.now() - started;
+  client.close();
+  return elapsed;
+}
+
+function pin(pid: number): void {
+  execFileSync('taskset', ['-a', '-c', '-p', String(daemonProcessor), String(pid)], {
+    stdio: 'ignore',
+  });
+}
