@@ -79,14 +79,18 @@ export class AttributeClient {
     this.#socket.write(bytes, 'latin1');
   }
 
-  /** In a write of its own for each byte. */
-  async sendSlowly(bytes: string): Promise<void> {
-    this.#socket.setNoDelay(true);
-    for (const byte of bytes) {
+  /** Each in a write of its own, as soon as the one before was taken. */
+  async sendPieces(pieces: Iterable<string>): Promise<void> {
+    for (const piece of pieces) {
       await new Promise<void>((resolve) => {
-        this.#socket.write(byte, 'latin1', () => resolve());
+        this.#socket.write(piece, 'latin1', () => resolve());
       });
     }
+  }
+
+  /** Reads no more. */
+  pause(): void {
+    this.#socket.pause();
   }
 
   /** No more from here; replies are still read. */

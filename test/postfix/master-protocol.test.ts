@@ -67,9 +67,7 @@ describe('what passes between master(8) and tlsmgr', { skip: skipWithoutPostfix 
     await withDaemon({}, async (master) => {
       for (const pieces of [['W\0'], ['W', '\0']]) {
         const client = await AttributeClient.greeted(master.socketPath);
-        for (const piece of pieces) {
-          await client.sendSlowly(piece);
-        }
+        await client.sendPieces(pieces);
         assert.equal(await client.readToEnd(), '');
       }
       const client = await AttributeClient.greeted(master.socketPath);
