@@ -1,7 +1,10 @@
-// Builds dist/: the compiled sources, and the absolute path of node for bin/tlsmgr.
+// Builds dist/: the compiled sources for those who import them, the same as few
+// files in dist/program for bin/tlsmgr (a daemon of 100 modules starts 30 ms
+// later than one of a few files), and the absolute path of node.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { build as esbuild } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -14,5 +17,16 @@ const { status } = spawnSync(
 if (status !== 0) {
   process.exit(status ?? 1);
 }
+await esbuild({
+  entryPoints: [`${root}dist/main.js`],
+  outdir: `${root}dist/program`,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  external: ['koffi'],
+  logLevel: 'warning',
+});
 writeFileSync(`${root}dist/node-path`, `${process.execPath}\n`);
 chmodSync(`${root}bin/tlsmgr`, 0o755);

@@ -5,7 +5,7 @@ import { build, install, root } from './prepare.mjs';
 install();
 build();
 
-const daemon = spawn(process.execPath, ['dist/main.js', 'serve', ...process.argv.slice(2)], {
+const daemon = spawn(process.execPath, ['dist/program/main.js', 'serve', ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',
 });
