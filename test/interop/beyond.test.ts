@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { AttributeClient, base64, list, request } from '../postfix/attribute-client.ts';
+import { AttributeClient, base64, list, request, valueOf } from '../postfix/attribute-client.ts';
 import { StandInMaster } from '../postfix/stand-in-master.ts';
 import {
   requireBuilt,
@@ -134,7 +134,7 @@ describe('what only ours does', { skip }, () => {
       }),
     );
     const policy = request('policy', 'cache_type', 'smtpd');
-    assert.match(await converse([policy]), /^status\u00000\u0000/u);
+    assert.equal(valueOf(await converse([policy]), 'status'), '0');
     // And they are served when they go on after all.
     const replies = await Promise.all(
       stopped.map(async (client, index) => client.ask(sent.slice(index + 1))),
@@ -152,7 +152,7 @@ describe('what only ours does', { skip }, () => {
     deaf.send(seed.repeat(20_000));
     const policy = request('policy', 'cache_type', 'smtpd');
     for (let round = 0; round < 20; round += 1) {
-      assert.match(await converse([policy]), /^status\u00000\u0000/u);
+      assert.equal(valueOf(await converse([policy]), 'status'), '0');
     }
     deaf.close();
   });
@@ -161,9 +161,9 @@ describe('what only ours does', { skip }, () => {
     const client = await AttributeClient.greeted(master.socketPath);
     client.send(`request\0seed\0size\0${'9'.repeat(2 * 1024 * 1024)}`);
     assert.equal(await client.readToEnd(), '');
-    assert.match(
-      await converse([request('policy', 'cache_type', 'smtpd')]),
-      /^status\u00000\u0000/u,
+    assert.equal(
+      valueOf(await converse([request('policy', 'cache_type', 'smtpd')]), 'status'),
+      '0',
     );
   });
 });

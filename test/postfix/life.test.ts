@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { AttributeClient, request, valueOf } from './attribute-client.ts';
 import { idOf, PostfixInstance } from './instance.ts';
 import { poll } from './poll.ts';
 import { closesOnExec, descriptorsOf, rootOf, threadStatuses } from './processes.ts';
@@ -103,6 +104,30 @@ describe('the life of tlsmgr under a real Postfix', { skip: skipWithoutPostfix }
     assert.deepEqual(postfix.logLines(/throttling/u), [], postfix.log());
   });
 
+  test('clients that stop in the middle of a request keep no smtpd waiting', async (t) => {
+    if (!testsOurs) {
+      t.skip('the original waits for them, up to an hour, and everybody with it');
+      return;
+    }
+    await served();
+    const stopped = await Promise.all(
+      ['r', 'request\0', 'request\0see', 'request\0seed\0size\0'].map(async (part) => {
+        const client = await AttributeClient.greeted(postfix.socketPath);
+        client.send(part);
+        return client;
+      }),
+    );
+    await served();
+    assert.equal(valueOf(await stopped[2]!.ask('d\0size\x0032\0\0'), 'status'), '0');
+    // As if they had never begun: an end within a request would earn a warning.
+    await stopped[0]!.ask('equest\0seed\0size\x0032\0\0');
+    await stopped[1]!.ask('seed\0size\x0032\0\0');
+    await stopped[3]!.ask('32\0\0');
+    for (const client of stopped) {
+      client.close();
+    }
+  });
+
   test('one process for all of many clients at once', async () => {
     const pid = await served();
     const results = await Promise.all(
@@ -169,10 +194,19 @@ describe('tlsmgr in other circumstances under a real Postfix', { skip: skipWitho
       const { kinds } = await startTls(instance.port, resumption);
       assert.deepEqual(kinds, fiveReused, instance.log());
       assert.deepEqual((await startTls(instance.port, ['-tls1_3'])).kinds, ['New']);
-      await instance.waitForLog(/tlsmgr\[\d+\]: .*lookup/u);
+      const client = await AttributeClient.greeted(instance.socketPath);
+      const key = valueOf(await client.ask(request('tktkey', 'keyname', '')), 'keybuf');
+      const keyName = Buffer.from(key, 'base64').subarray(0, 16).toString('base64');
+      await client.ask(request('tktkey', 'keyname', keyName));
+      // Logged in order: when this one is there, those before it are.
+      await client.ask(request('lookup', 'cache_type', 'smtpd', 'cache_id', 'the-last-of-all'));
+      client.close();
+      await instance.waitForLog(/tlsmgr\[\d+\]: .*the-last-of-all/u);
       assert.deepEqual(instance.complaints(), []);
       // An SSL_SESSION of TLS 1.2 in base64: SEQUENCE, length, INTEGER 1, INTEGER 0x0303.
       const secrets = instance.logLines(/tlsmgr\[\d+\]: .*MI[A-Za-z0-9+/]{80}/u);
+      const names = instance.logLines(/tlsmgr\[\d+\]: /u).filter((line) => line.includes(keyName));
+      assert.equal(names.length > 0, !testsOurs, names.join('\n'));
       // The original does log them: so the pattern is right.
       assert.equal(secrets.length > 0, !testsOurs, secrets.join('\n'));
     });
