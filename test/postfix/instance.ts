@@ -331,7 +331,7 @@ function groupOfFile(path: string): number {
 }
 
 /** A port that nothing uses at this moment. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

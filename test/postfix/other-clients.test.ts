@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { AttributeClient, request, valueOf } from './attribute-client.ts';
+import { certificate } from './certificate.ts';
+import { freePort, type InstanceOptions, PostfixInstance } from './instance.ts';
+import { LmtpServer } from './lmtp-server.ts';
+import { sendMail } from './smtp-client.ts';
+import { SmtpSession } from './smtp-session.ts';
+import { startTls } from './tls-client.ts';
+import { requireBuilt, skipWithoutPostfix, testsOurs, tlsmgrUnderTest } from './under-test.ts';
+
+const resumption = ['-tls1_2', '-no_ticket', '-reconnect'];
+const fiveReused = ['New', 'Reused', 'Reused', 'Reused', 'Reused', 'Reused'];
+
+async function withInstance(
+  options: Partial<InstanceOptions>,
+  run: (instance: PostfixInstance) => Promise<void>,
+): Promise<void> {
+  const instance = await PostfixInstance.create({ tlsmgr: tlsmgrUnderTest, ...options });
+  try {
+    await instance.start();
+    await run(instance);
+    assert.deepEqual(instance.complaints(), [], instance.log());
+  } finally {
+    instance.cleanup();
+  }
+}
+
+/** Sends three mails, one after the other is delivered. */
+async function sendThree(sender: PostfixInstance, deliverer: string): Promise<void> {
+  const sent = new RegExp(`${deliverer}\\[\\d+\\]: \\w+: to=.*status=sent`, 'u');
+  for (const number of [1, 2, 3]) {
+    await sendMail(sender.port, 'somebody@elsewhere.example', `Mail ${number}`);
+    await sender.waitForLog(sent, number);
+  }
+}
+
+/** Process numbers in lines of the log, in order. */
+function processesOf(instance: PostfixInstance, pattern: RegExp): string[] {
+  return instance.logLines(pattern).map((line) => /\/\w+\[(\d+)\]/u.exec(line)![1]!);
+}
+
+describe('further clients of tlsmgr under a real Postfix', { skip: skipWithoutPostfix }, () => {
+  before(requireBuilt);
+
+  test('lmtp keeps its sessions in a cache of its own', async () => {
+    const server = await LmtpServer.start(await certificate());
+    const mainCf = {
+      default_transport: `lmtp:inet:127.0.0.1:${server.port}`,
+      lmtp_tls_security_level: 'encrypt',
+      lmtp_tls_loglevel: '2',
+      lmtp_tls_session_cache_database: 'btree:$data_directory/lmtp_scache',
+      lmtp_connection_cache_on_demand: 'no',
+    };
+    const masterCf = ['lmtp unix - - n - - lmtp -o max_use=1'];
+    try {
+      await withInstance({ mainCf, masterCf }, async (sender) => {
+        await sendThree(sender, 'lmtp');
+        const deliverers = processesOf(sender, /lmtp\[\d+\]: \w+: to=.*status=sent/u);
+        assert.equal(new Set(deliverers).size, 3, 'each mail by a process of its own');
+        const reusing = processesOf(sender, /lmtp\[\d+\]: .*Reusing old session/u);
+        assert.deepEqual(reusing, deliverers.slice(1), sender.log());
+      });
+    } finally {
+      server.close();
+    }
+  });
+
+  const tlsproxy = 'tlsproxy unix - - n - 0 tlsproxy -o max_use=1';
+
+  test('tlsproxy does the TLS of the smtp client', async () => {
+    await withInstance({}, async (receiver) => {
+      const mainCf = {
+        default_transport: 'smtp',
+        relayhost: `[127.0.0.1]:${receiver.port}`,
+        smtp_tls_security_level: 'encrypt',
+        smtp_tls_loglevel: '2',
+        smtp_tls_connection_reuse: 'yes',
+      };
+      await withInstance({ name: 'sender', mainCf, masterCf: [tlsproxy] }, async (sender) => {
+        await sendThree(sender, 'smtp');
+        const reusing = processesOf(sender, /tlsproxy\[\d+\]: .*[Rr]eusing old session/u);
+        assert.equal(reusing.length, 2, sender.log());
+        assert.equal(new Set(reusing).size, 2, 'each in a process of its own');
+      });
+    });
+  });
+
+  test('tlsproxy does the TLS of postscreen', async () => {
+    const port = await freePort();
+    const mainCf = {
+      postscreen_access_list: '',
+      postscreen_greet_wait: '1s',
+      postscreen_cache_map: 'btree:$data_directory/postscreen_cache',
+      // Makes postscreen talk to the client itself.
+      postscreen_bare_newline_enable: 'yes',
+      postscreen_bare_newline_action: 'enforce',
+    };
+    const postscreen = `127.0.0.1:${port} inet n - n - 1 postscreen`;
+    const masterCf = [postscreen, 'smtpd pass - - n - - smtpd', tlsproxy];
+    await withInstance({ mainCf, masterCf }, async (postfix) => {
+      const { kinds, output } = await startTls(port, resumption);
+      assert.deepEqual(kinds, fiveReused, `${output}\n${postfix.log()}`);
+      const by = processesOf(postfix, /tlsproxy\[\d+\]: Anonymous TLS connection/u);
+      assert.equal(new Set(by).size, 6, postfix.log());
+    });
+  });
+
+  test('an SMTP session that a reload has cut from its tlsmgr still gets TLS', async () => {
+    await withInstance({}, async (postfix) => {
+      const session = await SmtpSession.open(postfix.port);
+      try {
+        const pid = postfix.tlsmgrPid();
+        assert.ok(pid !== undefined, postfix.log());
+        await postfix.reload();
+        assert.equal(await session.startTls(), '250 2.0.0 Ok');
+        assert.notEqual(postfix.tlsmgrPid(), pid);
+      } finally {
+        session.close();
+      }
+    });
+  });
+
+  test(
+    'clients that stop in the middle of a request delay no handshake',
+    { skip: !testsOurs && 'the original waits for them' },
+    async () => {
+      await withInstance({}, async (postfix) => {
+        await startTls(postfix.port, []);
+        const whole = request('lookup', 'cache_type', 'smtpd', 'cache_id', 'stopped');
+        const lengths = [1, 2, 7, 20, whole.length - 1];
+        const stopped = await Promise.all(
+          lengths.map(async (length) => {
+            const client = await AttributeClient.greeted(postfix.socketPath);
+            client.send(whole.slice(0, length));
+            return client;
+          }),
+        );
+        const { kinds, output } = await startTls(postfix.port, resumption);
+        assert.deepEqual(kinds, fiveReused, `${output}\n${postfix.log()}`);
+        const file = `${postfix.directory}/ticket`;
+        const first = await startTls(postfix.port, ['-tls1_3', '-sess_out', file]);
+        const second = await startTls(postfix.port, ['-tls1_3', '-sess_in', file]);
+        assert.deepEqual([...first.kinds, ...second.kinds], ['New', 'Reused'], postfix.log());
+        // And they are served when they go on after all.
+        for (const [index, client] of stopped.entries()) {
+          const reply = await client.ask(whole.slice(lengths[index]));
+          assert.equal(valueOf(reply, 'status'), '4294967295');
+          client.close();
+        }
+      });
+    },
+  );
+});
