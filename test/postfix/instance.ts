@@ -28,6 +28,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { certificate } from './certificate.ts';
+import { endOnSignals } from './end-on-signals.ts';
 import { writeMainCf } from './main-cf.ts';
 import { poll } from './poll.ts';
 import { childrenOf, descriptorsOf, isAlive, socketsBoundTo } from './processes.ts';
@@ -338,16 +339,4 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
-}
-
-let endsOnSignals = false;
-
-/** Lets the exit handlers run when the test runner ends this process by a signal. */
-function endOnSignals(): void {
-  if (!endsOnSignals) {
-    endsOnSignals = true;
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-      process.once(signal, () => process.exit(1));
-    }
-  }
 }

@@ -16,6 +16,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, renameSync, rmSync } from
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { endOnSignals } from './end-on-signals.ts';
 import { idOf } from './instance.ts';
 import { writeMainCf } from './main-cf.ts';
 
@@ -100,6 +101,7 @@ export class StandInMaster {
     }
     this.pid = this.#child.pid ?? 0;
     process.once('exit', this.#onExit);
+    endOnSignals();
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
     });

@@ -33,8 +33,8 @@ function reasonToSkip(): string | false {
 
 /** Says where to look when a checkout was not built. */
 export function requireBuilt(): void {
-  const built = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+  const built = fileURLToPath(new URL('../../dist/program/main.js', import.meta.url));
   if (tlsmgrUnderTest === ours && !existsSync(built)) {
-    throw new Error('dist/main.js is missing: npm run build');
+    throw new Error('dist/program/main.js is missing: npm run build');
   }
 }
