@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { AttributeClient, request, valueOf } from './attribute-client.ts';
 import { certificate } from './certificate.ts';
 import { freePort, type InstanceOptions, PostfixInstance } from './instance.ts';
 import { LmtpServer } from './lmtp-server.ts';
 import { sendMail } from './smtp-client.ts';
 import { SmtpSession } from './smtp-session.ts';
 import { startTls } from './tls-client.ts';
-import { requireBuilt, skipWithoutPostfix, testsOurs, tlsmgrUnderTest } from './under-test.ts';
+import { requireBuilt, skipWithoutPostfix, tlsmgrUnderTest } from './under-test.ts';
 
 const resumption = ['-tls1_2', '-no_ticket', '-reconnect'];
 const fiveReused = ['New', 'Reused', 'Reused', 'Reused', 'Reused', 'Reused'];
@@ -120,35 +119,4 @@ describe('further clients of tlsmgr under a real Postfix', { skip: skipWithoutPo
       }
     });
   });
-
-  test(
-    'clients that stop in the middle of a request delay no handshake',
-    { skip: !testsOurs && 'the original waits for them' },
-    async () => {
-      await withInstance({}, async (postfix) => {
-        await startTls(postfix.port, []);
-        const whole = request('lookup', 'cache_type', 'smtpd', 'cache_id', 'stopped');
-        const lengths = [1, 2, 7, 20, whole.length - 1];
-        const stopped = await Promise.all(
-          lengths.map(async (length) => {
-            const client = await AttributeClient.greeted(postfix.socketPath);
-            client.send(whole.slice(0, length));
-            return client;
-          }),
-        );
-        const { kinds, output } = await startTls(postfix.port, resumption);
-        assert.deepEqual(kinds, fiveReused, `${output}\n${postfix.log()}`);
-        const file = `${postfix.directory}/ticket`;
-        const first = await startTls(postfix.port, ['-tls1_3', '-sess_out', file]);
-        const second = await startTls(postfix.port, ['-tls1_3', '-sess_in', file]);
-        assert.deepEqual([...first.kinds, ...second.kinds], ['New', 'Reused'], postfix.log());
-        // And they are served when they go on after all.
-        for (const [index, client] of stopped.entries()) {
-          const reply = await client.ask(whole.slice(lengths[index]));
-          assert.equal(valueOf(reply, 'status'), '4294967295');
-          client.close();
-        }
-      });
-    },
-  );
 });
