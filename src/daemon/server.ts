@@ -11,6 +11,7 @@ import { Dispatcher, type TraceRequest } from '../requests/dispatcher.ts';
 import { RequestCounts } from '../requests/request-counts.ts';
 import { requestTable } from '../requests/table.ts';
 import type { Caches } from '../sessions/caches.ts';
+import { AnnouncementWatch } from '../socket/announcement-watch.ts';
 import { Service } from '../socket/service.ts';
 import { systemClock } from '../system/clock.ts';
 import { KeyRing } from '../tickets/key-ring.ts';
@@ -66,6 +67,7 @@ export function assembleServer(parts: ServerParts): Server {
     maxRequestBytes: config.limits.requestSizeBytes,
     requestTimeSeconds: config.limits.requestTimeSeconds,
     warn,
+    announcements: new AnnouncementWatch(systemClock, (text) => log.warning(text)),
     trace: verbose ? (text) => log.info(text) : undefined,
     ...(firstAnswer === undefined ? {} : { firstAnswer }),
   });

@@ -32,6 +32,9 @@ export class Connection implements TransportEvents, Stalled {
   #ended = false;
   #closed = false;
   #watched = false;
+  /** Requests answered, up to two. */
+  #answers = 0;
+  readonly #openedMs: number;
 
   constructor(transport: Transport, service: Service) {
     this.#service = service;
@@ -40,12 +43,19 @@ export class Connection implements TransportEvents, Stalled {
     service.counts.accepted += 1;
     service.counts.open += 1;
     service.trace?.('connection established');
-    if (service.announcement !== undefined) {
-      this.#send(service.announcement, service.announcement.length);
+    const { announcement, announcements } = service;
+    this.#openedMs = announcements.nowMs();
+    if (announcement === undefined) {
+      announcements.openedSilently(this);
+    } else {
+      this.#send(announcement, announcement.length);
     }
   }
 
   received(chunk: Buffer, length: number): void {
+    if (this.#answers === 0) {
+      this.#service.announcements.forget(this);
+    }
     this.#decoder.push(chunk, length);
     this.#guarded(() => this.#work());
   }
@@ -68,6 +78,10 @@ export class Connection implements TransportEvents, Stalled {
       this.#closed = true;
       this.#service.counts.open -= 1;
       this.#service.unwatch(this);
+      this.#service.announcements.forget(this);
+      if (this.#answers === 1 && this.#service.announcement !== undefined) {
+        this.#service.announcements.closedAfterOne(this.#openedMs);
+      }
       this.#decoder.reset();
       this.#service.trace?.('connection closed');
     }
@@ -116,6 +130,7 @@ export class Connection implements TransportEvents, Stalled {
           return;
         }
         answered = true;
+        this.#answers = Math.min(this.#answers + 1, 2);
         const later = dispatcher.answer(decoder, replies);
         if (later !== undefined) {
           this.#answerLater(later);

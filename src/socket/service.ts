@@ -5,6 +5,7 @@
 import type { LogWarning } from '../log/logger.ts';
 import { Encoder, encodedName } from '../protocol/encoder.ts';
 import { announcementName, announcementValue } from '../protocol/names.ts';
+import type { AnnouncementWatch } from './announcement-watch.ts';
 import type { Dispatcher } from '../requests/dispatcher.ts';
 
 export interface ServiceOptions {
@@ -15,6 +16,7 @@ export interface ServiceOptions {
   maxRequestBytes: number;
   requestTimeSeconds: number;
   warn: LogWarning;
+  announcements: AnnouncementWatch;
   /** Called once, after the first request has been answered. */
   firstAnswer?: () => void;
   /** Told of connections and wake-ups, when verbose. */
@@ -45,6 +47,7 @@ export class Service {
   readonly maxRequestBytes: number;
   readonly requestTimeSeconds: number;
   readonly warn: LogWarning;
+  readonly announcements: AnnouncementWatch;
   readonly trace: ((text: string) => void) | undefined;
   /** The announcement's bytes; undefined for clients that want none. */
   readonly announcement: Buffer | undefined;
@@ -67,6 +70,7 @@ export class Service {
     this.maxRequestBytes = options.maxRequestBytes;
     this.requestTimeSeconds = options.requestTimeSeconds;
     this.warn = options.warn;
+    this.announcements = options.announcements;
     this.trace = options.trace;
     this.announcement = options.announce ? encodedAnnouncement() : undefined;
     this.#firstAnswer = options.firstAnswer;

@@ -9,9 +9,10 @@ import { RequestCounts } from '../../src/requests/request-counts.ts';
 import type { RequestType } from '../../src/requests/request-type.ts';
 import { requestTable } from '../../src/requests/table.ts';
 import { cacheLabels, type ByteSpan, type SessionCache } from '../../src/sessions/session-cache.ts';
+import { AnnouncementWatch } from '../../src/socket/announcement-watch.ts';
 import { listenOnPath } from '../../src/socket/listener.ts';
 import { Service } from '../../src/socket/service.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { type Clock, systemClock } from '../../src/system/clock.ts';
 import { KeyRing } from '../../src/tickets/key-ring.ts';
 
 export interface TestService {
@@ -29,6 +30,8 @@ export interface TestServiceOptions {
   maxRequestBytes?: number;
   requestTimeSeconds?: number;
   extraTypes?: RequestType[];
+  /** What the watch for wrong announcements goes by. */
+  clock?: Clock;
 }
 
 export async function startService(options: TestServiceOptions): Promise<TestService> {
@@ -68,6 +71,10 @@ export async function startService(options: TestServiceOptions): Promise<TestSer
     maxRequestBytes: options.maxRequestBytes ?? 1024 * 1024,
     requestTimeSeconds: options.requestTimeSeconds ?? 60,
     warn,
+    announcements: new AnnouncementWatch(
+      options.clock ?? systemClock,
+      (text) => void warnings.push(text),
+    ),
   });
   const path = join(folder, 'socket');
   const listener = await listenOnPath(path, service, {

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { AnnouncementWatch } from '../../src/socket/announcement-watch.ts';
+import { announcement, list, RawClient, startService } from './harness.ts';
+
+const seedRequest = list('request', 'seed', 'size', '4');
+const oldClient = /probably one of Postfix 3\.4 or 3\.5/u;
+const newClient = /probably one of Postfix 3\.6 or later/u;
+
+function setUp() {
+  const clock = { ms: 50_000, nowSeconds: () => 0, monotonicMs: () => clock.ms };
+  const told: string[] = [];
+  return { clock, told, watch: new AnnouncementWatch(clock, (text) => void told.push(text)) };
+}
+
+describe('a client that gets the wrong announcement', () => {
+  test('of 3.4: closes at once, sleeps a second, and closes again: one line an hour', () => {
+    const { clock, told, watch } = setUp();
+    for (let hour = 0; hour < 2; hour += 1) {
+      for (let client = 0; client < 5; client += 1) {
+        watch.closedAfterOne(clock.ms - 2);
+        clock.ms += 1003;
+        watch.closedAfterOne(clock.ms - 2);
+        clock.ms += 60_000;
+      }
+      clock.ms += 3_600_000;
+    }
+    assert.equal(told.length, 2);
+    assert.match(told[0]!, oldClient);
+  });
+
+  test('other clients that ask one thing and go are left alone', () => {
+    const { clock, told, watch } = setUp();
+    // Now and then; many at a time; after a while; a second apart, but slowly.
+    for (const [pauseMs, heldMs] of [
+      [5000, 2],
+      [3, 2],
+      [200, 150],
+      [1700, 600],
+    ] as const) {
+      clock.ms += 10_000;
+      for (let count = 0; count < 20; count += 1) {
+        clock.ms += pauseMs;
+        watch.closedAfterOne(clock.ms - heldMs);
+        if (pauseMs < 1000) {
+          clock.ms += 2000;
+        }
+      }
+    }
+    assert.deepEqual(told, []);
+  });
+
+  test('of 3.6, and there is none: says nothing, and gets one line', () => {
+    const { clock, told, watch } = setUp();
+    const [silent, speaking] = [{}, {}];
+    watch.openedSilently(silent);
+    watch.openedSilently(speaking);
+    watch.forget(speaking);
+    clock.ms += 9000;
+    watch.sweep();
+    assert.deepEqual(told, []);
+    clock.ms += 1000;
+    watch.sweep();
+    watch.sweep();
+    assert.equal(told.length, 1);
+    assert.match(told[0]!, newClient);
+    watch.forget(silent);
+    clock.ms += 7_200_000;
+    watch.sweep();
+    assert.equal(told.length, 1);
+  });
+
+  test('of 3.4 on a socket: its first list is the announcement, and it is told of', async () => {
+    const { clock } = setUp();
+    const running = await startService({ publicInterfacesOnly: false, clock });
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const client = new RawClient(running.path);
+      client.send(seedRequest);
+      const first = await client.lists(1);
+      assert.ok(first.startsWith(announcement));
+      client.socket.destroy();
+      await client.end();
+      // Another connection is answered after the close of this one has been seen.
+      const other = new RawClient(running.path);
+      other.send(seedRequest + seedRequest);
+      await other.lists(3);
+      other.socket.destroy();
+      clock.ms += 1005;
+    }
+    assert.match(running.warnings.join('\n'), oldClient);
+    running.stop();
+  });
+
+  test('of 3.4 where none is sent: its first list is the reply', async () => {
+    const running = await startService({ publicInterfacesOnly: false, announce: false });
+    const client = new RawClient(running.path);
+    client.send(seedRequest);
+    assert.equal(await client.lists(1), list('status', '0', 'seed', 'U1NTUw=='));
+    assert.deepEqual(running.warnings, []);
+    client.socket.destroy();
+    running.stop();
+  });
+});
