@@ -10,31 +10,34 @@ import { version } from '../version.ts';
 const postconf = '/usr/sbin/postconf';
 const lastDomain = 'localdomain';
 
-export interface Known {
-  /** Whether main.cf or an option sets the parameter. */
-  isSet(name: string): boolean;
-  /** Its expanded value. */
-  expanded(name: string): string;
-}
+/** The expanded value of a parameter that is set; undefined for one that isn't. */
+export type SetValue = (name: string) => string | undefined;
 
-export const foundDefaults: Readonly<Record<string, (known: Known) => string>> = {
+/** One character a byte, as all values before they are whole. */
+export const foundDefaults: Readonly<Record<string, (setValue: SetValue) => string>> = {
   mail_version: () => installedVersion(),
-  myhostname: (known) => {
-    const name = hostname();
-    if (name.includes('.')) {
-      return name;
-    }
-    return `${name}.${known.isSet('mydomain') ? known.expanded('mydomain') : lastDomain}`;
-  },
-  mydomain: (known) => {
-    const name = known.expanded('myhostname');
+  myhostname: (setValue) => ownHostname(setValue),
+  mydomain: (setValue) => {
+    const name = setValue('myhostname') ?? ownHostname(setValue);
     const dot = name.indexOf('.');
     return dot < 0 ? lastDomain : name.slice(dot + 1);
   },
 };
 
-/** Of the Postfix on this host, else our own. */
+function ownHostname(setValue: SetValue): string {
+  const name = hostname();
+  return name.includes('.') ? name : `${name}.${setValue('mydomain') ?? lastDomain}`;
+}
+
+let postfixVersion: string | undefined;
+
+/** Of the Postfix on this host, asked once; else our own. */
 function installedVersion(): string {
+  postfixVersion ??= askPostconf();
+  return postfixVersion;
+}
+
+function askPostconf(): string {
   if (!existsSync(postconf)) {
     return version;
   }

@@ -7,7 +7,7 @@
  */
 import { FatalError } from '../errors.ts';
 import { fromByteText, toByteText } from './byte-text.ts';
-import { expand } from './expand.ts';
+import { expand, type Lookup } from './expand.ts';
 import { ExpansionFault } from './expansion-fault.ts';
 import { foundDefaults } from './found-defaults.ts';
 import { readMainCf, type Setting, type Warn } from './main-cf.ts';
@@ -73,15 +73,16 @@ export class Settings {
   readonly directory: string;
   /** `file /x/main.cf: `, before some faults. */
   readonly prefix: string;
+  readonly #mode: LoadMode;
   readonly #settings: Map<string, string>;
   readonly #defaults: ReadonlyMap<string, string>;
   readonly #found = new Map<string, string>();
-  readonly #beingFound = new Set<string>();
 
   constructor(options: LoadOptions) {
     const { directory, settings } = options.mainCf ?? openMainCf(options);
     this.directory = directory;
     this.prefix = `file ${directory}/main.cf: `;
+    this.#mode = options.mode;
     this.#defaults = options.defaults ?? new Map();
     this.#settings = new Map(settings);
     for (const { name, value } of options.overrides) {
@@ -103,7 +104,8 @@ export class Settings {
 
   /** The expanded value of a parameter. */
   text(name: string): string {
-    return fromByteText(this.#expanded(name));
+    const lookup = (other: string): string | undefined => this.#lookup(other);
+    return fromByteText(this.#expanded(name, lookup(name) ?? '', lookup));
   }
 
   /** Every parameter as `postconf -x` prints it, in the table's order. */
@@ -114,20 +116,6 @@ export class Settings {
         this.text(name).replace(printedAsBlank, ' ').replace(/^ | $/gu, ''),
       ]),
     );
-  }
-
-  #expanded(name: string): string {
-    try {
-      return expand(this.#lookup(name) ?? '', (other) => this.#lookup(other));
-    } catch (thrown) {
-      if (thrown instanceof ExpansionFault) {
-        throw new FatalError(
-          `${this.prefix}parameter ${name}: macro processing error: ${fromByteText(thrown.message)}`,
-          { cause: thrown },
-        );
-      }
-      throw thrown;
-    }
   }
 
   /** What main.cf or an override says, else the default; unexpanded, one character a byte. */
@@ -145,19 +133,47 @@ export class Settings {
       : findParameter(name)?.default;
   }
 
-  /** What is needed to find a default and needs that default finds nothing there. */
-  #foundDefault(name: string): string | undefined {
-    const found = this.#found.get(name);
-    if (found !== undefined || this.#beingFound.has(name)) {
-      return found;
+  /**
+   * Looks at what is set, and at no other default: the two host names can't ask
+   * each other in a circle.
+   */
+  #foundDefault(name: string): string {
+    let found = this.#found.get(name);
+    if (found === undefined) {
+      const known = (other: string): string | undefined => this.#knownEarly(other);
+      found = foundDefaults[name]!((other) => {
+        const value = known(other);
+        return value === undefined ? undefined : this.#expanded(other, value, known);
+      });
+      this.#found.set(name, found);
     }
-    this.#beingFound.add(name);
-    const value = foundDefaults[name]!({
-      isSet: (other) => this.#settings.has(other),
-      expanded: (other) => this.#expanded(other),
-    });
-    this.#beingFound.delete(name);
-    this.#found.set(name, value);
-    return value;
+    return found;
+  }
+
+  /** A daemon knows its compatibility_level and its name by then, postconf does not. */
+  #knownEarly(name: string): string | undefined {
+    if (this.#mode === 'print') {
+      return name === 'process_name' || name === 'process_id'
+        ? undefined
+        : this.#settings.get(name);
+    }
+    return (
+      this.#settings.get(name) ??
+      (name === 'compatibility_level' ? findParameter(name)?.default : undefined)
+    );
+  }
+
+  #expanded(name: string, value: string, lookup: Lookup): string {
+    try {
+      return expand(value, lookup);
+    } catch (thrown) {
+      if (thrown instanceof ExpansionFault) {
+        throw new FatalError(
+          `${this.prefix}parameter ${name}: macro processing error: ${fromByteText(thrown.message)}`,
+          { cause: thrown },
+        );
+      }
+      throw thrown;
+    }
   }
 }
