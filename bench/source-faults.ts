@@ -72,8 +72,7 @@ const faults: Fault[] = [
   },
   {
     name: 'exchange file locked by another',
-    strike: (exchange) =>
-      void spawn('flock', [exchange, 'sleep', '3'], { stdio: 'ignore' }).unref(),
+    strike: (exchange) => spawn('flock', [exchange, 'sleep', '3'], { stdio: 'ignore' }).unref(),
   },
 ];
 

@@ -19,8 +19,7 @@ import { findParameter } from './parameters.ts';
 import { type LoadMode, type LoadOptions, Settings } from './settings.ts';
 import { booleanValue, integerValue, sizeValue, textValue, timeValue, words } from './values.ts';
 
-export { openMainCf } from './settings.ts';
-export type { LoadMode, LoadOptions, MainCf, MainCfOptions } from './settings.ts';
+export type { LoadOptions } from './settings.ts';
 
 /** Lifetimes below are raised to it. Source: src/tlsmgr/tlsmgr.c. */
 const shortestCacheSeconds = 120;
