@@ -15,7 +15,7 @@
  */
 import { closeSync, fstatSync, ftruncateSync, write, writeSync } from 'node:fs';
 import type { Logger } from '../log/logger.ts';
-import { reasonOf, unlock } from '../system/calls.ts';
+import { punchHole, reasonOf, unlock } from '../system/calls.ts';
 import type { FileKeys } from './cache-keys.ts';
 import type { CircularLog, LogMirror } from './circular-log.ts';
 import { FrameBuilder, usualPayloadBytes } from './frames.ts';
@@ -73,6 +73,7 @@ const mostMovesPerCycle = 64;
 const deathsPerFrame = usualPayloadBytes / 8;
 /** Slots cut off the end of the file in one cycle. */
 const cutsPerCycle = 64;
+const erasedPerCycle = 64;
 
 function writeFully(
   fd: number,
@@ -121,6 +122,9 @@ export class FileMirror implements LogMirror {
   readonly #retryMs: number;
   #nextRetryMs: number;
   #suspending = false;
+  #canPunch = true;
+  /** Free slots that may still hold sessions. */
+  #unerased: number[] = [];
   readonly #slotBytes: number;
   readonly #frames: Buffer;
   readonly #payload: Buffer;
@@ -198,7 +202,7 @@ export class FileMirror implements LogMirror {
 
   /** Resolves as soon as there is nothing left to write, or writing fails. */
   written(): Promise<void> {
-    if (this.#cycle === undefined && this.#dirty.length === 0 && this.#retired.length === 0) {
+    if (this.#cycle === undefined && !this.#hasWork) {
       return Promise.resolve();
     }
     return new Promise((resolve) => {
@@ -340,6 +344,10 @@ export class FileMirror implements LogMirror {
     return this.#deletedMeanwhile !== undefined;
   }
 
+  get #hasWork(): boolean {
+    return this.#dirty.length > 0 || this.#retired.length > 0 || this.#unerased.length > 0;
+  }
+
   #arm(delayMs: number): void {
     if (this.#closed || this.#suspending || this.#cycle !== undefined) {
       return;
@@ -371,7 +379,7 @@ export class FileMirror implements LogMirror {
       this.#cycle = undefined;
       this.#inFlight = undefined;
       this.#recovered();
-      if (this.#dirty.length > 0 || this.#retired.length > 0) {
+      if (this.#hasWork) {
         this.#arm(this.#flushEveryMs);
       } else {
         this.#tellWaiting();
@@ -457,9 +465,12 @@ export class FileMirror implements LogMirror {
         return;
       }
       if (error === null) {
-        const gone = this.#retired;
+        // They keep their space: what is written next is to have it.
+        for (const { slot } of this.#retired) {
+          this.#owners[slot] = undefined;
+          this.#usedSlots -= 1;
+        }
         this.#retired = [];
-        this.#freeRetired(gone);
       }
       this.#arm(this.#flushEveryMs);
     });
@@ -700,8 +711,31 @@ export class FileMirror implements LogMirror {
     for (const { slot } of gone) {
       this.#owners[slot] = undefined;
       this.#usedSlots -= 1;
+      this.#unerased.push(slot);
     }
-    this.#cutEnd();
+    try {
+      this.#cutEnd();
+      this.#eraseSome();
+    } catch (error) {
+      this.#unerased = [];
+      this.#logger.warning(
+        `cannot give back space of the ${this.#label} TLS session cache: ${reasonOf(error)}`,
+      );
+    }
+  }
+
+  /** Takes the sessions of free slots off the disk, where the file system can do it at once. */
+  #eraseSome(): void {
+    for (let count = 0; count < erasedPerCycle; count += 1) {
+      const slot = this.#unerased.pop();
+      if (slot === undefined || !this.#canPunch) {
+        this.#unerased = [];
+        return;
+      }
+      if (slot < this.#owners.length && this.#owners[slot] === undefined) {
+        this.#canPunch = punchHole(this.#fd, this.#slotStart(slot), this.#slotBytes);
+      }
+    }
   }
 
   #cutEnd(): void {
@@ -717,12 +751,8 @@ export class FileMirror implements LogMirror {
     }
     const end = this.#slotStart(length);
     if (this.#fileBytes > end) {
-      try {
-        ftruncateSync(this.#fd, end);
-        this.#fileBytes = end;
-      } catch (error) {
-        this.#fail(error);
-      }
+      ftruncateSync(this.#fd, end);
+      this.#fileBytes = end;
     }
   }
 

@@ -23,6 +23,9 @@ const native = {
   connect: bind<(fd: number, address: Buffer, length: number) => number>(
     'int connect(int fd, const void *address, unsigned int length)',
   ),
+  fallocate: bind<(fd: number, mode: number, offset: number, length: number) => number>(
+    'int fallocate(int fd, int mode, int64_t offset, int64_t length)',
+  ),
   fcntl: bind<(fd: number, command: number, argument: number) => number>(
     'int fcntl(int fd, int command, long argument)',
   ),
@@ -66,6 +69,8 @@ const MSG_NOSIGNAL = 0x4000;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const POLLOUT = 4;
+const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
@@ -237,4 +242,20 @@ export function canWriteNow(fd: number): boolean {
   pollEntry.writeInt16LE(POLLOUT, 4);
   pollEntry.writeInt16LE(0, 6);
   return native.poll(pollEntry, 1, 0) !== 0;
+}
+
+/**
+ * Makes a stretch of a file a hole: it reads as zero and takes no space.
+ * @returns false on a file system that can't.
+ */
+export function punchHole(fd: number, offset: number, length: number): boolean {
+  const mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
+  if (native.fallocate(fd, mode, offset, length) === 0) {
+    return true;
+  }
+  const errno = koffi.errno();
+  if (errno === constants.errno.EOPNOTSUPP || errno === constants.errno.ENOSYS) {
+    return false;
+  }
+  throw new SystemCallError('fallocate', errno);
 }

@@ -73,46 +73,49 @@ void describe('a process that dies while it writes', () => {
           );
           const now = new Map<number, string>();
           let serial = 0;
-          for (const round of rounds) {
-            const allowed = Array.from({ length: ids }, (_, id) => new Set([now.get(id)]));
-            const apply = ({ id, bytes }: Change): void => {
-              serial += 1;
-              const content = `${serial} `.padEnd(bytes, 'x');
-              if (bytes < 0) {
-                open.log.delete(span(`id ${id}`));
-                now.delete(id);
-              } else {
-                open.log.update(span(`id ${id}`), span(content));
-                now.set(id, content);
-              }
-              if (allowed[id]!.size > 1) {
-                // Its first successor may have gone before it was written.
-                allowed[id]!.add(undefined);
-              }
-              allowed[id]!.add(now.get(id));
-            };
-            const half = Math.ceil(round.length / 2);
-            for (const one of round.slice(0, half)) {
-              apply(one);
-            }
-            // The rest happens while the file is being written.
-            const rest = round.slice(half);
-            between = () => {
-              for (const one of rest.splice(0, 8)) {
+          try {
+            for (const round of rounds) {
+              const allowed = Array.from({ length: ids }, (_, id) => new Set([now.get(id)]));
+              const apply = ({ id, bytes }: Change): void => {
+                serial += 1;
+                const content = `${serial} `.padEnd(bytes, 'x');
+                if (bytes < 0) {
+                  open.log.delete(span(`id ${id}`));
+                  now.delete(id);
+                } else {
+                  open.log.update(span(`id ${id}`), span(content));
+                  now.set(id, content);
+                }
+                if (allowed[id]!.size > 1) {
+                  // Its first successor may have gone before it was written.
+                  allowed[id]!.add(undefined);
+                }
+                allowed[id]!.add(now.get(id));
+              };
+              const half = Math.ceil(round.length / 2);
+              for (const one of round.slice(0, half)) {
                 apply(one);
               }
-            };
-            moments = [];
-            await awake(open.mirror.written());
-            for (const moment of moments) {
-              const content = await contentOf(moment, clock);
-              for (const [id, found] of content.entries()) {
-                assert.ok(allowed[id]!.has(found), `id ${id}: ${found?.slice(0, 20)}`);
+              // The rest happens while the file is being written.
+              const rest = round.slice(half);
+              between = () => {
+                for (const one of rest.splice(0, 8)) {
+                  apply(one);
+                }
+              };
+              moments = [];
+              await awake(open.mirror.written());
+              for (const moment of moments) {
+                const content = await contentOf(moment, clock);
+                for (const [id, found] of content.entries()) {
+                  assert.ok(allowed[id]!.has(found), `id ${id}: ${found?.slice(0, 20)}`);
+                }
               }
             }
+          } finally {
+            open.log.closeNow();
+            scratch.remove();
           }
-          open.log.closeNow();
-          scratch.remove();
         },
       ),
       { numRuns: 60, includeErrorInReport: true, interruptAfterTimeLimit: 30_000 },

@@ -1,0 +1,305 @@
+/** From settings to caches: files, redirection, faults, log lines. */
+import assert from 'node:assert/strict';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { FatalError } from '../../src/errors.ts';
+import { databaseOf } from '../../src/sessions/database.ts';
+import type { CacheLabel } from '../../src/sessions/session-cache.ts';
+import { redirectFile } from '../../src/system/data-redirect.ts';
+import { span, TestClock } from '../contracts/session-cache.ts';
+import { awake } from './log-on-file.ts';
+import { KeptLog, openScratchCaches, type OpenOptions, scratchDirectory } from './scratch.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+interface Scene {
+  path: string;
+  log: KeptLog;
+  clock: TestClock;
+  open: (options: Partial<OpenOptions>) => ReturnType<typeof openScratchCaches>;
+}
+
+function scene(body: (scene: Scene) => void | Promise<void>): () => Promise<void> {
+  return async () => {
+    const scratch = scratchDirectory();
+    const log = new KeptLog();
+    const clock = new TestClock();
+    try {
+      await body({
+        path: scratch.path,
+        log,
+        clock,
+        open: (options) => openScratchCaches({ directory: scratch.path, clock, log, ...options }),
+      });
+    } finally {
+      scratch.remove();
+    }
+  };
+}
+
+function both(smtpd: string, smtp: string): Partial<Record<CacheLabel, { database: string }>> {
+  return { smtpd: { database: smtpd }, smtp: { database: smtp } };
+}
+
+void describe('opening the caches', () => {
+  void test(
+    'a cache without database, or without lifetime, is off and says nothing',
+    scene(({ open, log }) => {
+      const caches = open({
+        caches: {
+          smtp: { database: 'internal:', lifetimeSeconds: 0 },
+          lmtp: { database: 'internal:' },
+        },
+      });
+      assert.equal(caches.smtpd.cache, undefined);
+      assert.equal(caches.smtp.cache, undefined);
+      assert.ok(caches.lmtp.cache);
+      assert.deepEqual([caches.lmtp.type, caches.smtpd.type], ['internal', '']);
+      assert.deepEqual(log.lines, []);
+      caches.closeNow();
+    }),
+  );
+
+  void test(
+    'the file is created or emptied, mode 0600, and holds no session',
+    scene(async ({ open, path }) => {
+      const file = join(path, 'scache.tlsmgr');
+      writeFileSync(file, 'x'.repeat(100_000), { mode: 0o644 });
+      const caches = open({ caches: { smtpd: { database: `btree:${path}/scache` } } });
+      assert.equal(statSync(file).mode & 0o777, 0o600);
+      await caches.smtpd.cache!.update(span('the id'), span('the session'));
+      caches.closeNow();
+      assert.ok(statSync(file).size < 1000);
+      assert.ok(!readFileSync(file).includes('the'));
+      assert.ok(!existsSync(join(path, 'scache')));
+    }),
+  );
+
+  void test(
+    'the same id in two caches is two entries',
+    scene(({ open, path }) => {
+      const caches = open({ caches: both(`btree:${path}/a`, 'internal:') });
+      void caches.smtpd.cache!.update(span('id'), span('one'));
+      assert.equal(caches.smtp.cache!.lookup(span('id')), undefined);
+      caches.closeNow();
+    }),
+  );
+
+  for (const [smtpd, smtp] of [
+    ['btree:D/x', 'btree:D/x'],
+    ['btree:D/x', 'hash:D/x'],
+    ['D/x', 'lmdb:D/./x'],
+  ] as const) {
+    void test(
+      `one file for two caches is fatal: ${smtpd}, ${smtp}`,
+      scene(({ open, path }) => {
+        const first = smtpd.replace('D', path);
+        assert.throws(
+          () => open({ caches: both(first, smtp.replace('D', path)) }),
+          new FatalError(`do not use the same TLS cache file ${first} for smtpd and smtp`),
+        );
+      }),
+    );
+  }
+
+  void test(
+    'one file by two names of its directory is fatal, too',
+    scene(({ open, path }) => {
+      symlinkSync(path, join(path, 'other'));
+      assert.throws(
+        () => open({ caches: both(`btree:${path}/x`, `btree:${path}/other/x`) }),
+        /do not use the same TLS cache file .* for smtpd and smtp/,
+      );
+    }),
+  );
+
+  for (const [database, reason] of [
+    ['nosuch:/a', 'unsupported dictionary type: nosuch'],
+    ['static:x', 'unsupported dictionary type: static'],
+    ['redis:localhost', 'unsupported dictionary type: redis'],
+    ['cdb:D/a', 'dictionary cdb:D/a does not support update operations'],
+    ['btree:D/none/a', 'open database D/none/a.tlsmgr: No such file or directory'],
+    ['btree:D/full', 'open database D/full.tlsmgr: Is a directory'],
+  ] as const) {
+    void test(
+      `a database that cannot be used switches off its cache alone: ${database}`,
+      scene(({ open, path, log }) => {
+        mkdirSync(join(path, 'full.tlsmgr'));
+        const here = (text: string): string => text.replace('D', path);
+        const caches = open({ caches: both(here(database), 'internal:') });
+        assert.equal(caches.smtpd.cache, undefined);
+        assert.ok(caches.smtp.cache);
+        assert.deepEqual(log.lines, [
+          `error: smtpd_tls_session_cache_database = ${here(database)}: ${here(reason)}`,
+        ]);
+        caches.closeNow();
+      }),
+    );
+  }
+
+  void test(
+    'a file that another process keeps locked switches off the cache, after a while',
+    scene(({ open, path, log }) => {
+      const holder = open({ caches: { smtp: { database: `btree:${path}/x` } } });
+      const caches = open({
+        caches: { smtp: { database: `btree:${path}/x` } },
+        lockPatienceMs: 60,
+      });
+      assert.equal(caches.smtp.cache, undefined);
+      assert.match(log.lines[0]!, /^error: smtp_tls.*unable to get exclusive lock/);
+      holder.closeNow();
+      const later = open({ caches: { smtp: { database: `btree:${path}/x` } } });
+      assert.ok(later.smtp.cache);
+      later.closeNow();
+    }),
+  );
+
+  void test(
+    'log lines, when they are asked for',
+    scene(({ open, path, log, clock }) => {
+      const caches = open({
+        caches: { smtpd: { database: `btree:${path}/x`, logOperations: true } },
+      });
+      const cache = caches.smtpd.cache!;
+      void cache.update(span('an id'), span('session'));
+      void cache.lookup(span('an id'));
+      void cache.lookup(span('other'));
+      void cache.delete(span('other'));
+      caches.closeNow();
+      assert.deepEqual(log.lines, [
+        `open smtpd TLS cache btree:${path}/x`,
+        'tlsmgr_cache_run_event: start TLS smtpd session cache cleanup',
+        'put smtpd session id=an id [data 7 bytes]',
+        `write smtpd TLS cache entry an id: time=${clock.wallSeconds} [data 7 bytes]`,
+        'lookup smtpd session id=an id',
+        `read smtpd TLS cache entry an id: time=${clock.wallSeconds} [data 7 bytes]`,
+        'lookup smtpd session id=other',
+        'delete smtpd session id=other',
+      ]);
+    }),
+  );
+
+  void test(
+    'a full cache says so once an hour',
+    scene(({ open, log, clock }) => {
+      const caches = open({ caches: { smtp: { database: 'internal:', entryLimit: 2 } } });
+      for (let hour = 0; hour < 2; hour += 1) {
+        for (let number = 0; number < 20; number += 1) {
+          void caches.smtp.cache!.update(span(`${hour}/${number}`), span(''));
+          clock.pass(7);
+        }
+        clock.pass(3600);
+      }
+      assert.equal(log.lines.length, 2);
+      assert.equal(
+        log.lines[0],
+        'warning: smtp TLS session cache is full (smtp_tls_session_cache_entry_limit = 2): ' +
+          'removing valid entries, 14 s old',
+      );
+      caches.closeNow();
+    }),
+  );
+
+  void test(
+    'a persistent cache comes back, the others begin empty',
+    scene(async ({ open, path }) => {
+      const options = {
+        persistent: true,
+        caches: both(`btree:${path}/a`, 'internal:'),
+      };
+      const caches = open(options);
+      await caches.smtpd.cache!.update(span('id'), span('one'));
+      await caches.smtp.cache!.update(span('id'), span('one'));
+      caches.closeNow();
+      const again = open(options);
+      await awake(again.loaded);
+      assert.ok(again.smtpd.cache!.lookup(span('id')));
+      assert.equal(again.smtp.cache!.lookup(span('id')), undefined);
+      again.closeNow();
+      open({ ...options, persistent: false }).closeNow();
+      const emptied = open(options);
+      await awake(emptied.loaded);
+      assert.equal(emptied.smtpd.cache!.lookup(span('id')), undefined);
+      emptied.closeNow();
+    }),
+  );
+});
+
+void describe('redirection', () => {
+  void test(
+    "to data_directory, from a directory that isn't mail_owner's",
+    { skip: isRoot ? false : 'needs root to make directories of others' },
+    scene(({ open, path, log }) => {
+      const foreign = join(path, 'foreign');
+      const data = join(path, 'data');
+      mkdirSync(foreign);
+      mkdirSync(data);
+      chownSync(data, 4321, 4321);
+      const database = `btree:${foreign}/scache`;
+      const caches = open({
+        directory: data,
+        mailOwnerUid: 4321,
+        caches: { smtpd: { database, logOperations: true } },
+      });
+      assert.deepEqual(log.lines.slice(0, 3), [
+        `warning: request to update table ${database} in non-postfix directory ${foreign}`,
+        `warning: redirecting the request to postfix-owned data_directory ${data}`,
+        `open smtpd TLS cache btree:${data}/scache`,
+      ]);
+      assert.ok(existsSync(join(data, 'scache.tlsmgr')));
+      assert.ok(!existsSync(join(foreign, 'scache.tlsmgr')));
+      assert.throws(
+        () =>
+          open({
+            directory: data,
+            mailOwnerUid: 4321,
+            caches: both(database, `hash:${data}/scache`),
+          }),
+        new FatalError(`do not use the same TLS cache file ${database} for smtpd and smtp`),
+      );
+      caches.closeNow();
+    }),
+  );
+
+  void test(
+    'leaves a path alone whose directory is right, or cannot be examined',
+    scene(({ path, log }) => {
+      const settings = {
+        mailOwner: { name: 'postfix', uid: statSync(path).uid },
+        dataDirectory: '/data',
+      };
+      assert.equal(redirectFile(`${path}/prng_exch`, settings, log), `${path}/prng_exch`);
+      assert.equal(redirectFile(`${path}/none/prng_exch`, settings, log), `${path}/none/prng_exch`);
+      assert.deepEqual(log.lines, []);
+      const other = { ...settings, mailOwner: { name: 'mail', uid: settings.mailOwner.uid + 1 } };
+      assert.equal(redirectFile(`${path}/prng_exch`, other, log), '/data/prng_exch');
+      assert.deepEqual(log.lines, [
+        `warning: request to update file ${path}/prng_exch in non-mail directory ${path}`,
+        'warning: redirecting the request to mail-owned data_directory /data',
+      ]);
+    }),
+  );
+});
+
+void describe('a database value', () => {
+  void test('names a type, or gets the default one', () => {
+    assert.deepEqual(databaseOf('btree:/a:b', 'hash'), {
+      kind: 'file',
+      type: 'btree',
+      path: '/a:b',
+    });
+    assert.deepEqual(databaseOf('/a', 'hash'), { kind: 'file', type: 'hash', path: '/a' });
+    assert.deepEqual(databaseOf('internal:', 'hash'), { kind: 'memory', type: 'internal' });
+    assert.equal(databaseOf('btree:', 'hash').kind, 'unusable');
+    assert.equal(databaseOf('x', 'cdb').kind, 'unusable');
+  });
+});
