@@ -15,6 +15,7 @@ import {
   type Exchange,
   script,
   scriptSettings,
+  scriptWithoutCache,
   scriptWithoutLifetime,
 } from './script.ts';
 
@@ -87,6 +88,10 @@ describe("the same script to Postfix's tlsmgr and ours", { skip: skipWithoutPost
 
 describe("the same script with smtpd's lifetime 0", { skip: skipWithoutPostfix }, () => {
   runScript(scriptWithoutLifetime, { smtpd_tls_session_cache_timeout: '0' });
+});
+
+describe("the same script with smtpd's cache off", { skip: skipWithoutPostfix }, () => {
+  runScript(scriptWithoutCache, { smtpd_tls_session_cache_database: '' });
 });
 
 describe("what Postfix's tlsmgr and ours do over time", { skip: skipWithoutPostfix }, () => {

@@ -134,6 +134,33 @@ export const script: Exchange[] = [
     reply: session(done, 'ABC'),
   },
   {
+    what: 'an update of 200 kB',
+    send: update('smtp', 'larger', base64(bytes(200_000))),
+    reply: only(done),
+  },
+  {
+    what: 'lookup of 200 kB',
+    send: lookup('smtp', 'larger'),
+    reply: session(done, bytes(200_000)),
+  },
+  ...['a\nb', ' a', 'a{}=\t"\\', 'A', 'a'].flatMap((id) => [
+    {
+      what: `an update with the id ${JSON.stringify(id)}`,
+      send: update('smtp', id, base64(id)),
+      reply: only(done),
+    },
+    {
+      what: `lookup of the id ${JSON.stringify(id)}`,
+      send: lookup('smtp', id),
+      reply: session(done, id),
+    },
+  ]),
+  {
+    what: 'lookup of the id "A", another than "a"',
+    send: lookup('smtp', 'A'),
+    reply: session(done, 'A'),
+  },
+  {
     what: 'an update with an id in UTF-8',
     send: update('smtpd', '\u00c3\u00a9', 'QUJD'),
     reply: only(done),
@@ -200,6 +227,12 @@ export const script: Exchange[] = [
     send: ticketKey(base64('n'.repeat(length))),
     reply: key(fail),
   })),
+  ...['QUI', '====', 'QU JD', 'QUJD\n'].map((text) => ({
+    what: `a key name in malformed base64 ${JSON.stringify(text)}`,
+    send: ticketKey(text),
+    reply: key(fail),
+    original: leftOver('keybuf'),
+  })),
   {
     what: 'a key name that is no base64',
     send: ticketKey('abc'),
@@ -232,6 +265,12 @@ export const script: Exchange[] = [
     original: '',
   })),
   { what: 'nested lists', send: list('{', 'x', '}', ''), reply: only(fail) },
+  {
+    what: 'a nested list in place of an attribute',
+    send: 'request\0seed\0{\0size\u00003\0}\0\0',
+    reply: seedReply(fail),
+    original: leftOver('seed'),
+  },
   {
     what: 'seed without a size',
     send: request('seed'),
@@ -285,6 +324,11 @@ export const script: Exchange[] = [
     reply: policyReply(done, '1', '3600'),
   },
   {
+    what: 'an attribute too many after a key name is ignored',
+    send: request('tktkey', 'keyname', '', 'x', ''),
+    reply: key(done, '<88 bytes>'),
+  },
+  {
     what: 'two requests in one write',
     send: policy('smtpd') + policy('lmtp'),
     reply: policyReply(done, '1', '3600') + policyReply(done, '0', '7200'),
@@ -323,6 +367,16 @@ export const scriptWithoutLifetime: Exchange[] = [
   { what: 'update', send: update('smtpd', 'a', 'QUJD'), reply: only(fail) },
   { what: 'delete', send: remove('smtpd', 'a'), reply: only(fail) },
   { what: 'a seed', send: seed('32'), reply: seedReply(done, '<32 bytes>') },
+];
+
+/** With smtpd's cache off: tickets don't need it. */
+export const scriptWithoutCache: Exchange[] = [
+  { what: 'policy', send: policy('smtpd'), reply: policyReply(done, '0', '3600') },
+  { what: 'the current ticket key', send: ticketKey(''), reply: key(done, '<88 bytes>') },
+  { what: 'an unknown ticket key', send: ticketKey(unknownName), reply: key(error, unknownName) },
+  { what: 'lookup', send: lookup('smtpd', 'a'), reply: session(fail) },
+  { what: 'update', send: update('smtpd', 'a', 'QUJD'), reply: only(fail) },
+  { what: 'delete', send: remove('smtpd', 'a'), reply: only(fail) },
 ];
 
 /** Requests that earn a warning, one of each kind, and its text. */
