@@ -12,6 +12,15 @@ const keptBytes = 256 * 1024;
 /** The digits of a number, the longest being -2147483648 sent as 2147483648. */
 const longestNumberBytes = 10;
 
+/** Longer data goes through native code. */
+const longestShortData = 120;
+
+const alphabet = Buffer.from(
+  'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
+  'latin1',
+);
+const pad = 0x3d;
+
 /** A name and its NUL, ready to be copied. */
 export function encodedName(name: string): Buffer {
   return Buffer.from(`${name}\0`, 'latin1');
@@ -31,13 +40,7 @@ export class Encoder {
   number(name: Buffer, value: number): void {
     this.#reserve(name.length + longestNumberBytes + 1);
     this.#copyShort(name);
-    const unsigned = value >>> 0;
-    if (unsigned < 10) {
-      this.buffer[this.length] = 0x30 + unsigned;
-      this.length += 1;
-    } else {
-      this.length += this.buffer.write(String(unsigned), this.length, 'latin1');
-    }
+    this.#digits(value >>> 0);
     this.#nul();
   }
 
@@ -61,8 +64,10 @@ export class Encoder {
   data(name: Buffer, data: Buffer, start: number, end: number): void {
     this.#reserve(name.length + Math.ceil((end - start) / 3) * 4 + 1);
     this.#copyShort(name);
-    if (end > start) {
+    if (end - start > longestShortData) {
       this.length += this.buffer.write(data.toString('base64', start, end), this.length, 'latin1');
+    } else {
+      this.#shortData(data, start, end);
     }
     this.#nul();
   }
@@ -86,6 +91,37 @@ export class Encoder {
   giveAway(): void {
     this.buffer = Buffer.allocUnsafeSlow(initialBytes);
     this.length = 0;
+  }
+
+  #digits(value: number): void {
+    let divisor = 1;
+    while (value / divisor >= 10) {
+      divisor *= 10;
+    }
+    let rest = value;
+    for (; divisor >= 1; divisor /= 10) {
+      const digit = Math.floor(rest / divisor);
+      this.buffer[this.length] = 0x30 + digit;
+      this.length += 1;
+      rest -= digit * divisor;
+    }
+  }
+
+  /** Base64 of seeds and keys: below some 100 bytes a loop beats two calls into native code. */
+  #shortData(data: Buffer, start: number, end: number): void {
+    const { buffer } = this;
+    let to = this.length;
+    for (let at = start; at < end; at += 3) {
+      const second = at + 1 < end ? data[at + 1]! : 0;
+      const third = at + 2 < end ? data[at + 2]! : 0;
+      const bits = (data[at]! << 16) | (second << 8) | third;
+      buffer[to] = alphabet[bits >> 18]!;
+      buffer[to + 1] = alphabet[(bits >> 12) & 63]!;
+      buffer[to + 2] = at + 1 < end ? alphabet[(bits >> 6) & 63]! : pad;
+      buffer[to + 3] = at + 2 < end ? alphabet[bits & 63]! : pad;
+      to += 4;
+    }
+    this.length = to;
   }
 
   #nul(): void {

@@ -154,6 +154,25 @@ describe('encoder', () => {
     );
   });
 
+  test('writes any number and any data as Node would', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.nat({ max: 2 ** 32 - 1 }), fc.constantFrom(0, 9, 10, 99, 1000, 2 ** 32 - 1)),
+        fc.uint8Array({ maxLength: 140 }),
+        (value, bytes) => {
+          const reply = new Encoder();
+          reply.number(encodedName('n'), value);
+          reply.data(encodedName('d'), Buffer.from(bytes), 0, bytes.length);
+          assert.equal(
+            reply.buffer.toString('latin1', 0, reply.length),
+            `n\0${value}\0d\0${Buffer.from(bytes).toString('base64')}\0`,
+          );
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
   test('grows, and starts anew when cleared', () => {
     const reply = new Encoder();
     const data = Buffer.alloc(400_000, 7);
