@@ -1,0 +1,78 @@
+/** docs/parameters.md, made from the table of parameters. A test holds the file against it. */
+import { type Parameter, type ParameterGroup, parameters } from './parameters.ts';
+
+const titles: readonly (readonly [ParameterGroup, string])[] = [
+  ['cache', 'Session caches'],
+  ['prng', 'Random numbers'],
+  ['service', 'Requests'],
+  ['misc', 'Miscellaneous'],
+  ['common', 'Common to all of Postfix'],
+];
+
+const kinds: Readonly<Record<Parameter['kind'], string>> = {
+  text: 'text',
+  time: 'time',
+  integer: 'number',
+  size: 'bytes',
+  boolean: 'yes or no',
+  level: 'level',
+};
+
+const head = `# Parameters
+
+Made from \`src/config/parameters.ts\`: \`TLSMGR_UPDATE_DOCS=1 npm test\` writes it anew.
+
+Set in main.cf, or for the one service in master.cf with \`-o name=value\`. \`tlsmgr config\` shows what they come to, and names what is wrong with them. A parameter with a star is not known to Postfix itself: postconf(1) warns of it as unused in main.cf, so better set it with \`-o\`.
+
+- A time is a number and one of \`s m h d w\`; without a letter, seconds.
+- Numbers have 32 bits, bytes up to 53. A range counts seconds where the kind is a time, and the length where it is text.
+- Every value may use \`$name\`, \`\${name?{text}:{text}}\` and the other forms of postconf(5).
+`;
+
+/** The whole page. */
+export function parameterPage(): string {
+  const sections = titles.map(([group, title]) => {
+    const rows = parameters.filter((parameter) => parameter.group === group).map(row);
+    return [
+      `## ${title}`,
+      '',
+      '| parameter | kind | default | range | meaning |',
+      '| --- | --- | --- | --- | --- |',
+      ...rows,
+    ].join('\n');
+  });
+  return `${head}\n${sections.join('\n\n')}\n`;
+}
+
+function row(parameter: Parameter): string {
+  const { name, kind, help, ours } = parameter;
+  const cells = [
+    `\`${name}\`${ours === true ? ' *' : ''}`,
+    kinds[kind],
+    shownDefault(parameter),
+    range(parameter),
+    help,
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`;
+}
+
+/** A text that must not be empty and has no default is found out by the program. */
+function shownDefault({ default: value, readOnly, min = 0 }: Parameter): string {
+  if (readOnly === true) {
+    return 'read-only';
+  }
+  if (value === '') {
+    return min > 0 ? 'found out at start' : 'empty';
+  }
+  return `\`${value}\``;
+}
+
+function range({ kind, min = 0, max, readOnly }: Parameter): string {
+  if (kind === 'text') {
+    return min > 0 && readOnly !== true ? 'not empty' : '';
+  }
+  if (kind === 'boolean' || kind === 'level') {
+    return '';
+  }
+  return max === undefined ? `${min} and up` : `${min} to ${max}`;
+}
