@@ -62,6 +62,12 @@ export const verbs: readonly Verb[] = [
     summary: 'show every parameter as main.cf sets it',
     load: async () => (await import('./config.ts')).runConfig,
   },
+  {
+    name: 'bench',
+    usage: '[--against SOCKET] [--rounds N] [--json] [--socket PATH]',
+    summary: 'measure a running tlsmgr, beside another one if asked',
+    load: async () => (await import('./bench.ts')).runBench,
+  },
 ];
 
 /** Runs the verb of a command line. @returns the exit status. */
