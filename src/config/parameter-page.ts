@@ -25,7 +25,7 @@ Made from \`src/config/parameters.ts\`: \`TLSMGR_UPDATE_DOCS=1 npm test\` writes
 Set in main.cf, or for the one service in master.cf with \`-o name=value\`. \`tlsmgr config\` shows what they come to, and names what is wrong with them. A parameter with a star is not known to Postfix itself: postconf(1) warns of it as unused in main.cf, so better set it with \`-o\`.
 
 - A time is a number and one of \`s m h d w\`; without a letter, seconds.
-- Numbers have 32 bits, bytes up to 53. A range counts seconds where the kind is a time, and the length where it is text.
+- Numbers have 32 bits, bytes up to 53. A range of a time is in seconds.
 - Every value may use \`$name\`, \`\${name?{text}:{text}}\` and the other forms of postconf(5).
 `;
 
