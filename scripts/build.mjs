@@ -2,24 +2,28 @@
 // files in dist/program for bin/tlsmgr (a daemon of 100 modules starts 30 ms
 // later than one of a few files), and the absolute path of node.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build as esbuild } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-rmSync(`${root}dist`, { recursive: true, force: true });
+// A daemon may be started from dist/ at any moment: it is built aside, then changed over.
+const fresh = `${root}dist.new`;
+const old = `${root}dist.old`;
+rmSync(fresh, { recursive: true, force: true });
+rmSync(old, { recursive: true, force: true });
 const { status } = spawnSync(
   process.execPath,
-  [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`],
+  [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`, '--outDir', fresh],
   { stdio: 'inherit' },
 );
 if (status !== 0) {
   process.exit(status ?? 1);
 }
 await esbuild({
-  entryPoints: [`${root}dist/main.js`],
-  outdir: `${root}dist/program`,
+  entryPoints: [`${fresh}/main.js`],
+  outdir: `${fresh}/program`,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -28,5 +32,10 @@ await esbuild({
   external: ['koffi'],
   logLevel: 'warning',
 });
-writeFileSync(`${root}dist/node-path`, `${process.execPath}\n`);
+writeFileSync(`${fresh}/node-path`, `${process.execPath}\n`);
 chmodSync(`${root}bin/tlsmgr`, 0o755);
+if (existsSync(`${root}dist`)) {
+  renameSync(`${root}dist`, old);
+}
+renameSync(fresh, `${root}dist`);
+rmSync(old, { recursive: true, force: true });

@@ -112,6 +112,11 @@ function helpText(): string {
   return `usage:\n${rows.join('')}  tlsmgr help\n      show this\nWith generic Postfix daemon options it is the daemon that master(8) starts: tlsmgr(8).\n`;
 }
 
+// A reader that has seen enough, `tlsmgr list smtpd | head`, is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
+
 const processIo: CliIo = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),

@@ -19,6 +19,7 @@
 import { isatty } from 'node:tty';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import { openMainCf } from '../config/settings.ts';
 import { FatalError } from '../errors.ts';
 import { MailLogger } from '../log/mail-logger.ts';
 import { Prng } from '../prng/prng.ts';
@@ -37,7 +38,7 @@ import { assembleServer, type Server } from './server.ts';
 import { serveStandardInput } from './standard-input.ts';
 import { startWatchdog } from './watchdog.ts';
 
-const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1'] as const;
+const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const;
 
 /** Runs the daemon; returns once it serves. */
 export async function runDaemon(args: readonly string[]): Promise<void> {
@@ -45,6 +46,8 @@ export async function runDaemon(args: readonly string[]): Promise<void> {
   const program = environment['TLSMGR_ARGV0'] ?? process.argv[1] ?? 'tlsmgr';
   const log = new MailLogger({ program, environment });
   panicOnUncaught(log);
+  // Without a handler Node would open its debugger on a port, at first as root.
+  process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
   try {
     await start(args, program, log);
   } catch (thrown) {
@@ -55,6 +58,11 @@ export async function runDaemon(args: readonly string[]): Promise<void> {
 async function start(args: readonly string[], program: string, log: MailLogger): Promise<void> {
   const { options, config } = readSettings(args, program, log);
   log.reopen(config.log);
+  if (log.verbose > 1) {
+    for (const [name, value] of config.text) {
+      log.info(`parameter ${name} = ${value}`);
+    }
+  }
   const generation = checkCircumstances(options, config, log);
 
   chdir(config.queueDirectory);
@@ -104,18 +112,24 @@ function readSettings(
   program: string,
   log: MailLogger,
 ): { options: DaemonOptions; config: Config } {
+  const programName = program.slice(program.lastIndexOf('/') + 1);
+  const common = {
+    environment: process.env,
+    programName,
+    mode: 'daemon',
+    warn: (text: string) => log.warning(text),
+  } as const;
+  // A broken line of main.cf wins over a bad option, as in Postfix.
+  const mainCf = openMainCf(common);
   const options = parseDaemonOptions(args, process.env, {
     logToStderr: () => log.copyToStderr(),
   });
   log.verbose = options.verbose;
-  const programName = program.slice(program.lastIndexOf('/') + 1);
   const config = loadConfig({
-    environment: process.env,
+    ...common,
+    mainCf,
     overrides: options.overrides,
-    programName,
     serviceName: options.serviceName ?? programName,
-    mode: 'daemon',
-    warn: (text) => log.warning(text),
   });
   return { options, config };
 }

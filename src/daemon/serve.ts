@@ -25,7 +25,8 @@ import { splitOverride } from './options.ts';
 import { openProcessFigures } from './process-figures.ts';
 import { assembleServer } from './server.ts';
 
-const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const;
+/** SIGUSR1 would open Node's debugger if it had no handler. */
+const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1'] as const;
 
 interface ServeOptions {
   socket: string;

@@ -61,6 +61,10 @@ export function assembleServer(parts: ServerParts): Server {
       counts,
       stirTime: () => prng.pool.stirTime(),
       trace: verbose ? traceTo(log) : undefined,
+      traceAttribute:
+        log.verbose > 1
+          ? (name, bytes) => log.info(`input attribute ${name} [${bytes} bytes]`)
+          : undefined,
     }),
     serviceName: config.serviceName,
     announce: config.announce,

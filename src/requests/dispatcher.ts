@@ -39,6 +39,8 @@ export interface DispatcherOptions {
   /** Called before each request: the pool takes note of the time. */
   stirTime: () => void;
   trace?: TraceRequest | undefined;
+  /** Told of each attribute's name and length when very verbose. */
+  traceAttribute?: ((name: string, bytes: number) => void) | undefined;
 }
 
 interface Row {
@@ -58,6 +60,7 @@ export class Dispatcher {
   readonly #counts: RequestCounts;
   readonly #stirTime: () => void;
   readonly #trace: TraceRequest | undefined;
+  readonly #traceAttribute: ((name: string, bytes: number) => void) | undefined;
   readonly #arguments: Arguments = {
     numbers: Array.from<number>({ length: mostAttributes }).fill(0),
     spans: Array.from({ length: mostAttributes }, () => ({ buffer: noBytes, start: 0, end: 0 })),
@@ -77,11 +80,15 @@ export class Dispatcher {
     this.#counts = options.counts;
     this.#stirTime = options.stirTime;
     this.#trace = options.trace;
+    this.#traceAttribute = options.traceAttribute;
   }
 
   /** Answers the list that the decoder holds: at once into `reply`, or with a promise. */
   answer(list: Decoder, reply: Encoder): undefined | Promise<WriteReply> {
     this.#stirTime();
+    if (this.#traceAttribute !== undefined) {
+      this.#traceAttributes(list, this.#traceAttribute);
+    }
     const row = this.#findRow(list);
     if (row === undefined) {
       return refuseList(reply);
@@ -117,6 +124,15 @@ export class Dispatcher {
         return code;
       },
     );
+  }
+
+  #traceAttributes(list: Decoder, trace: (name: string, bytes: number) => void): void {
+    for (let index = 0; index + 1 < list.stringCount; index += 2) {
+      const name = list.text(index);
+      if (name !== undefined) {
+        trace(name, list.bounds[index * 2 + 3]! - list.bounds[index * 2 + 2]!);
+      }
+    }
   }
 
   #finish(row: Row, code: number, startedMs: number): void {

@@ -26,11 +26,20 @@ export interface Said {
 }
 
 /** Postfix's daemon, up to its fatal error or to the end of its empty input. */
-export async function askCDaemon(
+export function askCDaemon(
   directory: string,
   args: readonly string[] = ['-d', '-S'],
 ): Promise<Said> {
-  const child = spawn(program, ['-V', ...args], {
+  return askDaemon(program, directory, args);
+}
+
+/** The same of any daemon that takes the options. */
+export async function askDaemon(
+  daemon: string,
+  directory: string,
+  args: readonly string[],
+): Promise<Said> {
+  const child = spawn(daemon, ['-V', ...args], {
     env: { MAIL_CONFIG: directory },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
