@@ -17,7 +17,7 @@ import type { ProcessLogger } from '../log/process-logger.ts';
 import { Prng } from '../prng/prng.ts';
 import { openCaches } from '../sessions/caches.ts';
 import { cacheLabels } from '../sessions/session-cache.ts';
-import { listenOnPath } from '../socket/listener.ts';
+import { listenOnPath, requireUnserved } from '../socket/listener.ts';
 import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { leave, panicOnUncaught } from './exit.ts';
@@ -42,6 +42,7 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   log.verbose = options.verbose;
   const folder = dirname(options.socket);
   makeFolder(folder);
+  await requireUnserved(options.socket);
   const config = standaloneConfig(options, folder, io, log);
 
   const figures = openProcessFigures();

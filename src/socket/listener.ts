@@ -43,15 +43,20 @@ export function listenOnDescriptor(
   return listen({ fd, backlog }, service, options);
 }
 
+/** Throws FatalError when somebody answers at the path. */
+export async function requireUnserved(path: string): Promise<void> {
+  if (await answers(path)) {
+    throw new FatalError(`another process serves ${path}`);
+  }
+}
+
 /** Serves a UNIX-domain socket of our own. Throws FatalError when somebody else does. */
 export async function listenOnPath(
   path: string,
   service: Service,
   options: ListenerOptions,
 ): Promise<Listener> {
-  if (await answers(path)) {
-    throw new FatalError(`another process serves ${path}`);
-  }
+  await requireUnserved(path);
   try {
     unlinkSync(path);
   } catch (thrown) {

@@ -1,0 +1,85 @@
+/** A built tlsmgr serving in a scratch folder, and its verbs run against it. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const launcher = join(import.meta.dirname, '../../bin/tlsmgr');
+
+export interface Ran {
+  status: number | null;
+  out: string;
+  err: string;
+}
+
+export class Standalone {
+  readonly folder = mkdtempSync(join(tmpdir(), 'tlsmgr-cli-'));
+  readonly socket = join(this.folder, 'run/tlsmgr.sock');
+  #daemon: ChildProcess | undefined;
+  #said = '';
+
+  /** Starts `tlsmgr serve` in the scratch folder; settles when it serves. */
+  async start(...args: string[]): Promise<void> {
+    const daemon = spawn(launcher, ['serve', ...args], {
+      cwd: this.folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#daemon = daemon;
+    daemon.stderr.setEncoding('utf8');
+    await new Promise<void>((resolve, reject) => {
+      daemon.stderr.on('data', (text: string) => {
+        this.#said += text;
+        if (this.#said.includes('serving on')) {
+          resolve();
+        }
+      });
+      daemon.once('exit', () => reject(new Error(`ended: ${this.#said}`)));
+    });
+  }
+
+  get pid(): number {
+    return this.#daemon!.pid!;
+  }
+
+  get said(): string {
+    return this.#said;
+  }
+
+  /** Runs a verb in the scratch folder. */
+  async run(...args: string[]): Promise<Ran> {
+    const child = spawn(launcher, args, {
+      cwd: this.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {},
+    });
+    let out = '';
+    let err = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    const [status] = (await once(child, 'close')) as [number | null];
+    return { status, out, err };
+  }
+
+  /** Ends the daemon by a signal. @returns its exit status. */
+  async stop(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
+    const daemon = this.#daemon;
+    this.#daemon = undefined;
+    if (daemon === undefined || daemon.exitCode !== null) {
+      return daemon?.exitCode ?? null;
+    }
+    daemon.kill(signal);
+    const [status] = (await once(daemon, 'exit')) as [number | null];
+    return status;
+  }
+
+  remove(): void {
+    this.#daemon?.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Why the built program can't be run, or false. */
+export const notBuilt = existsSync(join(import.meta.dirname, '../../dist/program/main.js'))
+  ? false
+  : 'not built: npm run build';
