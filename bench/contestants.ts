@@ -4,7 +4,15 @@
  * Each is pinned, with all its threads and its master, to one processor.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { TlsmgrClient } from '../src/client/client.ts';
 import { PostfixInstance } from '../test/postfix/instance.ts';
@@ -24,7 +32,23 @@ export interface Contestant {
 }
 
 export const originalTlsmgr = '/usr/lib/postfix/sbin/tlsmgr';
-export const ourTlsmgr = join(import.meta.dirname, '../bin/tlsmgr');
+
+const root = join(import.meta.dirname, '..');
+
+/** Our launcher; with another node than the one that built it, in a copy of what is built. */
+export function ourTlsmgr(node: string | undefined): string {
+  if (node === undefined) {
+    return join(root, 'bin/tlsmgr');
+  }
+  const copy = mkdtempSync('/tmp/tlsmgr-bench-');
+  process.once('exit', () => rmSync(copy, { recursive: true }));
+  for (const name of ['bin', 'dist', 'package.json']) {
+    cpSync(join(root, name), join(copy, name), { recursive: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  writeFileSync(join(copy, 'dist/node-path'), `${node}\n`);
+  return join(copy, 'bin/tlsmgr');
+}
 
 /** Processor of the daemons, and of a client that has many connections. */
 export const daemonProcessor = 0;

@@ -1,7 +1,7 @@
 /**
  * npm run bench: ours beside Postfix's own tlsmgr, in one run on one machine.
  *
- *     npm run bench -- [--rounds N] [--scale F] [--json FILE] [--check]
+ *     npm run bench -- [--rounds N] [--scale F] [--json FILE] [--node PATH] [--check]
  *
  * Both run under a real master(8), pinned to one processor; rounds alternate
  * between them and the floor. Prints one table of medians; ratios are taken
@@ -62,6 +62,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
     json: { type: 'string' },
+    node: { type: 'string' },
     check: { type: 'boolean', default: false },
   },
 });
@@ -69,7 +70,7 @@ const rounds = Number(values.rounds);
 const scale = Number(values.scale);
 
 const original = await postfixContestant('original', originalTlsmgr);
-const ours = await postfixContestant('ours', ourTlsmgr);
+const ours = await postfixContestant('ours', ourTlsmgr(values.node));
 const floor = await floorContestant();
 const idleMegabytes = residentMegabytes(ours.pid);
 try {
@@ -80,7 +81,7 @@ try {
     printRow(results.at(-1)!);
   }
   const summary = {
-    node: process.version,
+    node: execFileSync(values.node ?? process.execPath, ['--version'], { encoding: 'utf8' }).trim(),
     postfix: execFileSync('postconf', ['-d', '-h', 'mail_version'], { encoding: 'utf8' }).trim(),
     kernel: release(),
     commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
