@@ -3,7 +3,8 @@
  *
  *     load SOCKET OPERATION CONNECTIONS REQUESTS IDS SESSION_BYTES [no-announcement]
  *
- * OPERATION: seed policy tktkey lookup miss update mix connect
+ * OPERATION: seed policy tktkey lookup miss update fill mix connect
+ *   fill     update of each id once, in turn
  *   miss     lookup of an id that is never stored
  *   mix      what captured handshakes of a mail server ask: 45 % seed, 25 %
  *            update, 17 % lookup, 5 % miss, 5 % policy, 3 % tktkey
@@ -28,10 +29,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum operation { SEED, POLICY, TKTKEY, LOOKUP, MISS, UPDATE, MIX, CONNECT, OPERATIONS };
+enum operation { SEED, POLICY, TKTKEY, LOOKUP, MISS, UPDATE, FILL, MIX, CONNECT, OPERATIONS };
 
 static const char *const operation_names[OPERATIONS] = {
-    "seed", "policy", "tktkey", "lookup", "miss", "update", "mix", "connect"};
+    "seed", "policy", "tktkey", "lookup", "miss", "update", "fill", "mix", "connect"};
 
 struct request {
     char *bytes;
@@ -150,6 +151,9 @@ static void encode_requests(void)
 
 static const struct request *pick(enum operation operation)
 {
+    static uint32_t filled;
+    if (operation == FILL)
+        return &requests[UPDATE][filled++ % (uint32_t)ids];
     if (operation == MIX) {
         uint32_t percent = next_random() % 100;
         operation = percent < 45 ? SEED
