@@ -73,8 +73,12 @@ export interface CircularLogDependencies {
   hash?: IdHash;
 }
 
-/** Entries removed at most in one turn of the event loop. */
-const expiryStep = 128;
+/** Entries removed at most in one turn of the event loop: some 30 us. */
+const expiryStep = 8;
+/** Shares of the segments that may be without anything alive: above the first packing goes on
+ * between requests, above the second updates have to help. */
+const usualWaste = 0.1;
+const mostWaste = 0.12;
 /** Expired entries that an update takes along. */
 const expiryPerUpdate = 2;
 /** Records that a page of a listing looks at, at most. */
@@ -116,8 +120,8 @@ export class CircularLog implements SessionCache, RecordMatcher {
   #foundStoredAtSeconds = 0;
 
   #packing: Packing | undefined;
-  /** Nothing was worth packing: not asked again below this many bytes of holes. */
-  #packAgainAtHoleBytes = 0;
+  /** Nothing was worth packing: not asked again below this share of waste. */
+  #packAgainAtWaste = 0;
   #step: NodeJS.Immediate | undefined;
   #expiryTimer: Timer | undefined;
   #closed = false;
@@ -231,7 +235,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
     if (this.#expiryTimer === undefined) {
       this.#armExpiry();
     }
-    if (this.#holesExceed(0.1)) {
+    if (this.#wastesMoreThan(mostWaste)) {
       this.#packOneSegment();
     }
   }
@@ -541,7 +545,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
     if (offset === segment.start) {
       segment.start += size;
     }
-    if (this.#step === undefined && this.#holesExceed(0.1)) {
+    if (this.#step === undefined && this.#wastesMoreThan(usualWaste)) {
       this.#scheduleStep();
     }
   }
@@ -629,13 +633,15 @@ export class CircularLog implements SessionCache, RecordMatcher {
     this.#pool.giveBack(segment);
   }
 
-  /** Whether holes are more than a share of the log, a segment's worth not counted. */
-  #holesExceed(share: number): boolean {
-    const holeBytes = this.#usedBytes - this.#liveBytes;
-    return (
-      holeBytes > this.#usedBytes * share + this.#settings.segmentBytes &&
-      holeBytes >= this.#packAgainAtHoleBytes
-    );
+  /** Which part of the segments holds nothing alive, two of them not counted. */
+  get #waste(): number {
+    const { count } = this.#pool;
+    return count <= 2 ? 0 : (count - 2 - this.#liveBytes / this.#settings.segmentBytes) / count;
+  }
+
+  #wastesMoreThan(share: number): boolean {
+    const waste = this.#waste;
+    return waste > share && waste >= this.#packAgainAtWaste;
   }
 
   /** Packs the next segment of the packing under way, or of a new one. @returns false if there is none. */
@@ -643,17 +649,15 @@ export class CircularLog implements SessionCache, RecordMatcher {
     const packing =
       this.#packing ?? choosePacking(this.#first, this.#head, this.#settings.segmentBytes);
     this.#packing = packing;
-    this.#packAgainAtHoleBytes =
-      packing === undefined
-        ? this.#usedBytes - this.#liveBytes + this.#settings.segmentBytes / 4
-        : 0;
     let source = packing?.sources.shift();
     while (source !== undefined && !source.inLog) {
       source = packing?.sources.shift();
     }
     if (packing === undefined || source === undefined) {
+      const useless = packing === undefined || packing.filled >= packing.emptied;
+      this.#packAgainAtWaste = useless ? this.#waste + 0.02 : 0;
       this.#packing = undefined;
-      return false;
+      return packing !== undefined;
     }
     for (let offset = source.start; offset < source.used;) {
       const size = source.sizeAt(offset);
@@ -668,9 +672,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
       offset += size;
     }
     this.#release(source);
-    if (packing.output !== undefined) {
-      this.#mirror?.changed(packing.output);
-    }
+    packing.emptied += 1;
     return true;
   }
 
@@ -697,6 +699,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
     }
     source.previous = segment;
     packing.output = segment;
+    packing.filled += 1;
     return segment;
   }
 
@@ -715,6 +718,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
     target.liveBytes += size;
     target.liveCount += 1;
     target.lastArrival = target.arrivalAt(to);
+    this.#mirror?.changed(target);
     this.#usedBytes += size;
   }
 
@@ -740,7 +744,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
   #runStep(): void {
     this.#step = undefined;
     const more = this.expire(expiryStep) === expiryStep;
-    const packed = this.#holesExceed(0.1) && this.#packOneSegment();
+    const packed = this.#wastesMoreThan(usualWaste) && this.#packOneSegment();
     if (more || packed) {
       this.#scheduleStep();
     } else {

@@ -14,6 +14,7 @@
  * another attempt at everything from time to time.
  */
 import { closeSync, fstatSync, ftruncateSync, write, writeSync } from 'node:fs';
+import { TlsmgrError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { punchHole, reasonOf, unlock } from '../system/calls.ts';
 import type { FileKeys } from './cache-keys.ts';
@@ -74,6 +75,8 @@ const deathsPerFrame = usualPayloadBytes / 8;
 /** Slots cut off the end of the file in one cycle. */
 const cutsPerCycle = 64;
 const erasedPerCycle = 64;
+/** How often a cycle looks for records that were moved before they were written. */
+const turnsPerCycle = 8;
 
 function writeFully(
   fd: number,
@@ -122,6 +125,7 @@ export class FileMirror implements LogMirror {
   readonly #retryMs: number;
   #nextRetryMs: number;
   #suspending = false;
+  #armedAtOnce = false;
   #canPunch = true;
   /** Free slots that may still hold sessions. */
   #unerased: number[] = [];
@@ -174,10 +178,7 @@ export class FileMirror implements LogMirror {
   }
 
   changed(segment: Segment): void {
-    if (!segment.dirty) {
-      segment.dirty = true;
-      this.#dirty.push(segment);
-    }
+    this.#queue(segment);
     if (this.#timer === undefined) {
       this.#arm(this.#flushEveryMs);
     }
@@ -186,8 +187,9 @@ export class FileMirror implements LogMirror {
   released(segment: Segment): void {
     if (segment.slot >= 0) {
       this.#retire(segment);
-      if (this.#timer === undefined) {
-        this.#arm(this.#flushEveryMs);
+      if (this.#timer === undefined || (this.#isPressed && !this.#armedAtOnce)) {
+        this.#armedAtOnce = this.#isPressed;
+        this.#arm(this.#isPressed ? 0 : this.#flushEveryMs);
       }
     }
   }
@@ -236,8 +238,8 @@ export class FileMirror implements LogMirror {
       }
       // Both copies say the same, so that either may be damaged.
       this.#retired = [];
-      this.#finishNow(this.#writeManifest(this.#listed()));
-      this.#finishNow(this.#writeManifest(this.#listed()));
+      this.#finishNow(this.#writeManifest(this.#listed([])));
+      this.#finishNow(this.#writeManifest(this.#listed([])));
     } catch (error) {
       this.#fail(error);
       this.#emptyFile();
@@ -345,7 +347,12 @@ export class FileMirror implements LogMirror {
   }
 
   get #hasWork(): boolean {
-    return this.#dirty.length > 0 || this.#retired.length > 0 || this.#unerased.length > 0;
+    return (
+      this.#dirty.length > 0 ||
+      this.#retired.length > 0 ||
+      this.#unerased.length > 0 ||
+      this.#slotsToGiveBack > 0
+    );
   }
 
   #arm(delayMs: number): void {
@@ -356,6 +363,7 @@ export class FileMirror implements LogMirror {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
+        this.#armedAtOnce = false;
         this.#start();
       },
       this.#healthy ? delayMs : this.#nextRetryMs,
@@ -374,13 +382,20 @@ export class FileMirror implements LogMirror {
     if (cycle === undefined) {
       return;
     }
-    const { value, done } = cycle.next();
+    let step: IteratorResult<Write, void>;
+    try {
+      step = cycle.next();
+    } catch (error) {
+      this.#giveUp(cycle, error);
+      return;
+    }
+    const { value, done } = step;
     if (done === true) {
       this.#cycle = undefined;
       this.#inFlight = undefined;
       this.#recovered();
       if (this.#hasWork) {
-        this.#arm(this.#flushEveryMs);
+        this.#arm(this.#isPressed ? 0 : this.#flushEveryMs);
       } else {
         this.#tellWaiting();
       }
@@ -395,14 +410,18 @@ export class FileMirror implements LogMirror {
       if (error === null) {
         this.#advance();
       } else {
-        this.#cycle = undefined;
-        this.#inFlight = undefined;
-        cycle.return();
-        this.#fail(error);
-        this.#suspend();
-        this.#tellWaiting();
+        this.#giveUp(cycle, error);
       }
     });
+  }
+
+  #giveUp(cycle: Generator<Write, void, void>, error: unknown): void {
+    this.#cycle = undefined;
+    this.#inFlight = undefined;
+    cycle.return();
+    this.#fail(error);
+    this.#suspend();
+    this.#tellWaiting();
   }
 
   #finishNow(cycle: Generator<Write, void, void>): void {
@@ -476,50 +495,77 @@ export class FileMirror implements LogMirror {
     });
   }
 
-  /** Everything that there is to write, and then what makes it count. */
+  /**
+   * Everything that there is to write, and then what makes it count. Requests
+   * are served between any two writes: they add, remove, and move records.
+   */
   *#oneCycle(tidy: boolean): Generator<Write, void, void> {
     const gone = this.#retired;
     this.#retired = [];
     if (tidy) {
       this.#moveForward();
     }
-    const dirty = this.#takeDirty();
-    const touched = [...dirty];
-    // Deaths that happen from here on wait for the next cycle, which writes what
-    // has taken the place of those records.
-    for (const segment of dirty) {
+    // Deaths that happen from here on wait for the next cycle.
+    const withDeaths = this.#dirty.filter((segment) => segment.unwrittenDeaths.length > 0);
+    for (const segment of withDeaths) {
       segment.settledDeaths = segment.unwrittenDeaths.length;
     }
     let complete = false;
     try {
-      yield* this.#writeRecords(dirty);
-      // What came meanwhile, too: it may have taken the place of a record that
-      // was for that reason not written just now.
-      const more = this.#takeDirty();
-      touched.push(...more);
-      yield* this.#writeRecords(more);
-      yield* this.#writeManifest(this.#listed());
-      // Deaths come last: what takes a record's place is certain to be there.
-      const withDeaths = dirty.filter((segment) => segment.settledDeaths > 0);
-      for (const segment of withDeaths) {
-        yield* this.#writeDeaths(segment);
+      // All that had arrived by now, wherever it has been moved since; and then
+      // what has taken the place of some of it before it was written.
+      const settled =
+        (yield* this.#writeUpTo(this.#log.lastArrival)) &&
+        (yield* this.#writeUpTo(this.#log.lastArrival));
+      yield* this.#writeManifest(this.#listed(settled ? [] : gone));
+      if (settled && withDeaths.length > 0) {
+        for (const segment of withDeaths) {
+          yield* this.#writeDeaths(segment);
+        }
+        yield* this.#writeManifest(this.#listed([]));
       }
-      if (withDeaths.length > 0) {
-        yield* this.#writeManifest(this.#listed());
-      }
-      complete = true;
+      complete = settled;
     } finally {
       if (!complete) {
         this.#retired.push(...gone);
       }
     }
-    for (const segment of touched) {
-      if (segment.inLog && segment.unwrittenDeaths.length > 0 && !segment.dirty) {
-        segment.dirty = true;
-        this.#dirty.push(segment);
+    for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
+      at.settledDeaths = 0;
+      if (at.unwrittenDeaths.length > 0) {
+        this.#queue(at);
       }
     }
-    this.#freeRetired(gone);
+    if (complete) {
+      this.#freeRetired(gone);
+    }
+  }
+
+  /** @returns whether all records up to an arrival are written: those that were moved meanwhile need another turn. */
+  *#writeUpTo(arrival: number): Generator<Write, boolean, void> {
+    for (let turn = 0; turn < turnsPerCycle; turn += 1) {
+      yield* this.#writeRecords(this.#takeDirty());
+      if (this.#isWrittenUpTo(arrival)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #isWrittenUpTo(arrival: number): boolean {
+    for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
+      if (at.writtenOffset < at.used && at.arrivalAt(at.writtenOffset) <= arrival) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #queue(segment: Segment): void {
+    if (!segment.dirty) {
+      segment.dirty = true;
+      this.#dirty.push(segment);
+    }
   }
 
   /** In the order of arrival, so that what takes a record's place is written after it. */
@@ -543,14 +589,14 @@ export class FileMirror implements LogMirror {
    * whose records may not have been written elsewhere yet; and those still to be
    * read back, unless something was deleted that they may hold.
    */
-  #listed(): ManifestEntry[] {
+  #listed(more: readonly RetiredSlot[]): ManifestEntry[] {
     const entries: ManifestEntry[] = [];
     for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
       if (at.slot >= 0 && at.writtenOffset > 0) {
         entries.push(entryOf(at));
       }
     }
-    for (const { entry } of this.#retired) {
+    for (const { entry } of [...this.#retired, ...more]) {
       if (entry !== undefined) {
         entries.push(entry);
       }
@@ -603,8 +649,8 @@ export class FileMirror implements LogMirror {
 
   /** @returns undefined when the slot has no room for it. */
   #build(segment: Segment): Write | undefined {
-    if (segment.slot < 0 && !this.#allot(segment)) {
-      return undefined;
+    if (segment.slot < 0) {
+      this.#allot(segment);
     }
     const builder = this.#builderFor(segment);
     const position = { ...segment.position };
@@ -671,14 +717,19 @@ export class FileMirror implements LogMirror {
     return slotsStart + slot * this.#slotBytes;
   }
 
-  /** Gives a segment a slot. @returns false when the file can't have more. */
-  #allot(segment: Segment): boolean {
+  /** Many slots wait to be used again: a file that grows isn't worth the wait for the next cycle. */
+  get #isPressed(): boolean {
+    return this.#retired.length > 16 + this.#usedSlots / 16;
+  }
+
+  /** Gives a segment a slot. Throws TlsmgrError `STORAGE` when the file can't have more. */
+  #allot(segment: Segment): void {
     let slot = this.#owners.indexOf(undefined);
     if (slot < 0) {
       slot = this.#owners.length;
     }
     if (slot >= mostSlots) {
-      return false;
+      throw new TlsmgrError('STORAGE', 'its file has no free slot');
     }
     this.#owners[slot] = segment;
     this.#usedSlots += 1;
@@ -693,7 +744,6 @@ export class FileMirror implements LogMirror {
       frames: 0,
       deadFrames: 0,
     };
-    return true;
   }
 
   /** The slot is to be free, as soon as a manifest without it is written. */
@@ -756,24 +806,21 @@ export class FileMirror implements LogMirror {
     }
   }
 
+  /** Free slots, when there are too many of them and nothing is being read. */
+  get #slotsToGiveBack(): number {
+    const free = this.#owners.length - this.#usedSlots;
+    return this.#isReading || free <= 2 + this.#usedSlots / 16 ? 0 : free;
+  }
+
   /** Moves segments from the end of the file into free slots before it. */
   #moveForward(): void {
-    if (this.#isReading) {
-      return;
-    }
-    let free = this.#owners.length - this.#usedSlots;
-    if (free <= 2 + this.#usedSlots / 16) {
-      return;
-    }
+    let free = this.#slotsToGiveBack;
     let moves = Math.min(mostMovesPerCycle, Math.ceil(free / freeSlotsPerMove));
     for (let slot = this.#owners.length - 1; slot >= 0 && moves > 0 && free > 0; slot -= 1) {
       const owner = this.#owners[slot];
       if (owner !== undefined && owner !== unowned) {
         this.#retire(owner);
-        if (!owner.dirty) {
-          owner.dirty = true;
-          this.#dirty.push(owner);
-        }
+        this.#queue(owner);
         moves -= 1;
         free -= 1;
       }

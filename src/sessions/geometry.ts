@@ -11,7 +11,7 @@ export interface Geometry {
 
 const mebibyte = 1024 * 1024;
 /** Slots that a file's table can name. */
-export const mostSlots = 4096;
+export const mostSlots = 8000;
 /** For this limit and any below it mebibyte slots do, with half as much again for what is dead. */
 const largestForMebibyteSlots = 2048 * mebibyte;
 

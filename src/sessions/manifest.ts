@@ -3,8 +3,8 @@
  * of the file are written in turn; the valid one of the higher generation
  * counts. Numbers are little-endian.
  *
- *     0    copy 0    131072 bytes
- *          copy 1    131072 bytes
+ *     0    copy 0    262144 bytes
+ *          copy 1    262144 bytes
  *          slots     slotBytes each (frames.ts)
  *
  *     copy:
@@ -35,7 +35,7 @@ import type { TimeMark } from './cache-time.ts';
 import { mostSlots } from './geometry.ts';
 import type { CacheLabel } from './session-cache.ts';
 
-export const manifestBytes = 131_072;
+export const manifestBytes = 262_144;
 /** Where slot 0 begins. */
 export const slotsStart = 2 * manifestBytes;
 

@@ -1,9 +1,9 @@
 /**
  * Which segments of a circular log are worth packing: the run of neighbours,
- * twelve at most, that gives up the most holes for the least copying, and that
- * fits into fewer segments or consists of holes for the greater part. When more
- * than a tenth of a log is holes, and the log is longer than such a run,
- * there is one, but for records of nearly a segment's size.
+ * twelve at most, that fits into fewer segments for the least copying. When more
+ * than a tenth of what the segments of a log could hold is not alive, and the log
+ * is longer than such a run, there is one, but for records so long that they
+ * leave gaps at the ends of segments.
  */
 import type { Segment } from './segment.ts';
 
@@ -11,9 +11,14 @@ export interface Packing {
   /** Oldest first; one at a time is emptied into the output. */
   sources: Segment[];
   output: Segment | undefined;
+  /** Segments emptied so far, and segments that it took. */
+  emptied: number;
+  filled: number;
 }
 
 const longestRun = 12;
+/** Share of a segment that is filled when the next record doesn't fit. */
+const usualFill = 0.98;
 
 /** @param head is being appended to, and left alone. */
 export function choosePacking(
@@ -26,7 +31,6 @@ export function choosePacking(
   let bestCost = Number.POSITIVE_INFINITY;
   for (let start = first; start !== undefined && start !== head; start = start.next) {
     let live = 0;
-    let holes = 0;
     let length = 0;
     for (
       let segment: Segment | undefined = start;
@@ -34,11 +38,10 @@ export function choosePacking(
       segment = segment.next
     ) {
       live += segment.liveBytes;
-      holes += segment.used - segment.liveBytes;
       length += 1;
-      const fewer = live <= (length - 1) * segmentBytes;
-      const cost = live / holes;
-      if ((fewer || holes > live) && holes * 16 >= segmentBytes && cost < bestCost) {
+      const saved = length - Math.ceil(live / (segmentBytes * usualFill));
+      const cost = live / saved;
+      if (saved > 0 && cost < bestCost) {
         bestCost = cost;
         bestStart = start;
         bestLength = length;
@@ -52,5 +55,5 @@ export function choosePacking(
   for (let segment = bestStart; sources.length < bestLength; segment = segment.next!) {
     sources.push(segment);
   }
-  return { sources, output: undefined };
+  return { sources, output: undefined, emptied: 0, filled: 0 };
 }

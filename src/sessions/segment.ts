@@ -130,6 +130,11 @@ export class SegmentPool {
     return this.#warm.length * this.segmentBytes;
   }
 
+  /** Segments there are. */
+  get count(): number {
+    return this.#taken;
+  }
+
   get(number: number): Segment {
     return this.#byNumber[number]!;
   }

@@ -12,7 +12,7 @@ import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, openLogOnFile } from './log-on-file.ts';
 import { scratchDirectory } from './scratch.ts';
 
-const ids = 24;
+const ids = 80;
 
 interface Change {
   id: number;
@@ -46,7 +46,7 @@ void describe('a process that dies while it writes', () => {
   void test('leaves what was true at the last cycle, or later', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.array(change, { minLength: 1, maxLength: 100 }), {
+        fc.array(fc.array(change, { minLength: 1, maxLength: 300, size: 'max' }), {
           minLength: 1,
           maxLength: 6,
         }),
@@ -118,7 +118,7 @@ void describe('a process that dies while it writes', () => {
           }
         },
       ),
-      { numRuns: 60, includeErrorInReport: true, interruptAfterTimeLimit: 30_000 },
+      { numRuns: 40, includeErrorInReport: true, interruptAfterTimeLimit: 30_000 },
     );
   });
 });

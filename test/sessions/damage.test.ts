@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { manifestBytes, slotsStart } from '../../src/sessions/manifest.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, openLogOnFile } from './log-on-file.ts';
 import { KeptLog, openScratchCaches, scratchDirectory } from './scratch.ts';
@@ -61,13 +62,12 @@ type Damage = typeof damage extends fc.Arbitrary<infer T> ? T : never;
 /** Where a part of the file is, holes left out: they are nothing to damage. */
 function placeOf(bytes: Buffer, part: number): number {
   const front = 8192;
-  const slots = 262_144;
-  const inUse = front * 2 + (bytes.length - slots);
+  const inUse = front * 2 + (bytes.length - slotsStart);
   const place = Math.floor(part * inUse);
   if (place < front) {
     return place;
   }
-  return place < front * 2 ? 131_072 + place - front : slots + place - front * 2;
+  return place < front * 2 ? manifestBytes + place - front : slotsStart + place - front * 2;
 }
 
 function damaged(original: Buffer, damages: readonly Damage[]): Buffer {

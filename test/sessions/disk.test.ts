@@ -5,6 +5,7 @@ import { mkdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { constants } from 'node:os';
+import { slotsStart } from '../../src/sessions/manifest.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, type LogOnFile, openLogOnFile } from './log-on-file.ts';
 import { scratchDirectory } from './scratch.ts';
@@ -167,8 +168,7 @@ void describe('the size of a cache file', () => {
     const geometry = { slotBytes: 65_536, segmentBytes: 57_344 };
     const open = openLogOnFile(path, clock, geometry);
     const rawBytes = 2000 * 1006;
-    const front = 262_144;
-    const onDisk = (): number => statSync(path).size - front;
+    const onDisk = (): number => statSync(path).size - slotsStart;
     for (let round = 0; round < 6; round += 1) {
       for (let number = 0; number < 2000; number += 200) {
         fill(open, number, number + 200);
