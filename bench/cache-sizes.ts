@@ -12,7 +12,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { originalTlsmgr, ourTlsmgr } from './contestants.ts';
+import { clientProcessor, originalTlsmgr, ourTlsmgr, pin } from './contestants.ts';
 import { residentMegabytes } from './processor-time.ts';
 import { program } from './programs.ts';
 import { PostfixInstance } from '../test/postfix/instance.ts';
@@ -63,6 +63,8 @@ async function measure(
     await instance.start();
     load(instance, 'policy', 2000, 1000);
     const pid = instance.tlsmgrPid()!;
+    pin(pid);
+    pin(instance.masterPid()!);
     const beforeMegabytes = residentMegabytes(pid);
     const filled = load(instance, 'fill', entries, entries);
     const found = load(instance, 'lookup', name === 'ours' ? lookups : lookups / 4, entries);
@@ -91,8 +93,18 @@ function load(
   ids: number,
 ): { requests: number; seconds: number; p99: number } {
   const out = execFileSync(
-    program('load'),
-    [instance.socketPath, operation, '64', String(requests), String(ids), String(sessionBytes)],
+    'taskset',
+    [
+      '-c',
+      String(clientProcessor),
+      program('load'),
+      instance.socketPath,
+      operation,
+      '64',
+      String(requests),
+      String(ids),
+      String(sessionBytes),
+    ],
     { encoding: 'utf8' },
   );
   return JSON.parse(out) as { requests: number; seconds: number; p99: number };

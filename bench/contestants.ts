@@ -41,7 +41,7 @@ export function ourTlsmgr(node: string | undefined): string {
     return join(root, 'bin/tlsmgr');
   }
   const copy = mkdtempSync('/tmp/tlsmgr-bench-');
-  process.once('exit', () => rmSync(copy, { recursive: true }));
+  process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
   for (const name of ['bin', 'dist', 'package.json']) {
     cpSync(join(root, name), join(copy, name), { recursive: true });
   }
@@ -123,7 +123,8 @@ async function firstAnswer(socketPath: string): Promise<number> {
   return elapsed;
 }
 
-function pin(pid: number): void {
+/** Pins all threads of a process to the daemons' processor. */
+export function pin(pid: number): void {
   execFileSync('taskset', ['-a', '-c', '-p', String(daemonProcessor), String(pid)], {
     stdio: 'ignore',
   });

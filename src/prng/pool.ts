@@ -126,11 +126,12 @@ export class Pool implements RandomPool {
     this.bytesServed += length;
   }
 
+  /** The monotonic clock in nanoseconds; the time of day joins it at each refill. */
   stirTime(): void {
     const fine = this.#clock.monotonicMs() * 1e6;
     const lane = this.#lane;
     const gathered = this.#gathered;
-    gathered[lane] = Math.imul(gathered[lane]! ^ (fine >>> 0), 0x01000193) ^ (Date.now() >>> 0);
+    gathered[lane] = Math.imul(gathered[lane]! ^ (fine >>> 0), 0x01000193) ^ lane;
     this.#lane = (lane + 1) & (lanes - 1);
   }
 

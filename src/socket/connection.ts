@@ -56,8 +56,12 @@ export class Connection implements TransportEvents, Stalled {
     if (this.#answers === 0) {
       this.#service.announcements.forget(this);
     }
-    this.#decoder.push(chunk, length);
-    this.#guarded(() => this.#work());
+    try {
+      this.#decoder.push(chunk, length);
+      this.#work();
+    } catch (thrown) {
+      this.#fault(thrown);
+    }
   }
 
   receivedEnd(): void {
@@ -109,12 +113,16 @@ export class Connection implements TransportEvents, Stalled {
     try {
       task();
     } catch (thrown) {
-      this.#service.replies.clear();
-      this.#service.warn('connection fault', () => {
-        return `connection of ${this.#service.peer} closed after a fault: ${messageOf(thrown)}`;
-      });
-      this.#close();
+      this.#fault(thrown);
     }
+  }
+
+  #fault(thrown: unknown): void {
+    this.#service.replies.clear();
+    this.#service.warn('connection fault', () => {
+      return `connection of ${this.#service.peer} closed after a fault: ${messageOf(thrown)}`;
+    });
+    this.#close();
   }
 
   /** Answers what the decoder holds, as far as can be. */

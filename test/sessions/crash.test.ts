@@ -118,7 +118,7 @@ void describe('a process that dies while it writes', () => {
           }
         },
       ),
-      { numRuns: 40, includeErrorInReport: true, interruptAfterTimeLimit: 30_000 },
+      { numRuns: 25, includeErrorInReport: true, interruptAfterTimeLimit: 30_000 },
     );
   });
 });
