@@ -107,9 +107,7 @@ function open(path: string): {
   return { log, written: () => mirror.written(), loaded };
 }
 
-async function measureSize(entries: number): Promise<object> {
-  const directory = mkdtempSync(join(tmpdir(), 'tlsmgr-bench-'));
-  const path = join(directory, 'cache');
+async function measureSize(entries: number, path: string): Promise<object> {
   const cache = open(path);
   const { log } = cache;
   const fixedBytes = process.memoryUsage.rss();
@@ -138,11 +136,6 @@ async function measureSize(entries: number): Promise<object> {
   const beforeClose = performance.now();
   log.closeNow();
   const closeMs = performance.now() - beforeClose;
-  const load = spawnSync(process.execPath, ['--import', 'tsx', program, 'load', path], {
-    encoding: 'utf8',
-  });
-  const { loadMs, loaded } = JSON.parse(load.stdout) as { loadMs: number; loaded: number };
-  rmSync(directory, { recursive: true });
   const per = (bytes: number): number => Math.round((bytes / entries / rawBytes) * 1000) / 1000;
   return {
     entries,
@@ -156,8 +149,6 @@ async function measureSize(entries: number): Promise<object> {
     replacedMemoryPerRaw: per(replacedMemoryBytes),
     replacedFilePerRaw: per(replacedFileBytes),
     closeMs: Math.round(closeMs),
-    loadMs,
-    loaded,
   };
 }
 
@@ -221,13 +212,15 @@ async function measureLoad(path: string): Promise<object> {
   const { log, loaded } = open(path);
   await loaded;
   const loadMs = Math.round(performance.now() - start);
-  return { loadMs, loaded: log.statistics().entries };
+  const { entries } = log.statistics();
+  log.closeNow();
+  return { loaded: entries, inMs: loadMs };
 }
 
 async function main(): Promise<void> {
   const [what, ...rest] = process.argv.slice(2);
   if (what === 'one') {
-    console.log(JSON.stringify(await measureSize(Number(rest[0]))));
+    console.log(JSON.stringify(await measureSize(Number(rest[0]), rest[1]!)));
     return;
   }
   if (what === 'load') {
@@ -239,12 +232,19 @@ async function main(): Promise<void> {
     return;
   }
   const sizes = what === undefined ? ['1000', '100000', '1000000'] : [what, ...rest];
-  for (const words of [...sizes.map((size) => ['one', size]), ['expiry']]) {
+  const run = (...words: string[]): void => {
     const child = spawnSync(process.execPath, ['--import', 'tsx', program, ...words], {
       stdio: 'inherit',
     });
     process.exitCode ||= child.status ?? 1;
+  };
+  for (const size of sizes) {
+    const directory = mkdtempSync(join(tmpdir(), 'tlsmgr-bench-'));
+    run('one', size, join(directory, 'cache'));
+    run('load', join(directory, 'cache'));
+    rmSync(directory, { recursive: true });
   }
+  run('expiry');
 }
 
 // Timers of a cache keep no process alive.
