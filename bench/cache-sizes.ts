@@ -2,9 +2,9 @@
  * Session caches of several sizes on real sockets: ours beside Postfix's own
  * with btree: and lmdb: files, each under its own master(8).
  *
- *     node --import tsx bench/cache-sizes.ts [ENTRIES...]      (1000 100000 1000000)
+ *     node --import tsx bench/cache-sizes.ts [--ours] [ENTRIES...]     (1000 100000 1000000)
  *
- * Each size: every id stored once, then look-ups of random ids, both at 64
+ * Each size, after a warm-up on a thousand ids: every id stored once, then look-ups of random ids, both at 64
  * connections. The original is left out above 100,000 entries: it would take
  * minutes to fill. Memory is what the process grew by; disk is its cache file.
  * Ours keeps its file too (tlsmgr_session_cache_persistent = yes).
@@ -17,7 +17,9 @@ import { residentMegabytes } from './processor-time.ts';
 import { program } from './programs.ts';
 import { PostfixInstance } from '../test/postfix/instance.ts';
 
-const sizes = process.argv.slice(2).map(Number);
+const args = process.argv.slice(2);
+const oursOnly = args.includes('--ours');
+const sizes = args.filter((arg) => /^[0-9]+$/u.test(arg)).map(Number);
 const entriesOf = sizes.length > 0 ? sizes : [1000, 100_000, 1_000_000];
 const largestOfOriginal = 100_000;
 const sessionBytes = 1500;
@@ -35,7 +37,7 @@ console.log(
 console.log(`|${' --- |'.repeat(8)}`);
 for (const entries of entriesOf) {
   for (const contestant of contestants) {
-    if (contestant.name === 'ours' || entries <= largestOfOriginal) {
+    if (contestant.name === 'ours' || (!oursOnly && entries <= largestOfOriginal)) {
       await measure(entries, contestant);
     }
   }
@@ -61,7 +63,9 @@ async function measure(
   });
   try {
     await instance.start();
-    load(instance, 'policy', 2000, 1000);
+    const warm = name === 'ours' ? 60_000 : 2000;
+    load(instance, 'update', warm, 1000);
+    load(instance, 'lookup', warm, 1000);
     const pid = instance.tlsmgrPid()!;
     pin(pid);
     pin(instance.masterPid()!);
