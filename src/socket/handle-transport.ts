@@ -45,6 +45,7 @@ class SharedState {
   readonly readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   readonly #WriteWrap: new () => WriteRequest;
   #idle: WriteRequest;
+  #view: Uint8Array = new Uint8Array(0);
 
   constructor(binding: StreamBinding) {
     this.streamBaseState = binding.streamBaseState;
@@ -57,6 +58,15 @@ class SharedState {
   /** A request for one write. It stays idle when the write finishes at once. */
   idleRequest(): WriteRequest {
     return this.#idle;
+  }
+
+  /** The bytes buffer[0, length). Replies of one kind have one length: the last view often does. */
+  viewOf(buffer: Buffer, length: number): Uint8Array {
+    const last = this.#view;
+    if (last.buffer !== buffer.buffer || last.byteLength !== length) {
+      this.#view = new Uint8Array(buffer.buffer, buffer.byteOffset, length);
+    }
+    return this.#view;
   }
 
   /** Takes the idle request out of use: its write goes on in the background. */
@@ -145,7 +155,7 @@ class HandleTransport implements Transport {
     }
     const { streamBaseState, kLastWriteWasAsync } = this.#shared;
     const request = this.#shared.idleRequest();
-    const data = buffer.subarray(0, length);
+    const data = this.#shared.viewOf(buffer, length);
     const error = this.#handle.writeBuffer(request, data);
     if (error !== 0) {
       this.destroy();
