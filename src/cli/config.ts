@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 import { inspectConfig } from '../config/load.ts';
-import { splitOverride } from '../daemon/options.ts';
+import { splitOverride } from '../config/override.ts';
 import { FatalError } from '../errors.ts';
 import type { CliIo } from './io.ts';
 

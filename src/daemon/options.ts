@@ -10,7 +10,8 @@
  * checked with main.cf's. Throws FatalError with Postfix's text. Follows
  * multi_server_main in src/master/multi_server.c.
  */
-import { splitSetting, type Setting } from '../config/main-cf.ts';
+import type { Setting } from '../config/main-cf.ts';
+import { splitOverride } from '../config/override.ts';
 import { FatalError } from '../errors.ts';
 
 export interface DaemonOptions {
@@ -140,15 +141,6 @@ export function parseDaemonOptions(
   }
   options.words = args.slice(index);
   return options;
-}
-
-/** `name=value` as `-o` has it. */
-export function splitOverride(text: string): Setting {
-  const setting = splitSetting(text);
-  if (typeof setting === 'string') {
-    throw new FatalError(`invalid "-o ${text}" option value: ${setting}`);
-  }
-  return setting;
 }
 
 /** The letters of one argument. @returns how many further arguments were a value: 0 or 1. */

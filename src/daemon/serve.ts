@@ -11,6 +11,7 @@ import { type CliIo, UsageError } from '../cli/io.ts';
 import { standaloneSocket } from '../cli/reach.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import { splitOverride } from '../config/override.ts';
 import { FatalError } from '../errors.ts';
 import { consoleLogger } from '../log/console-logger.ts';
 import type { ProcessLogger } from '../log/process-logger.ts';
@@ -21,7 +22,6 @@ import { listenOnPath, requireUnserved } from '../socket/listener.ts';
 import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { leave, panicOnUncaught } from './exit.ts';
-import { splitOverride } from './options.ts';
 import { openProcessFigures } from './process-figures.ts';
 import { assembleServer } from './server.ts';
 

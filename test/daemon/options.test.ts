@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { mkdirSync } from 'node:fs';
+import { before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { parseDaemonOptions, splitOverride } from '../../src/daemon/options.ts';
+import { splitOverride } from '../../src/config/override.ts';
+import { parseDaemonOptions } from '../../src/daemon/options.ts';
 import { FatalError } from '../../src/errors.ts';
+import { askCDaemon, askOurs, noCDaemon } from '../config/c-daemon.ts';
+import { scratchDirectory, writeMainCf } from '../config/scratch.ts';
 
 const none = parseDaemonOptions([]);
 
@@ -149,5 +153,90 @@ describe('options of a daemon', () => {
         }
       }),
     );
+  });
+});
+
+/** Values for each option that takes one, good and bad ones. */
+const valuesOf: Readonly<Record<string, readonly string[]>> = {
+  i: ['5', '1h', '1y', '', '-1'],
+  m: ['5', '0', 'x', '+7'],
+  n: ['x', '', '-l'],
+  o: ['max_idle=7', 'max_use = 8', 'x', '=x', '', 'a b', 'tls_random_bytes=$service_name'],
+  s: ['1', '3x', ' 2', '0', '-1', 'x', '', '2147483648'],
+  t: ['unix', 'fifo', ''],
+};
+
+/** No -D, which looks for a debugger, and no -c and -u, which look for more than options. */
+const flagLetters = 'dlSvVz';
+const bundled = fc.stringMatching(new RegExp(`^[${flagLetters}]{0,3}$`, 'u'));
+
+const optionWords: fc.Arbitrary<string[]> = fc.oneof(
+  { weight: 6, arbitrary: bundled.map((flags) => (flags === '' ? [] : [`-${flags}`])) },
+  {
+    weight: 12,
+    arbitrary: fc
+      .tuple(bundled, fc.constantFrom(...Object.keys(valuesOf)), fc.nat(), fc.boolean())
+      .map(([flags, letter, choice, apart]) => {
+        const value = valuesOf[letter]![choice % valuesOf[letter]!.length]!;
+        // An empty value can't be glued on: the next word would be taken.
+        return apart || value === ''
+          ? [`-${flags}${letter}`, value]
+          : [`-${flags}${letter}${value}`];
+      }),
+  },
+  { weight: 1, arbitrary: fc.constantFrom(['-x'], ['-lx'], ['--help'], ['-:'], ['-?'], ['-=']) },
+  { weight: 1, arbitrary: fc.constantFrom(['--'], ['-'], ['word'], ['']) },
+);
+
+describe("options, beside Postfix's tlsmgr", { skip: noCDaemon }, () => {
+  const directory = scratchDirectory();
+
+  before(() => {
+    mkdirSync(`${directory}/queue`);
+    const lines = [`queue_directory = ${directory}/queue`, 'tls_random_exchange_name =', ''];
+    writeMainCf(directory, lines.join('\n'));
+  });
+
+  /** What both say; words behind the options are a fault that ours finds in run.ts. */
+  async function both(args: readonly string[]): Promise<string | undefined> {
+    const line = ['-d', '-S', ...args];
+    const c = await askCDaemon(directory, line);
+    const ours = askOurs(directory, line);
+    const [word] = ours.fatal === undefined ? parseDaemonOptions(line).words : [];
+    const fatal = word === undefined ? ours.fatal : `unexpected command-line argument: ${word}`;
+    assert.equal(fatal, c.fatal, JSON.stringify(line));
+    return fatal;
+  }
+
+  test('a fault of each kind has the same text', async () => {
+    const faults: [args: string[], text: string][] = [
+      [['-x'], 'invalid option: x'],
+      [['-lt'], 'invalid option: t'],
+      [['--help'], 'invalid option: -'],
+      [['-?'], 'invalid option: ?'],
+      [['-o', 'x'], `invalid "-o x" option value: missing '=' after attribute name`],
+      [['-o', '=x'], 'invalid "-o =x" option value: missing attribute name'],
+      [['-s', '0'], 'invalid socket_count: 0'],
+      [['-i', '1y'], 'parameter max_idle: bad time value or unit: 1y'],
+      [['-m', 'x'], 'bad numerical configuration: max_use = x'],
+      [['-l', 'word', '-x'], 'unexpected command-line argument: word'],
+      [['--', '-l'], 'unexpected command-line argument: -l'],
+    ];
+    for (const [args, text] of faults) {
+      assert.equal(await both(args), text);
+    }
+  });
+
+  test('any command line is taken by both, or refused with the same text', async (t) => {
+    const count = { taken: 0, refused: 0 };
+    await fc.assert(
+      fc.asyncProperty(fc.array(optionWords, { minLength: 1, maxLength: 4 }), async (words) => {
+        const fatal = await both(words.flat());
+        count[fatal === undefined ? 'taken' : 'refused'] += 1;
+      }),
+      { numRuns: 100 },
+    );
+    t.diagnostic(`${count.taken} taken, ${count.refused} refused`);
+    assert.ok(count.taken > 0 && count.refused > 0);
   });
 });
