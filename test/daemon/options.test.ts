@@ -170,7 +170,7 @@ const valuesOf: Readonly<Record<string, readonly string[]>> = {
 const flagLetters = 'dlSvVz';
 const bundled = fc.stringMatching(new RegExp(`^[${flagLetters}]{0,3}$`, 'u'));
 
-const optionWords: fc.Arbitrary<string[]> = fc.oneof(
+const optionWords: fc.Arbitrary<readonly string[]> = fc.oneof(
   { weight: 6, arbitrary: bundled.map((flags) => (flags === '' ? [] : [`-${flags}`])) },
   {
     weight: 12,
