@@ -63,6 +63,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./config.ts')).runConfig,
   },
   {
+    name: 'check',
+    usage: '[--json] [-c DIR] [-o NAME=VALUE]...',
+    summary: 'find what would keep the daemon from serving well',
+    load: async () => (await import('./check.ts')).runCheck,
+  },
+  {
     name: 'bench',
     usage: '[--against SOCKET] [--rounds N] [--json] [--socket PATH]',
     summary: 'measure a running tlsmgr, beside another one if asked',
