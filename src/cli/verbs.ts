@@ -69,6 +69,18 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('./check.ts')).runCheck,
   },
   {
+    name: 'install',
+    usage: '[--dry-run] [--yes] [-c DIR]',
+    summary: "serve in the place of Postfix's own tlsmgr",
+    load: async () => (await import('./install.ts')).runInstall,
+  },
+  {
+    name: 'uninstall',
+    usage: '[--dry-run] [--yes] [-c DIR]',
+    summary: "put Postfix's own tlsmgr back",
+    load: async () => (await import('./install.ts')).runUninstall,
+  },
+  {
     name: 'bench',
     usage: '[--against SOCKET] [--rounds N] [--json] [--socket PATH]',
     summary: 'measure a running tlsmgr, beside another one if asked',
