@@ -97,46 +97,77 @@ function refuseOverlap(privs: MailOwner, owner: MailOwner, group: Group, prefix:
 }
 
 const userByName = (name: string): MailOwner | undefined =>
-  asUser(entry('/etc/passwd', 'passwd', 0, name));
+  asUser(entry('passwd', (fields) => fields[0] === name, name));
 
 const userByUid = (uid: number): MailOwner | undefined =>
-  asUser(entry('/etc/passwd', 'passwd', 2, String(uid)));
+  asUser(entry('passwd', (fields) => idOf(fields[2]) === uid, String(uid)));
 
 const groupByName = (name: string): Group | undefined =>
-  asGroup(entry('/etc/group', 'group', 0, name));
+  asGroup(entry('group', (fields) => fields[0] === name, name));
 
 const groupByGid = (gid: number): Group | undefined =>
-  asGroup(entry('/etc/group', 'group', 2, String(gid)));
+  asGroup(entry('group', (fields) => idOf(fields[2]) === gid, String(gid)));
 
 function asUser(fields: string[] | undefined): MailOwner | undefined {
-  return fields && { name: fields[0]!, uid: Number(fields[2]), gid: Number(fields[3]) };
+  return fields && { name: fields[0]!, uid: idOf(fields[2])!, gid: idOf(fields[3])! };
 }
 
 function asGroup(fields: string[] | undefined): Group | undefined {
-  return fields && { name: fields[0]!, gid: Number(fields[2]) };
+  return fields && { name: fields[0]!, gid: idOf(fields[2])! };
 }
 
-/** The fields of the first line whose field `index` is `value`. */
-function entry(path: string, database: string, index: number, value: string): string[] | undefined {
-  const found = readFileSync(path, 'utf8')
+type Database = 'passwd' | 'group';
+
+/** Which fields are numbers. */
+const idFields: Readonly<Record<Database, readonly number[]>> = { passwd: [2, 3], group: [2] };
+
+/** The fields of the first entry that fits; `key` is what getent(1) is asked for. */
+function entry(
+  database: Database,
+  fits: (fields: string[]) => boolean,
+  key: string,
+): string[] | undefined {
+  const found = readFileSync(`/etc/${database}`, 'utf8')
     .split('\n')
-    .map((line) => line.split(':'))
-    .find((fields) => fields[index] === value && fields.length > 2);
-  return found ?? askGetent(database, index, value);
+    .map((line) => entryFields(database, line))
+    .find((fields) => fields !== undefined && fits(fields));
+  return found ?? askGetent(database, fits, key);
+}
+
+/**
+ * As the C library reads a line: blanks before it don't count, and comments,
+ * NIS's `+` and `-`, and lines whose numbers aren't any are passed over.
+ */
+function entryFields(database: Database, line: string): string[] | undefined {
+  const fields = line.replace(/^[ \t\v\f\r]+/u, '').split(':');
+  const good =
+    /^[^#+-]/u.test(fields[0]!) &&
+    idFields[database].every((index) => idOf(fields[index]) !== undefined);
+  return good ? fields : undefined;
+}
+
+/** A user's or group's number, of 32 bits; undefined for other text. */
+function idOf(text: string | undefined): number | undefined {
+  const id = /^[ \t\v\f\r]*\+?[0-9]+$/u.test(text ?? '') ? Number(text) : Number.NaN;
+  return id < 2 ** 32 - 1 ? id : undefined;
 }
 
 /** getent(1) takes a name and a number alike: the entry must be the one asked for. */
-function askGetent(database: string, index: number, value: string): string[] | undefined {
-  if (value === '' || value.startsWith('-')) {
+function askGetent(
+  database: Database,
+  fits: (fields: string[]) => boolean,
+  key: string,
+): string[] | undefined {
+  if (key === '' || key.startsWith('-')) {
     return undefined;
   }
   try {
-    const line = execFileSync(getent, [database, value], {
+    const line = execFileSync(getent, [database, key], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    const fields = line.trimEnd().split(':');
-    return fields[index] === value ? fields : undefined;
+    const fields = entryFields(database, line.trimEnd());
+    return fields !== undefined && fits(fields) ? fields : undefined;
   } catch {
     // Exit status 2: no such entry. No getent: no other source to ask.
     return undefined;
