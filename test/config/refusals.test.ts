@@ -1,9 +1,11 @@
 /** The same mistakes in main.cf, made to Postfix's tlsmgr and to ours. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { DatagramCollector } from '../log/collector.ts';
 import { askCDaemon, askOurs, noCDaemon, type Said } from './c-daemon.ts';
 import { optionCases, refused } from './mistakes.ts';
 import { scratchDirectory, writeMainCf } from './scratch.ts';
@@ -99,6 +101,118 @@ describe("refusals, beside Postfix's tlsmgr", { skip: noCDaemon }, () => {
   for (const args of optionCases) {
     test(`options ${JSON.stringify(args)}`, () => both([], ['-d', '-S', ...args]));
   }
+});
+
+describe("lines of main.cf, beside Postfix's tlsmgr", { skip: noCDaemon }, () => {
+  const folder = scratchDirectory();
+  const socket = join(folder, 'log');
+  const lineBase = base.map((line) => line.replaceAll(directory, folder));
+  let collector: DatagramCollector;
+
+  before(() => {
+    mkdirSync(join(folder, 'data'));
+    mkdirSync(join(folder, 'queue'));
+    collector = new DatagramCollector(socket);
+  });
+
+  after(() => collector.close());
+
+  /** What goes to the log before the options count, and so never to -V's standard error. */
+  async function early(): Promise<string[]> {
+    const child = spawn('/usr/lib/postfix/sbin/tlsmgr', ['-d', '-S'], {
+      env: { MAIL_CONFIG: folder, POSTLOG_SERVICE: socket, POSTLOG_HOSTNAME: 'h' },
+      stdio: 'ignore',
+    });
+    const texts: string[] = [];
+    const gather = (): void => {
+      for (const datagram of collector.all()) {
+        texts.push(datagram.replace(/^.*?\]: /u, ''));
+      }
+    };
+    while (child.exitCode === null && child.signalCode === null) {
+      await pause(5);
+      gather();
+      if (texts.some((text) => text.startsWith('fatal: '))) {
+        // All is said; what is left is a second of sleep.
+        child.kill('SIGKILL');
+      }
+    }
+    gather();
+    return texts.filter((text) => text.startsWith('fatal: ') || text.startsWith('warning: '));
+  }
+
+  async function bothSay(expected: readonly string[]): Promise<void> {
+    const { warnings, fatal } = askOurs(folder);
+    const ours = warnings.map((text) => `warning: ${text}`);
+    if (fatal !== undefined) {
+      ours.push(`fatal: ${fatal}`);
+    }
+    assert.deepEqual(ours, expected);
+    const theirs = await early();
+    assert.deepEqual(
+      theirs.filter((text) => !text.includes('cannot examine read buffer')),
+      // Intended: Postfix warns of a NUL from 3.9 on.
+      expected.filter((text) => !text.includes('text after null byte')),
+    );
+  }
+
+  const first = lineBase.length + 1;
+  const cf = `${folder}/main.cf`;
+  const blank = 'logical line must not start with whitespace';
+  const noEquals = "missing '=' after attribute name";
+  /** Behind the common lines, or before them when it starts with a blank. */
+  const cases: [content: string, ...said: string[]][] = [
+    ['foo', `fatal: ${cf}, line ${first}: ${noEquals}: "foo"`],
+    ['foo bar = 1', `fatal: ${cf}, line ${first}: ${noEquals}: "foo bar = 1"`],
+    ['= x', `fatal: ${cf}, line ${first}: missing attribute name: "= x"`],
+    ['a\n # c\n\n b', `fatal: ${cf}, line ${first}: ${noEquals}: "a b"`],
+    ['# c\n\nbar', `fatal: ${cf}, line ${first + 2}: ${noEquals}: "bar"`],
+    ['a = 1\na = 1'],
+    ['a = 1\na = 2', `warning: ${cf}, line ${first + 1}: overriding earlier entry: a=1`],
+    ['a = 1\na = $', `warning: ${cf}, line ${first + 1}: overriding earlier entry: a=1`],
+    [
+      'config_directory = /x',
+      `warning: ${cf}, line ${first}: overriding earlier entry: config_directory=${folder}`,
+    ],
+    [
+      'process_name = x',
+      `warning: ${cf}, line ${first}: overriding earlier entry: process_name=tlsmgr`,
+    ],
+    ['  foo = bar', `warning: ${cf}: ${blank}: "  foo = bar"`],
+    [
+      `  ${'long '.repeat(8)}= x\nfoo`,
+      `warning: ${cf}: ${blank}: "  long long long long long lon..."`,
+      `fatal: ${cf}, line 2: ${noEquals}: "foo"`,
+    ],
+    [
+      'x\0y = z',
+      `warning: ${cf}, line ${first}: text after null byte may be ignored`,
+      `fatal: ${cf}, line ${first}: ${noEquals}: "x"`,
+    ],
+    [
+      'max_use = 1\nmax_use = x',
+      `warning: ${cf}, line ${first + 1}: overriding earlier entry: max_use=1`,
+      'fatal: bad numerical configuration: max_use = x',
+    ],
+  ];
+
+  for (const [content, ...said] of cases) {
+    test(JSON.stringify(content), async () => {
+      const lines = content.startsWith(' ') ? [content, ...lineBase] : [...lineBase, content];
+      writeMainCf(folder, [...lines, ''].join('\n'));
+      await bothSay(said);
+    });
+  }
+
+  test('no main.cf, or a directory in its place', async () => {
+    rmSync(cf);
+    await bothSay([`fatal: open ${cf}: No such file or directory`]);
+    mkdirSync(cf);
+    // Ours names every failure after the same step.
+    assert.deepEqual(await early(), [`fatal: read ${cf}: Is a directory`]);
+    assert.equal(askOurs(folder).fatal, `open ${cf}: Is a directory`);
+    rmSync(cf, { recursive: true });
+  });
 });
 
 /** Mounts the two files over those of the host, for one program and its children. */
