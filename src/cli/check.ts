@@ -11,9 +11,9 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import { splitOverride } from '../config/override.ts';
 import { databaseOf } from '../sessions/database.ts';
 import { cacheLabels } from '../sessions/session-cache.ts';
+import { configChoice, configOptions } from './config-options.ts';
 import type { CliIo } from './io.ts';
 
 export interface Finding {
@@ -29,15 +29,13 @@ export async function runCheck(args: readonly string[], io: CliIo): Promise<numb
     args: [...args],
     options: {
       json: { type: 'boolean' },
-      config: { type: 'string', short: 'c' },
-      option: { type: 'string', short: 'o', multiple: true },
+      ...configOptions,
     },
   });
   const findings: Finding[] = [];
   const config = loadConfig({
-    ...(values.config === undefined ? {} : { configDirectory: values.config }),
+    ...configChoice(values),
     environment: io.environment,
-    overrides: (values.option ?? []).map((text) => splitOverride(text)),
     programName: 'tlsmgr',
     serviceName: 'tlsmgr',
     mode: 'daemon',
@@ -97,21 +95,22 @@ function cacheFindings(config: Config): Finding[] {
     if (database === '' || lifetimeSeconds === 0) {
       continue;
     }
+    const remedy = `postconf ${parameter}='btree:$data_directory/${label}_scache'`;
     const found = databaseOf(database, config.defaultDatabaseType);
     if (found.kind === 'unusable') {
       findings.push({
         severity: 'error',
         text: `${parameter} = ${database}: ${found.reason}: this cache is off`,
-        remedy: `postconf ${parameter}='btree:$data_directory/${label}_scache'`,
+        remedy,
       });
     } else if (found.kind === 'file') {
-      findings.push(...fileFindings(parameter, label, found.path, config));
+      findings.push(...fileFindings(parameter, found.path, remedy, config));
       const other = owners.get(found.path);
       if (other !== undefined) {
         findings.push({
           severity: 'error',
           text: `do not use the same TLS cache file ${database} for ${other} and ${label}: the daemon can't start`,
-          remedy: `postconf ${parameter}='btree:$data_directory/${label}_scache'`,
+          remedy,
         });
       }
       owners.set(found.path, label);
@@ -120,9 +119,8 @@ function cacheFindings(config: Config): Finding[] {
   return findings;
 }
 
-function fileFindings(parameter: string, label: string, path: string, config: Config): Finding[] {
+function fileFindings(parameter: string, path: string, remedy: string, config: Config): Finding[] {
   const directory = dirname(path);
-  const remedy = `postconf ${parameter}='btree:$data_directory/${label}_scache'`;
   const found = statSync(directory, { throwIfNoEntry: false });
   if (found === undefined) {
     const text = `${parameter}: there is no directory ${directory}: this cache is off`;
@@ -160,22 +158,26 @@ function sourceFindings({ random }: Config): Finding[] {
 }
 
 function logFindings({ log, queueDirectory }: Config): Finding[] {
-  if (log.maillogFile !== '' || existsSync('/dev/log')) {
-    return existsSync(`${queueDirectory}/dev/log`) || log.maillogFile !== ''
-      ? []
-      : [
-          {
-            severity: 'note',
-            text: `there is no ${queueDirectory}/dev/log: when syslogd is restarted, a chrooted daemon can't reach it before its own next start`,
-            remedy: `let syslogd listen on ${queueDirectory}/dev/log too, or set maillog_file`,
-          },
-        ];
+  if (log.maillogFile !== '') {
+    return [];
+  }
+  if (!existsSync('/dev/log')) {
+    return [
+      {
+        severity: 'warning',
+        text: 'there is no /dev/log, and maillog_file is empty: nobody will see what the daemon logs',
+        remedy: 'start a syslogd, or postconf maillog_file=/var/log/postfix.log; postfix reload',
+      },
+    ];
+  }
+  if (existsSync(`${queueDirectory}/dev/log`)) {
+    return [];
   }
   return [
     {
-      severity: 'warning',
-      text: 'there is no /dev/log, and maillog_file is empty: nobody will see what the daemon logs',
-      remedy: 'start a syslogd, or postconf maillog_file=/var/log/postfix.log; postfix reload',
+      severity: 'note',
+      text: `there is no ${queueDirectory}/dev/log: when syslogd is restarted, a chrooted daemon can't reach it before its own next start`,
+      remedy: `let syslogd listen on ${queueDirectory}/dev/log too, or set maillog_file`,
     },
   ];
 }

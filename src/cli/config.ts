@@ -6,8 +6,8 @@
  */
 import { parseArgs } from 'node:util';
 import { inspectConfig } from '../config/load.ts';
-import { splitOverride } from '../config/override.ts';
 import { FatalError } from '../errors.ts';
+import { configChoice, configOptions } from './config-options.ts';
 import type { CliIo } from './io.ts';
 
 export async function runConfig(args: readonly string[], io: CliIo): Promise<number> {
@@ -16,16 +16,14 @@ export async function runConfig(args: readonly string[], io: CliIo): Promise<num
     allowPositionals: true,
     options: {
       json: { type: 'boolean' },
-      config: { type: 'string', short: 'c' },
-      option: { type: 'string', short: 'o', multiple: true },
+      ...configOptions,
     },
   });
   const warn = (text: string): void => io.err(`tlsmgr: warning: ${text}\n`);
   try {
     const { text, fault } = inspectConfig({
-      ...(values.config === undefined ? {} : { configDirectory: values.config }),
+      ...configChoice(values),
       environment: io.environment,
-      overrides: (values.option ?? []).map((option) => splitOverride(option)),
       programName: 'tlsmgr',
       serviceName: 'tlsmgr',
       mode: 'print',

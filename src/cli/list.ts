@@ -40,9 +40,8 @@ export async function runList(args: readonly string[], io: CliIo): Promise<numbe
           duration(ageSeconds).padStart(8),
           duration(expiresInSeconds).padStart(11),
           String(entry.sessionBytes).padStart(7),
-          idText(entry.id),
         ];
-        io.out(`${cells.join(' ')}\n`.replace(/^(.{28}) /u, '$1  '));
+        io.out(`${cells.join(' ')}  ${idText(entry.id)}\n`);
       }
       count += 1;
       if (count >= limit) {

@@ -7,11 +7,11 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { configChoice, configOptions } from '../cli/config-options.ts';
 import { type CliIo, UsageError } from '../cli/io.ts';
 import { standaloneSocket } from '../cli/reach.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import { splitOverride } from '../config/override.ts';
 import { FatalError } from '../errors.ts';
 import { consoleLogger } from '../log/console-logger.ts';
 import type { ProcessLogger } from '../log/process-logger.ts';
@@ -30,8 +30,7 @@ const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1'] as c
 
 interface ServeOptions {
   socket: string;
-  configDirectory: string | undefined;
-  overrides: { name: string; value: string }[];
+  choice: ReturnType<typeof configChoice>;
   verbose: number;
 }
 
@@ -81,8 +80,7 @@ function serveOptions(args: readonly string[]): ServeOptions {
     allowPositionals: true,
     options: {
       socket: { type: 'string' },
-      config: { type: 'string', short: 'c' },
-      option: { type: 'string', short: 'o', multiple: true },
+      ...configOptions,
       verbose: { type: 'boolean', short: 'v', multiple: true },
     },
   });
@@ -91,8 +89,7 @@ function serveOptions(args: readonly string[]): ServeOptions {
   }
   return {
     socket: resolve(values.socket ?? standaloneSocket),
-    configDirectory: values.config,
-    overrides: (values.option ?? []).map((text) => splitOverride(text)),
+    choice: configChoice(values),
     verbose: values.verbose?.length ?? 0,
   };
 }
@@ -120,9 +117,8 @@ function standaloneConfig(
     ]),
   ]);
   return loadConfig({
-    ...(options.configDirectory === undefined ? {} : { configDirectory: options.configDirectory }),
+    ...options.choice,
     environment: io.environment,
-    overrides: options.overrides,
     programName: 'tlsmgr',
     serviceName: 'tlsmgr',
     mode: 'standalone',

@@ -16,14 +16,18 @@ export function nextDelaySeconds(periodSeconds: number, randomByte: number): num
   return Math.floor((Math.min(periodSeconds, longestPeriodSeconds) * randomByte) / largestByte);
 }
 
+/** Seconds until a next time that nobody can foretell; never less than one. */
+export function randomDelaySeconds(periodSeconds: number, pool: RandomPool): number {
+  const byte = Buffer.alloc(1);
+  pool.fill(byte, 0, 1);
+  return Math.max(1, nextDelaySeconds(periodSeconds, byte[0]!));
+}
+
 /** Runs the task again and again until cancelled; never twice within a second. */
 export function atRandomTimes(periodSeconds: number, pool: RandomPool, task: () => void): Timer {
-  const byte = Buffer.alloc(1);
   let timer: Timer;
   const arm = (): void => {
-    pool.fill(byte, 0, 1);
-    const seconds = Math.max(1, nextDelaySeconds(periodSeconds, byte[0]!));
-    timer = after(seconds, () => {
+    timer = after(randomDelaySeconds(periodSeconds, pool), () => {
       task();
       arm();
     });

@@ -10,7 +10,7 @@ import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
 import { HealthTests } from './health-tests.ts';
 import type { Pool } from './pool.ts';
-import { nextDelaySeconds } from './schedule.ts';
+import { randomDelaySeconds } from './schedule.ts';
 import { longestRead, type EntropySource } from './source.ts';
 
 const shortestRetrySeconds = 1;
@@ -96,9 +96,7 @@ export class SourceReader {
     if (!source.lasting) {
       return undefined;
     }
-    const byte = Buffer.alloc(1);
-    pool.fill(byte, 0, 1);
-    return Math.max(1, nextDelaySeconds(periodSeconds, byte[0]!));
+    return randomDelaySeconds(periodSeconds, pool);
   }
 
   #succeed(data: Buffer): void {

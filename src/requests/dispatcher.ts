@@ -10,7 +10,7 @@
 import type { LogWarning } from '../log/logger.ts';
 import { messageOf } from '../errors.ts';
 import type { Decoder } from '../protocol/decoder.ts';
-import { Encoder, encodedName } from '../protocol/encoder.ts';
+import type { Encoder } from '../protocol/encoder.ts';
 import { requestName, status } from '../protocol/names.ts';
 import { decodedLength, readData, readNumber } from '../protocol/values.ts';
 import type { ByteSpan } from '../sessions/session-cache.ts';
@@ -51,7 +51,6 @@ interface Row {
 }
 
 const requestBytes = Buffer.from(requestName, 'latin1');
-const statusOnly = encodedName('status');
 
 export class Dispatcher {
   readonly #rows: readonly Row[];
@@ -257,7 +256,7 @@ const noBytes = Buffer.alloc(0);
 
 /** -2 and nothing else: there is no request whose reply it could be. */
 export function refuseList(reply: Encoder): undefined {
-  reply.number(statusOnly, status.fail);
+  reply.status(status.fail);
   reply.end();
 }
 

@@ -2,7 +2,7 @@
  * What a request is: its attributes in order, what its reply holds, and what
  * answers it. Adding a request is adding one of these to table.ts.
  */
-import type { Encoder } from '../protocol/encoder.ts';
+import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import type { ByteSpan } from '../sessions/session-cache.ts';
 
 /** `string` and `data` arrive as bytes (data decoded from base64), `number` as a number. */
@@ -39,22 +39,23 @@ export function writeRefusal(type: RequestType, code: number, reply: Encoder): n
   reply.status(code);
   for (const attribute of type.reply) {
     if (attribute.kind === 'number') {
-      reply.number(nameBytes(attribute.name), 0);
+      reply.number(attributeName(attribute.name), 0);
     } else {
-      reply.string(nameBytes(attribute.name), '');
+      reply.string(attributeName(attribute.name), '');
     }
   }
   reply.end();
   return code;
 }
 
-const nameCache = new Map<string, Buffer>();
+const encodedNames = new Map<string, Buffer>();
 
-function nameBytes(name: string): Buffer {
-  let bytes = nameCache.get(name);
+/** Refusals are many when somebody floods us: each name is encoded once. */
+function attributeName(name: string): Buffer {
+  let bytes = encodedNames.get(name);
   if (bytes === undefined) {
-    bytes = Buffer.from(`${name}\0`, 'latin1');
-    nameCache.set(name, bytes);
+    bytes = encodedName(name);
+    encodedNames.set(name, bytes);
   }
   return bytes;
 }
