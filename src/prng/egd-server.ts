@@ -7,11 +7,10 @@
  * The socket is made before the chroot with mail_owner's rights, mode 0600; a
  * stale one is replaced.
  */
-import { statSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { dirname } from 'node:path';
 import { FatalError } from '../errors.ts';
-import { reasonOf, setUmask } from '../system/calls.ts';
+import { reasonOf } from '../system/calls.ts';
+import { bindOwnSocket } from '../system/own-socket.ts';
 import type { Clock } from '../system/clock.ts';
 import { takeCommand, type EgdCommand } from './egd-protocol.ts';
 import type { Pool } from './pool.ts';
@@ -43,24 +42,14 @@ export class EgdServer {
   static async listen(path: string, pool: Pool, clock: Clock): Promise<EgdServer> {
     const server = new EgdServer(pool, clock);
     try {
-      unlinkSync(path);
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') {
-        throw new FatalError(`tlsmgr_egd_listen = ${path}: ${reasonOf(thrown)}`, { cause: thrown });
-      }
-    }
-    const mask = setUmask(0o177);
-    try {
-      // bind(2) through libuv calls a missing folder a lack of permission.
-      statSync(dirname(path));
-      await new Promise<void>((resolve, reject) => {
-        server.#server.once('error', reject);
-        server.#server.listen(path, resolve);
+      await bindOwnSocket(path, () => {
+        return new Promise<void>((resolve, reject) => {
+          server.#server.once('error', reject);
+          server.#server.listen(path, resolve);
+        });
       });
     } catch (thrown) {
       throw new FatalError(`tlsmgr_egd_listen = ${path}: ${reasonOf(thrown)}`, { cause: thrown });
-    } finally {
-      setUmask(mask);
     }
     return server;
   }

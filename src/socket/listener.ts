@@ -6,12 +6,11 @@
  * 0600 (the directory decides nothing) and removed at close; a stale one, that
  * nobody answers on, is replaced.
  */
-import { statSync, unlinkSync } from 'node:fs';
 import { createServer, connect, type Server } from 'node:net';
-import { dirname } from 'node:path';
 import { FatalError } from '../errors.ts';
 import type { Logger, LogWarning } from '../log/logger.ts';
-import { reasonOf, reasonOfErrno, setUmask } from '../system/calls.ts';
+import { reasonOf, reasonOfErrno } from '../system/calls.ts';
+import { bindOwnSocket } from '../system/own-socket.ts';
 import { Connection } from './connection.ts';
 import { serveHandles } from './handle-transport.ts';
 import { serveSocket } from './net-transport.ts';
@@ -58,21 +57,9 @@ export async function listenOnPath(
 ): Promise<Listener> {
   await requireUnserved(path);
   try {
-    unlinkSync(path);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw new FatalError(`unlink ${path}: ${reasonOf(thrown)}`, { cause: thrown });
-    }
-  }
-  const mask = setUmask(0o177);
-  try {
-    // bind(2) through libuv calls a missing folder a lack of permission.
-    statSync(dirname(path));
-    return await listen({ path, backlog }, service, options);
+    return await bindOwnSocket(path, () => listen({ path, backlog }, service, options));
   } catch (thrown) {
     throw new FatalError(`listen on ${path}: ${reasonOf(thrown)}`, { cause: thrown });
-  } finally {
-    setUmask(mask);
   }
 }
 

@@ -30,6 +30,8 @@ export interface TestServiceOptions {
   maxRequestBytes?: number;
   requestTimeSeconds?: number;
   extraTypes?: RequestType[];
+  /** Where to listen; a scratch folder's if not given. */
+  path?: string;
   /** What the watch for wrong announcements goes by. */
   clock?: Clock;
 }
@@ -76,7 +78,7 @@ export async function startService(options: TestServiceOptions): Promise<TestSer
       (text) => void warnings.push(text),
     ),
   });
-  const path = join(folder, 'socket');
+  const path = options.path ?? join(folder, 'socket');
   const listener = await listenOnPath(path, service, {
     log,
     warn,
