@@ -14,16 +14,15 @@
  * another attempt at everything from time to time.
  */
 import { closeSync, fstatSync, ftruncateSync, write, writeSync } from 'node:fs';
-import { TlsmgrError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
-import { punchHole, reasonOf, unlock } from '../system/calls.ts';
+import { reasonOf, unlock } from '../system/calls.ts';
 import type { FileKeys } from './cache-keys.ts';
 import type { CircularLog, LogMirror } from './circular-log.ts';
-import { FrameBuilder, usualPayloadBytes } from './frames.ts';
-import { mostSlots } from './geometry.ts';
-import { encodeManifest, manifestBytes, type ManifestEntry, slotsStart } from './manifest.ts';
+import { encodeManifest, manifestBytes, type ManifestEntry } from './manifest.ts';
 import type { Segment, SlotPosition } from './segment.ts';
 import type { ByteSpan, CacheLabel } from './session-cache.ts';
+import { entryOf, type RetiredSlot, SlotTable } from './slot-table.ts';
+import { SlotWriter, type Write } from './slot-writer.ts';
 
 /** What of a file's past goes on. */
 export interface FileHistory {
@@ -50,31 +49,9 @@ export interface FileMirrorDependencies {
   retryMs?: number;
 }
 
-interface Write {
-  bytes: Buffer;
-  position: number;
-}
-
-/** A slot that no segment wants any more, or that is still to be read back. */
-const unowned = 'unowned';
-type Owner = Segment | typeof unowned | undefined;
-
-interface RetiredSlot {
-  slot: number;
-  /** What the manifest says of it until its records are certain to be elsewhere. */
-  entry: ManifestEntry | undefined;
-}
-
 const usualFlushEveryMs = 250;
 const usualRetryMs = 5000;
 const longestRetryMs = 60_000;
-/** Segments moved to the front of the file in one cycle: of so many free slots one. */
-const freeSlotsPerMove = 4;
-const mostMovesPerCycle = 64;
-const deathsPerFrame = usualPayloadBytes / 8;
-/** Slots cut off the end of the file in one cycle. */
-const cutsPerCycle = 64;
-const erasedPerCycle = 64;
 /** How often a cycle looks for records that were moved before they were written. */
 const turnsPerCycle = 8;
 
@@ -100,23 +77,10 @@ function writeFullyNow(fd: number, bytes: Buffer, position: number): void {
   }
 }
 
-function entryOf(segment: Segment): ManifestEntry {
-  const { slotBytes, writeNumber, frames, deadFrames } = segment.position;
-  return {
-    slot: segment.slot,
-    bytes: slotBytes,
-    writeNumber,
-    lastArrival: segment.lastArrival,
-    frames,
-    deadFrames,
-  };
-}
-
 export class FileMirror implements LogMirror {
   readonly #label: CacheLabel;
   readonly #fd: number;
   readonly #log: CircularLog;
-  readonly #keys: FileKeys | undefined;
   readonly #history: FileHistory;
   readonly #logger: Logger;
   readonly #write: NonNullable<FileMirrorDependencies['write']>;
@@ -126,20 +90,11 @@ export class FileMirror implements LogMirror {
   #nextRetryMs: number;
   #suspending = false;
   #armedAtOnce = false;
-  #canPunch = true;
-  /** Free slots that may still hold sessions. */
-  #unerased: number[] = [];
-  readonly #slotBytes: number;
-  readonly #frames: Buffer;
-  readonly #payload: Buffer;
-
-  readonly #owners: Owner[] = [];
-  #usedSlots = 0;
-  #retired: RetiredSlot[] = [];
+  readonly #slots: SlotTable;
+  readonly #writer: SlotWriter;
   /** Still to be read back. */
   readonly #unread = new Map<number, ManifestEntry>();
   #dirty: Segment[] = [];
-  #fileBytes: number;
   #healthy = true;
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
@@ -163,17 +118,15 @@ export class FileMirror implements LogMirror {
     this.#fd = fd;
     this.#log = log;
     this.#history = { ...history };
-    this.#keys = keys;
     this.#logger = dependencies.log;
     this.#write = dependencies.write ?? writeFully;
     this.#writeNow = dependencies.writeNow ?? writeFullyNow;
     this.#flushEveryMs = dependencies.flushEveryMs ?? usualFlushEveryMs;
     this.#retryMs = dependencies.retryMs ?? usualRetryMs;
     this.#nextRetryMs = this.#retryMs;
-    this.#slotBytes = log.settings.slotBytes;
-    this.#frames = Buffer.allocUnsafeSlow(this.#slotBytes);
-    this.#payload = Buffer.allocUnsafeSlow(log.settings.segmentBytes);
-    this.#fileBytes = fstatSync(fd).size;
+    const { slotBytes } = log.settings;
+    this.#slots = new SlotTable(fd, slotBytes, fstatSync(fd).size, history.lastWriteNumber);
+    this.#writer = new SlotWriter(this.#slots, history, keys, log.settings);
     log.mirrorTo(this);
   }
 
@@ -186,10 +139,10 @@ export class FileMirror implements LogMirror {
 
   released(segment: Segment): void {
     if (segment.slot >= 0) {
-      this.#retire(segment);
-      if (this.#timer === undefined || (this.#isPressed && !this.#armedAtOnce)) {
-        this.#armedAtOnce = this.#isPressed;
-        this.#arm(this.#isPressed ? 0 : this.#flushEveryMs);
+      this.#slots.retire(segment);
+      if (this.#timer === undefined || (this.#slots.isPressed && !this.#armedAtOnce)) {
+        this.#armedAtOnce = this.#slots.isPressed;
+        this.#arm(this.#slots.isPressed ? 0 : this.#flushEveryMs);
       }
     }
   }
@@ -213,7 +166,7 @@ export class FileMirror implements LogMirror {
   }
 
   fileBytes(): number {
-    return this.#fileBytes;
+    return this.#slots.fileBytes;
   }
 
   healthy(): boolean {
@@ -233,11 +186,11 @@ export class FileMirror implements LogMirror {
         this.#writeNow(this.#fd, this.#inFlight.bytes, this.#inFlight.position);
         this.#finishNow(unfinished);
       }
-      if (this.#dirty.length > 0 || this.#retired.length > 0 || !this.#healthy) {
+      if (this.#dirty.length > 0 || this.#slots.retired.length > 0 || !this.#healthy) {
         this.#finishNow(this.#oneCycle(false));
       }
       // Both copies say the same, so that either may be damaged.
-      this.#retired = [];
+      this.#slots.takeRetired();
       this.#finishNow(this.#writeManifest(this.#listed([])));
       this.#finishNow(this.#writeManifest(this.#listed([])));
     } catch (error) {
@@ -267,7 +220,7 @@ export class FileMirror implements LogMirror {
   begin(): void {
     try {
       this.#finishNow(this.#writeManifest([]));
-      this.#fileBytes = fstatSync(this.#fd).size;
+      this.#slots.fileBytes = fstatSync(this.#fd).size;
     } catch (error) {
       this.#fail(error);
       this.#arm(this.#flushEveryMs);
@@ -279,13 +232,9 @@ export class FileMirror implements LogMirror {
   /** Before the first update: these slots stay as they are until they have been read. */
   expectSlots(entries: readonly ManifestEntry[]): void {
     this.#deletedMeanwhile = new Set();
+    this.#slots.expect(entries.map(({ slot }) => slot));
     for (const entry of entries) {
-      this.#owners[entry.slot] = unowned;
-      this.#usedSlots += 1;
       this.#unread.set(entry.slot, entry);
-    }
-    for (let slot = 0; slot < this.#owners.length; slot += 1) {
-      this.#owners[slot] ??= undefined;
     }
   }
 
@@ -313,12 +262,11 @@ export class FileMirror implements LogMirror {
     rewrite: boolean,
   ): void {
     this.#unread.delete(slot);
-    segment.slot = slot;
+    this.#slots.adopt(slot, segment);
     segment.position = position;
     segment.writtenOffset = segment.used;
-    this.#owners[slot] = segment;
     if (rewrite) {
-      this.#retire(segment);
+      this.#slots.retire(segment);
       this.changed(segment);
     } else if (rejected.length > 0) {
       segment.unwrittenDeaths = rejected;
@@ -329,7 +277,7 @@ export class FileMirror implements LogMirror {
   /** A slot holds nothing of use. */
   dropSlot(slot: number): void {
     this.#unread.delete(slot);
-    this.#retired.push({ slot, entry: undefined });
+    this.#slots.retireUnowned(slot);
   }
 
   /** What is still unread is of no use. */
@@ -349,9 +297,9 @@ export class FileMirror implements LogMirror {
   get #hasWork(): boolean {
     return (
       this.#dirty.length > 0 ||
-      this.#retired.length > 0 ||
-      this.#unerased.length > 0 ||
-      this.#slotsToGiveBack > 0
+      this.#slots.retired.length > 0 ||
+      this.#slots.hasUnerased ||
+      this.#hasExcessSlots
     );
   }
 
@@ -395,7 +343,7 @@ export class FileMirror implements LogMirror {
       this.#inFlight = undefined;
       this.#recovered();
       if (this.#hasWork) {
-        this.#arm(this.#isPressed ? 0 : this.#flushEveryMs);
+        this.#arm(this.#slots.isPressed ? 0 : this.#flushEveryMs);
       } else {
         this.#tellWaiting();
       }
@@ -452,7 +400,7 @@ export class FileMirror implements LogMirror {
     this.#dirty = [];
     for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
       if (at.slot >= 0) {
-        this.#retire(at);
+        this.#slots.retire(at);
       }
       at.dirty = true;
       this.#dirty.push(at);
@@ -485,11 +433,7 @@ export class FileMirror implements LogMirror {
       }
       if (error === null) {
         // They keep their space: what is written next is to have it.
-        for (const { slot } of this.#retired) {
-          this.#owners[slot] = undefined;
-          this.#usedSlots -= 1;
-        }
-        this.#retired = [];
+        this.#slots.free(this.#slots.takeRetired());
       }
       this.#arm(this.#flushEveryMs);
     });
@@ -500,10 +444,12 @@ export class FileMirror implements LogMirror {
    * are served between any two writes: they add, remove, and move records.
    */
   *#oneCycle(tidy: boolean): Generator<Write, void, void> {
-    const gone = this.#retired;
-    this.#retired = [];
-    if (tidy) {
-      this.#moveForward();
+    const gone = this.#slots.takeRetired();
+    if (tidy && this.#hasExcessSlots) {
+      for (const segment of this.#slots.segmentsToMove()) {
+        this.#slots.retire(segment);
+        this.#queue(segment);
+      }
     }
     // Deaths that happen from here on wait for the next cycle.
     const withDeaths = this.#dirty.filter((segment) => segment.unwrittenDeaths.length > 0);
@@ -527,7 +473,7 @@ export class FileMirror implements LogMirror {
       complete = settled;
     } finally {
       if (!complete) {
-        this.#retired.push(...gone);
+        this.#slots.putBackRetired(gone);
       }
     }
     for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
@@ -537,7 +483,7 @@ export class FileMirror implements LogMirror {
       }
     }
     if (complete) {
-      this.#freeRetired(gone);
+      this.#giveBack(gone);
     }
   }
 
@@ -596,7 +542,7 @@ export class FileMirror implements LogMirror {
         entries.push(entryOf(at));
       }
     }
-    for (const { entry } of [...this.#retired, ...more]) {
+    for (const { entry } of [...this.#slots.retired, ...more]) {
       if (entry !== undefined) {
         entries.push(entry);
       }
@@ -609,14 +555,14 @@ export class FileMirror implements LogMirror {
 
   *#writeManifest(entries: ManifestEntry[]): Generator<Write, void, void> {
     this.#history.generation += 1;
-    const { fileId, generation, epoch, lastWriteNumber } = this.#history;
+    const { fileId, generation, epoch } = this.#history;
     const bytes = encodeManifest({
       label: this.#label,
-      slotBytes: this.#slotBytes,
+      slotBytes: this.#log.settings.slotBytes,
       generation,
       epoch,
       lastArrival: this.#log.lastArrival,
-      lastWriteNumber,
+      lastWriteNumber: this.#slots.lastWriteNumber,
       fileId,
       writtenAt: this.#log.time.mark(),
       entries,
@@ -625,7 +571,7 @@ export class FileMirror implements LogMirror {
   }
 
   *#writeSegment(segment: Segment): Generator<Write, void, void> {
-    const built = this.#build(segment) ?? this.#buildAnew(segment);
+    const built = this.#writer.records(segment);
     if (built !== undefined && built.bytes.length > 0) {
       yield built;
     }
@@ -633,197 +579,25 @@ export class FileMirror implements LogMirror {
 
   *#writeDeaths(segment: Segment): Generator<Write, void, void> {
     if (segment.slot >= 0 && segment.settledDeaths > 0) {
-      const built = this.#buildDeaths(segment) ?? this.#buildAnew(segment);
+      const built = this.#writer.deaths(segment);
       if (built !== undefined) {
         yield built;
       }
     }
   }
 
-  #buildAnew(segment: Segment): Write | undefined {
-    if (segment.slot >= 0) {
-      this.#retire(segment);
-    }
-    return this.#build(segment);
-  }
-
-  /** @returns undefined when the slot has no room for it. */
-  #build(segment: Segment): Write | undefined {
-    if (segment.slot < 0) {
-      this.#allot(segment);
-    }
-    const builder = this.#builderFor(segment);
-    const position = { ...segment.position };
-    let offset = segment.writtenOffset;
-    while (offset < segment.used) {
-      let payloadBytes = 0;
-      while (offset < segment.used) {
-        const size = segment.sizeAt(offset);
-        if (segment.isDeadAt(offset)) {
-          offset += size;
-          continue;
-        }
-        if (payloadBytes > 0 && payloadBytes + size > usualPayloadBytes) {
-          break;
-        }
-        segment.buffer.copy(this.#payload, payloadBytes, offset, offset + size);
-        payloadBytes += size;
-        offset += size;
-      }
-      const payload = this.#payload.subarray(0, payloadBytes);
-      if (payloadBytes > 0 && !builder.add('records', payload, position, this.#history)) {
-        return undefined;
-      }
-    }
-    segment.writtenOffset = segment.used;
-    return this.#built(segment, builder, position);
-  }
-
-  /** @returns undefined when the slot has no room for it. */
-  #buildDeaths(segment: Segment): Write | undefined {
-    const builder = this.#builderFor(segment);
-    const position = { ...segment.position };
-    const deaths = segment.unwrittenDeaths.slice(0, segment.settledDeaths);
-    for (let at = 0; at < deaths.length; at += deathsPerFrame) {
-      const some = deaths.slice(at, at + deathsPerFrame);
-      const payload = Buffer.alloc(some.length * 8);
-      for (const [index, arrival] of some.entries()) {
-        payload.writeDoubleLE(arrival, index * 8);
-      }
-      if (!builder.add('deaths', payload, position, this.#history)) {
-        return undefined;
-      }
-    }
-    segment.unwrittenDeaths = segment.unwrittenDeaths.slice(deaths.length);
-    segment.settledDeaths = 0;
-    return this.#built(segment, builder, position);
-  }
-
-  /** For what the rest of a segment's slot can take. */
-  #builderFor(segment: Segment): FrameBuilder {
-    const room = this.#slotBytes - segment.position.slotBytes;
-    return new FrameBuilder(this.#frames.subarray(0, room), this.#keys);
-  }
-
-  /** What is built counts as written from now on: a failure has everything written anew. */
-  #built(segment: Segment, builder: FrameBuilder, position: SlotPosition): Write {
-    const start = this.#slotStart(segment.slot) + segment.position.slotBytes;
-    segment.position = position;
-    this.#fileBytes = Math.max(this.#fileBytes, start + builder.length);
-    return { bytes: builder.bytes, position: start };
-  }
-
-  #slotStart(slot: number): number {
-    return slotsStart + slot * this.#slotBytes;
-  }
-
-  /** Many slots wait to be used again: a file that grows isn't worth the wait for the next cycle. */
-  get #isPressed(): boolean {
-    return this.#retired.length > 16 + this.#usedSlots / 16;
-  }
-
-  /** Gives a segment a slot. Throws TlsmgrError `STORAGE` when the file can't have more. */
-  #allot(segment: Segment): void {
-    let slot = this.#owners.indexOf(undefined);
-    if (slot < 0) {
-      slot = this.#owners.length;
-    }
-    if (slot >= mostSlots) {
-      throw new TlsmgrError('STORAGE', 'its file has no free slot');
-    }
-    this.#owners[slot] = segment;
-    this.#usedSlots += 1;
-    this.#history.lastWriteNumber += 1;
-    segment.slot = slot;
-    segment.writtenOffset = 0;
-    segment.unwrittenDeaths = [];
-    segment.settledDeaths = 0;
-    segment.position = {
-      writeNumber: this.#history.lastWriteNumber,
-      slotBytes: 0,
-      frames: 0,
-      deadFrames: 0,
-    };
-  }
-
-  /** The slot is to be free, as soon as a manifest without it is written. */
-  #retire(segment: Segment): void {
-    this.#owners[segment.slot] = unowned;
-    const entry = segment.writtenOffset > 0 ? entryOf(segment) : undefined;
-    this.#retired.push({ slot: segment.slot, entry });
-    segment.slot = -1;
-    segment.writtenOffset = 0;
-    segment.unwrittenDeaths = [];
-    segment.settledDeaths = 0;
-  }
-
-  #freeRetired(gone: readonly RetiredSlot[]): void {
-    for (const { slot } of gone) {
-      this.#owners[slot] = undefined;
-      this.#usedSlots -= 1;
-      this.#unerased.push(slot);
-    }
+  #giveBack(slots: readonly RetiredSlot[]): void {
     try {
-      this.#cutEnd();
-      this.#eraseSome();
+      this.#slots.freeAndErase(slots);
     } catch (error) {
-      this.#unerased = [];
       this.#logger.warning(
         `cannot give back space of the ${this.#label} TLS session cache: ${reasonOf(error)}`,
       );
     }
   }
 
-  /** Takes the sessions of free slots off the disk, where the file system can do it at once. */
-  #eraseSome(): void {
-    for (let count = 0; count < erasedPerCycle; count += 1) {
-      const slot = this.#unerased.pop();
-      if (slot === undefined || !this.#canPunch) {
-        this.#unerased = [];
-        return;
-      }
-      if (slot < this.#owners.length && this.#owners[slot] === undefined) {
-        this.#canPunch = punchHole(this.#fd, this.#slotStart(slot), this.#slotBytes);
-      }
-    }
-  }
-
-  #cutEnd(): void {
-    let length = this.#owners.length;
-    for (let cut = 0; cut < cutsPerCycle; cut += 1) {
-      if (length === 0 || this.#owners[length - 1] !== undefined) {
-        break;
-      }
-      length -= 1;
-    }
-    if (length < this.#owners.length) {
-      this.#owners.length = length;
-    }
-    const end = this.#slotStart(length);
-    if (this.#fileBytes > end) {
-      ftruncateSync(this.#fd, end);
-      this.#fileBytes = end;
-    }
-  }
-
-  /** Free slots, when there are too many of them and nothing is being read. */
-  get #slotsToGiveBack(): number {
-    const free = this.#owners.length - this.#usedSlots;
-    return this.#isReading || free <= 2 + this.#usedSlots / 16 ? 0 : free;
-  }
-
-  /** Moves segments from the end of the file into free slots before it. */
-  #moveForward(): void {
-    let free = this.#slotsToGiveBack;
-    let moves = Math.min(mostMovesPerCycle, Math.ceil(free / freeSlotsPerMove));
-    for (let slot = this.#owners.length - 1; slot >= 0 && moves > 0 && free > 0; slot -= 1) {
-      const owner = this.#owners[slot];
-      if (owner !== undefined && owner !== unowned) {
-        this.#retire(owner);
-        this.#queue(owner);
-        moves -= 1;
-        free -= 1;
-      }
-    }
+  /** Too many free slots, while nothing is being read. */
+  get #hasExcessSlots(): boolean {
+    return !this.#isReading && this.#slots.excess > 0;
   }
 }
