@@ -9,12 +9,11 @@
  * minutes to fill. Memory is what the process grew by; disk is its cache file.
  * Ours keeps its file too (tlsmgr_session_cache_persistent = yes).
  */
-import { execFileSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { clientProcessor, originalTlsmgr, ourTlsmgr, pin } from './contestants.ts';
 import { residentMegabytes } from './processor-time.ts';
-import { program } from './programs.ts';
+import { type LoadResult, runLoad } from './run-load.ts';
 import { PostfixInstance } from '../test/postfix/instance.ts';
 
 const args = process.argv.slice(2);
@@ -22,7 +21,6 @@ const oursOnly = args.includes('--ours');
 const sizes = args.filter((arg) => /^[0-9]+$/u.test(arg)).map(Number);
 const entriesOf = sizes.length > 0 ? sizes : [1000, 100_000, 1_000_000];
 const largestOfOriginal = 100_000;
-const sessionBytes = 1500;
 const lookups = 200_000;
 
 const contestants = [
@@ -64,14 +62,14 @@ async function measure(
   try {
     await instance.start();
     const warm = name === 'ours' ? 60_000 : 2000;
-    load(instance, 'update', warm, 1000);
-    load(instance, 'lookup', warm, 1000);
+    await load(instance, 'update', warm, 1000);
+    await load(instance, 'lookup', warm, 1000);
     const pid = instance.tlsmgrPid()!;
     pin(pid);
     pin(instance.masterPid()!);
     const beforeMegabytes = residentMegabytes(pid);
-    const filled = load(instance, 'fill', entries, entries);
-    const found = load(instance, 'lookup', name === 'ours' ? lookups : lookups / 4, entries);
+    const filled = await load(instance, 'fill', entries, entries);
+    const found = await load(instance, 'lookup', name === 'ours' ? lookups : lookups / 4, entries);
     const grown = (residentMegabytes(pid) - beforeMegabytes) * 1e6;
     const cells = [
       entries,
@@ -95,23 +93,10 @@ function load(
   operation: string,
   requests: number,
   ids: number,
-): { requests: number; seconds: number; p99: number } {
-  const out = execFileSync(
-    'taskset',
-    [
-      '-c',
-      String(clientProcessor),
-      program('load'),
-      instance.socketPath,
-      operation,
-      '64',
-      String(requests),
-      String(ids),
-      String(sessionBytes),
-    ],
-    { encoding: 'utf8' },
-  );
-  return JSON.parse(out) as { requests: number; seconds: number; p99: number };
+): Promise<LoadResult> {
+  const { socketPath } = instance;
+  const processor = clientProcessor;
+  return runLoad({ socketPath, processor, operation, connections: 64, requests, ids });
 }
 
 function fileBytes(folder: string): number {

@@ -1,9 +1,7 @@
 /** One run of the load generator against one daemon. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { clientProcessor, daemonProcessor, type Contestant } from './contestants.ts';
 import { processorSeconds } from './processor-time.ts';
-import { program } from './programs.ts';
+import { runLoad } from './run-load.ts';
 
 export interface Workload {
   /** What load.c calls it. */
@@ -22,20 +20,8 @@ export interface Measurement {
   clientBusy: number;
 }
 
-interface LoadResult {
-  requests: number;
-  seconds: number;
-  p50: number;
-  p99: number;
-  fail: number;
-  ownSeconds: number;
-}
-
-/** Ids and bytes of a session. */
-export const ids = 1000;
-export const sessionBytes = 1500;
-
-const run = promisify(execFile);
+/** Different session ids. */
+const ids = 1000;
 
 /**
  * With many connections the client has a processor to itself; with one it
@@ -44,20 +30,10 @@ const run = promisify(execFile);
  */
 export async function measure(contestant: Contestant, workload: Workload): Promise<Measurement> {
   const processor = workload.connections > 1 ? clientProcessor : daemonProcessor;
+  const { socketPath } = contestant;
   const before = processorSeconds(contestant.pids);
-  const { stdout } = await run('taskset', [
-    '-c',
-    String(processor),
-    program('load'),
-    contestant.socketPath,
-    workload.operation,
-    String(workload.connections),
-    String(workload.requests),
-    String(ids),
-    String(sessionBytes),
-  ]);
+  const result = await runLoad({ ...workload, socketPath, processor, ids });
   const used = processorSeconds(contestant.pids) - before;
-  const result = JSON.parse(stdout) as LoadResult;
   if (result.fail > 0) {
     throw new Error(`${contestant.name}: ${result.fail} of ${workload.operation} failed`);
   }

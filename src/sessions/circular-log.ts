@@ -18,7 +18,9 @@ import { CacheTime } from './cache-time.ts';
 import { wordsOf } from './frames.ts';
 import { idHashOf, type IdHash } from './id-hash.ts';
 import { IdIndex, noLocator, type RecordMatcher } from './id-index.ts';
-import { choosePacking, type Packing } from './packing.ts';
+import { listPage } from './listing.ts';
+import { Packer } from './packing.ts';
+import { SegmentChain } from './segment-chain.ts';
 import {
   deadBit,
   recordBytes,
@@ -27,13 +29,7 @@ import {
   SegmentPool,
   word,
 } from './segment.ts';
-import type {
-  ByteSpan,
-  CacheStatistics,
-  EntryPage,
-  ListedEntry,
-  SessionCache,
-} from './session-cache.ts';
+import type { ByteSpan, CacheStatistics, EntryPage, SessionCache } from './session-cache.ts';
 
 export interface CircularLogSettings {
   lifetimeSeconds: number;
@@ -73,17 +69,20 @@ export interface CircularLogDependencies {
   hash?: IdHash;
 }
 
-/** Entries removed at most in one turn of the event loop: some 20 us. */
-const expiryStep = 4;
+/** Entries removed in one turn of the event loop: two, and one more for so many microseconds since
+ * the last one, so that removal takes a tenth of a busy loop's time or so. */
+const expiryStep = 2;
+const expiryStepUs = 10;
+const longestExpiryStep = 64;
 /** Shares of the segments that may be without anything alive: above the first packing goes on
  * between requests, above the second updates have to help. */
 const usualWaste = 0.1;
 const mostWaste = 0.12;
 /** Expired entries that an update takes along. */
 const expiryPerUpdate = 2;
-/** Records that a page of a listing looks at, at most. */
-const listScanLimit = 20_000;
-const largestPage = 1000;
+const wordsPerCacheLine = 16;
+/** 1,640 bytes. */
+const usualRecordWords = 410;
 
 export class CircularLog implements SessionCache, RecordMatcher {
   readonly time: CacheTime;
@@ -94,18 +93,14 @@ export class CircularLog implements SessionCache, RecordMatcher {
   readonly #pool: SegmentPool;
   readonly #unitShift: number;
   readonly #unitMask: number;
+  readonly #chain: SegmentChain;
+  readonly #packer: Packer;
   #mirror: LogMirror | undefined;
 
-  /** The oldest segment. */
-  #first: Segment | undefined;
-  /** The one that new entries go to, always the last. */
-  #head: Segment | undefined;
   #lastArrival = 0;
 
   #entries = 0;
   #bytes = 0;
-  #usedBytes = 0;
-  #liveBytes = 0;
   #hits = 0;
   #misses = 0;
   #stored = 0;
@@ -118,11 +113,11 @@ export class CircularLog implements SessionCache, RecordMatcher {
   #wanted: ByteSpan = { buffer: Buffer.alloc(0), start: 0, end: 0 };
   readonly #found: ByteSpan = { buffer: Buffer.alloc(0), start: 0, end: 0 };
   #foundStoredAtSeconds = 0;
+  /** Takes what is read only to have it near. */
+  readonly #touched = new Int32Array(1);
 
-  #packing: Packing | undefined;
-  /** Nothing was worth packing: not asked again below this share of waste. */
-  #packAgainAtWaste = 0;
   #step: NodeJS.Immediate | undefined;
+  #lastStepMs = 0;
   #expiryTimer: Timer | undefined;
   #closed = false;
 
@@ -134,6 +129,11 @@ export class CircularLog implements SessionCache, RecordMatcher {
     this.#unitShift = Math.log2(settings.slotBytes) - 3;
     this.#unitMask = (1 << this.#unitShift) - 1;
     this.#pool = new SegmentPool(settings.segmentBytes, 2 ** (32 - this.#unitShift) - 1);
+    this.#chain = new SegmentChain(this.#pool);
+    this.#packer = new Packer(this.#chain, {
+      moveRecord: (source, offset, size, target) => this.#moveRecord(source, offset, size, target),
+      release: (segment) => this.#release(segment),
+    });
   }
 
   get settings(): CircularLogSettings {
@@ -146,7 +146,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
   }
 
   get firstSegment(): Segment | undefined {
-    return this.#first;
+    return this.#chain.first;
   }
 
   mirrorTo(mirror: LogMirror): void {
@@ -164,7 +164,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
     const at = offset >> 2;
     const storedAt = segment.words[at + word.storedAt]!;
     if (this.time.now() > storedAt + this.#settings.lifetimeSeconds) {
-      this.#remove(segment, offset);
+      this.#remove(segment, offset, true);
       this.#expired += 1;
       this.#misses += 1;
       return undefined;
@@ -229,14 +229,14 @@ export class CircularLog implements SessionCache, RecordMatcher {
     );
     segment.used = offset + size;
     segment.lastArrival = this.#lastArrival;
-    this.#usedBytes += size;
+    this.#chain.usedBytes += size;
     this.#adopt(segment, offset, size, hash, idBytes + sessionBytes);
     this.#mirror?.changed(segment);
     if (this.#expiryTimer === undefined) {
       this.#armExpiry();
     }
-    if (this.#wastesMoreThan(mostWaste)) {
-      this.#packOneSegment();
+    if (this.#packer.isWorthAbove(mostWaste)) {
+      this.#packer.packOne();
     }
   }
 
@@ -261,48 +261,22 @@ export class CircularLog implements SessionCache, RecordMatcher {
 
   flush(): number {
     const dropped = this.#entries;
-    this.#packing = undefined;
+    this.#packer.reset();
     this.#index.clear();
-    while (this.#first !== undefined) {
-      this.#release(this.#first);
+    while (this.#chain.first !== undefined) {
+      this.#release(this.#chain.first);
     }
     this.#entries = 0;
     this.#bytes = 0;
-    this.#usedBytes = 0;
-    this.#liveBytes = 0;
     this.#deleted += dropped;
     this.#mirror?.flushed();
     return dropped;
   }
 
   list(cursor: string, limit: number): EntryPage {
-    const afterArrival = /^[0-9]{1,15}$/.test(cursor) ? Number(cursor) : 0;
-    const most = Math.min(Math.max(1, limit), largestPage);
-    const now = this.time.now();
-    const entries: ListedEntry[] = [];
-    let scanned = 0;
-    let reached = afterArrival;
-    let segment = this.#first;
-    while (segment !== undefined && segment.lastArrival <= afterArrival) {
-      segment = segment.next;
-    }
-    for (; segment !== undefined; segment = segment.next) {
-      for (let at = segment.start; at < segment.used; at += segment.sizeAt(at)) {
-        const arrival = segment.arrivalAt(at);
-        if (arrival <= afterArrival) {
-          continue;
-        }
-        if (entries.length === most || scanned === listScanLimit) {
-          return { entries, nextCursor: String(reached) };
-        }
-        scanned += 1;
-        reached = arrival;
-        if (!segment.isDeadAt(at)) {
-          this.#listInto(entries, segment, at, now);
-        }
-      }
-    }
-    return { entries, nextCursor: '' };
+    const { first } = this.#chain;
+    const { lifetimeSeconds } = this.#settings;
+    return listPage({ first, time: this.time, lifetimeSeconds }, cursor, limit);
   }
 
   statistics(): CacheStatistics {
@@ -318,7 +292,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
       deleted: this.#deleted,
       expired: this.#expired,
       evicted: this.#evicted,
-      memoryBytes: this.#usedBytes + this.#pool.memoryBytes + this.#index.memoryBytes,
+      memoryBytes: this.#chain.usedBytes + this.#pool.memoryBytes + this.#index.memoryBytes,
       fileBytes: this.#mirror?.fileBytes() ?? 0,
       fileHealthy: this.#mirror?.healthy() ?? true,
     };
@@ -347,7 +321,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
       if (segment.words[(offset >> 2) + word.storedAt]! >= before) {
         break;
       }
-      this.#remove(segment, offset);
+      this.#remove(segment, offset, true);
       this.#expired += 1;
       count += 1;
     }
@@ -358,12 +332,26 @@ export class CircularLog implements SessionCache, RecordMatcher {
     const { buffer, words } = this.#pool.get(locator >>> this.#unitShift);
     const offset = (locator & this.#unitMask) << 3;
     const wanted = this.#wanted;
+    this.#bringNear(words, offset >> 2);
     const length = words[(offset >> 2) + word.idLength]!;
     if (length !== wanted.end - wanted.start) {
       return false;
     }
     const start = offset + recordHeaderBytes;
     return buffer.compare(wanted.buffer, wanted.start, wanted.end, start, start + length) === 0;
+  }
+
+  /**
+   * Reads a word of each cache line of a usual record, so that the memory's
+   * answers come together: comparing and copying would ask for one after the other.
+   */
+  #bringNear(words: Uint32Array, at: number): void {
+    const end = Math.min(words.length, at + usualRecordWords);
+    let touched = 0;
+    for (let line = at + wordsPerCacheLine; line < end; line += wordsPerCacheLine) {
+      touched |= words[line]!;
+    }
+    this.#touched[0] = touched;
   }
 
   /** Whether a limit leaves no room for anything older. */
@@ -432,7 +420,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
           this.#remove(other, otherOffset);
           segment = segment?.inLog === true ? segment : undefined;
         }
-        segment ??= this.#prependSegment();
+        segment ??= this.#sealedInFront();
         if (segment === undefined || segment.used + size > this.#settings.segmentBytes) {
           rejected.push(arrival);
           continue;
@@ -449,7 +437,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
         segment.words[(to >> 2) + word.storedAt] = storedAt;
         segment.used = to + size;
         segment.lastArrival = arrival;
-        this.#usedBytes += size;
+        this.#chain.usedBytes += size;
         this.#adopt(segment, to, size, hash, idBytes + sessionBytes);
       }
       bytes.fill(0);
@@ -465,38 +453,12 @@ export class CircularLog implements SessionCache, RecordMatcher {
     }
   }
 
-  #prependSegment(): Segment | undefined {
-    const segment = this.#pool.take();
-    if (segment === undefined) {
-      return undefined;
+  #sealedInFront(): Segment | undefined {
+    const segment = this.#chain.prepend();
+    if (segment !== undefined) {
+      segment.sealed = true;
     }
-    segment.sealed = true;
-    segment.next = this.#first;
-    if (this.#first === undefined) {
-      this.#head = segment;
-    } else {
-      this.#first.previous = segment;
-    }
-    this.#first = segment;
     return segment;
-  }
-
-  #listInto(entries: ListedEntry[], segment: Segment, offset: number, now: number): void {
-    const at = offset >> 2;
-    const storedAt = segment.words[at + word.storedAt]!;
-    const expiresAt = storedAt + this.#settings.lifetimeSeconds;
-    if (now > expiresAt) {
-      return;
-    }
-    const idStart = offset + recordHeaderBytes;
-    entries.push({
-      id: Buffer.from(
-        segment.buffer.subarray(idStart, idStart + segment.words[at + word.idLength]!),
-      ),
-      sessionBytes: segment.words[at + word.sessionLength]!,
-      storedAtSeconds: this.time.toWall(storedAt),
-      expiresAtSeconds: this.time.toWall(expiresAt),
-    });
   }
 
   #locate(id: ByteSpan): number {
@@ -508,7 +470,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
   #adopt(segment: Segment, offset: number, size: number, hash: number, rawBytes: number): void {
     segment.liveBytes += size;
     segment.liveCount += 1;
-    this.#liveBytes += size;
+    this.#chain.liveBytes += size;
     this.#entries += 1;
     this.#bytes += rawBytes;
     this.#index.insert(hash | 0, this.#locatorOf(segment, offset));
@@ -518,8 +480,11 @@ export class CircularLog implements SessionCache, RecordMatcher {
     return ((segment.number << this.#unitShift) | (offset >> 3)) >>> 0;
   }
 
-  /** Takes a record out of the index and leaves a hole. */
-  #remove(segment: Segment, offset: number): void {
+  /**
+   * Takes a record out of the index and leaves a hole.
+   * @param expired nothing needs to be written about it: who reads it back finds it expired too.
+   */
+  #remove(segment: Segment, offset: number, expired = false): void {
     const { words } = segment;
     const at = offset >> 2;
     const idBytes = words[at + word.idLength]!;
@@ -531,28 +496,28 @@ export class CircularLog implements SessionCache, RecordMatcher {
     const size = recordBytes(idBytes, sessionBytes);
     segment.liveBytes -= size;
     segment.liveCount -= 1;
-    this.#liveBytes -= size;
+    this.#chain.liveBytes -= size;
     this.#entries -= 1;
     this.#bytes -= idBytes + sessionBytes;
     if (segment.liveCount === 0) {
       this.#release(segment);
       return;
     }
-    if (this.#mirror !== undefined && offset < segment.writtenOffset) {
+    if (this.#mirror !== undefined && !expired && offset < segment.writtenOffset) {
       segment.unwrittenDeaths.push(segment.arrivalAt(offset));
       this.#mirror.changed(segment);
     }
     if (offset === segment.start) {
       segment.start += size;
     }
-    if (this.#step === undefined && this.#wastesMoreThan(usualWaste)) {
+    if (this.#step === undefined && this.#packer.isWorthAbove(usualWaste)) {
       this.#scheduleStep();
     }
   }
 
   /** The segment whose `start` is at the oldest entry. */
   #oldest(): Segment | undefined {
-    const segment = this.#first;
+    const segment = this.#chain.first;
     if (segment === undefined) {
       return undefined;
     }
@@ -590,117 +555,24 @@ export class CircularLog implements SessionCache, RecordMatcher {
     return true;
   }
 
+  /** The last segment, or a new one. */
   #headWithRoom(now: number, size: number): Segment {
-    const head = this.#head;
-    if (head !== undefined && !head.sealed && head.used + size <= this.#settings.segmentBytes) {
-      return head;
+    const { last } = this.#chain;
+    if (last !== undefined && !last.sealed && last.used + size <= this.#settings.segmentBytes) {
+      return last;
     }
-    let segment = this.#pool.take();
+    let segment = this.#chain.append();
     while (segment === undefined) {
       // As many segments as a locator can name.
       this.#evictOldest(now, 'size');
-      segment = this.#pool.take();
+      segment = this.#chain.append();
     }
-    const last = this.#head;
-    segment.previous = last;
-    if (last === undefined) {
-      this.#first = segment;
-    } else {
-      last.next = segment;
-    }
-    this.#head = segment;
     return segment;
   }
 
   #release(segment: Segment): void {
-    const { previous, next } = segment;
-    if (previous === undefined) {
-      this.#first = next;
-    } else {
-      previous.next = next;
-    }
-    if (next === undefined) {
-      this.#head = previous;
-    } else {
-      next.previous = previous;
-    }
-    segment.previous = undefined;
-    segment.next = undefined;
-    segment.inLog = false;
-    this.#usedBytes -= segment.used;
-    this.#liveBytes -= segment.liveBytes;
     this.#mirror?.released(segment);
-    this.#pool.giveBack(segment);
-  }
-
-  /** Which part of the segments holds nothing alive, two of them not counted. */
-  get #waste(): number {
-    const { count } = this.#pool;
-    return count <= 2 ? 0 : (count - 2 - this.#liveBytes / this.#settings.segmentBytes) / count;
-  }
-
-  #wastesMoreThan(share: number): boolean {
-    const waste = this.#waste;
-    return waste > share && waste >= this.#packAgainAtWaste;
-  }
-
-  /** Packs the next segment of the packing under way, or of a new one. @returns false if there is none. */
-  #packOneSegment(): boolean {
-    const packing =
-      this.#packing ?? choosePacking(this.#first, this.#head, this.#settings.segmentBytes);
-    this.#packing = packing;
-    let source = packing?.sources.shift();
-    while (source !== undefined && !source.inLog) {
-      source = packing?.sources.shift();
-    }
-    if (packing === undefined || source === undefined) {
-      const useless = packing === undefined || packing.filled >= packing.emptied;
-      this.#packAgainAtWaste = useless ? this.#waste + 0.02 : 0;
-      this.#packing = undefined;
-      return packing !== undefined;
-    }
-    for (let offset = source.start; offset < source.used;) {
-      const size = source.sizeAt(offset);
-      if (!source.isDeadAt(offset)) {
-        const output = this.#packingOutput(packing, source, size);
-        if (output === undefined) {
-          this.#packing = undefined;
-          return false;
-        }
-        this.#moveRecord(source, offset, size, output);
-      }
-      offset += size;
-    }
-    this.#release(source);
-    packing.emptied += 1;
-    return true;
-  }
-
-  /** Where the next record of a source goes: a segment right before it. */
-  #packingOutput(packing: Packing, source: Segment, size: number): Segment | undefined {
-    const { output } = packing;
-    if (
-      output?.inLog === true &&
-      output.next === source &&
-      output.used + size <= this.#settings.segmentBytes
-    ) {
-      return output;
-    }
-    const segment = this.#pool.take();
-    if (segment === undefined) {
-      return undefined;
-    }
-    segment.next = source;
-    segment.previous = source.previous;
-    if (source.previous === undefined) {
-      this.#first = segment;
-    } else {
-      source.previous.next = segment;
-    }
-    source.previous = segment;
-    packing.output = segment;
-    packing.filled += 1;
-    return segment;
+    this.#chain.release(segment);
   }
 
   #moveRecord(source: Segment, offset: number, size: number, target: Segment): void {
@@ -719,7 +591,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
     target.liveCount += 1;
     target.lastArrival = target.arrivalAt(to);
     this.#mirror?.changed(target);
-    this.#usedBytes += size;
+    this.#chain.usedBytes += size;
   }
 
   #armExpiry(): void {
@@ -743,8 +615,12 @@ export class CircularLog implements SessionCache, RecordMatcher {
   /** A little of the work in the background; comes back as long as there is more. */
   #runStep(): void {
     this.#step = undefined;
-    const more = this.expire(expiryStep) === expiryStep;
-    const packed = this.#wastesMoreThan(usualWaste) && this.#packOneSegment();
+    const nowMs = performance.now();
+    const sinceLastUs = (nowMs - this.#lastStepMs) * 1000;
+    this.#lastStepMs = nowMs;
+    const most = Math.min(longestExpiryStep, expiryStep + Math.floor(sinceLastUs / expiryStepUs));
+    const more = this.expire(most) === most;
+    const packed = this.#packer.isWorthAbove(usualWaste) && this.#packer.packOne();
     if (more || packed) {
       this.#scheduleStep();
     } else {

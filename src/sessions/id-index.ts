@@ -2,13 +2,16 @@
  * The index of a cache: from the hash of an id to the locator of its record.
  *
  * Extendible hashing: a directory, indexed by the low bits of the hash, of
- * small open-addressing tables, each an Int32Array of pairs [hash, locator].
- * A table that is full doubles up to 1024 slots and then splits in two, so that
- * no update ever pays for more than one table; two half-empty neighbours merge
- * again. Slots are probed from the hash's high bits on; removal shifts back, so
- * there are no grave markers. Two records never have the same locator; any
- * number may have the same hash.
+ * open-addressing tables of 1024 slots, each a pair [hash, locator]. A table
+ * that is full splits in two, so that no update ever pays for more than one
+ * table; two half-empty neighbours merge again. Slots are probed from the
+ * hash's high bits on; removal shifts back, so there are no grave markers. Two
+ * records never have the same locator; any number may have the same hash.
+ *
+ * All of it are numbers in a few large arrays: at a million entries each object
+ * on the way to a slot would be one more wait for memory.
  */
+import { TableMemory, tableWords } from './table-memory.ts';
 
 /** No record: also what marks a free slot. Locators are unsigned 32-bit numbers below it. */
 export const noLocator = 0xffffffff;
@@ -19,133 +22,73 @@ export interface RecordMatcher {
 }
 
 const FREE = -1;
-const smallestBits = 4;
-const largestBits = 10;
+const tableSlots = tableWords / 2;
+/** Word of a table, from the high bits of a hash: even, the hash's. */
+const homeShift = 32 - Math.log2(tableWords);
+const wordMask = tableWords - 2;
+const fullCount = (tableSlots * 3) / 4;
+const sparseCount = tableSlots / 8;
+const mergedCount = tableSlots / 2;
 /** Beyond it more bits can't part what has the same hash. */
 const deepest = 22;
 
-class Table {
-  slots: Int32Array;
-  bits: number;
-  count = 0;
-  readonly depth: number;
-
-  constructor(bits: number, depth: number) {
-    this.bits = bits;
-    this.depth = depth;
-    this.slots = new Int32Array(2 << bits).fill(FREE);
-  }
-
-  isFull(): boolean {
-    return this.count >= (3 << this.bits) >> 2;
-  }
-
-  insert(hash: number, locator: number): void {
-    const { slots } = this;
-    const mask = slots.length - 2;
-    let at = (hash >>> (31 - this.bits)) & mask;
-    while (slots[at + 1] !== FREE) {
-      at = (at + 2) & mask;
-    }
-    slots[at] = hash;
-    slots[at + 1] = locator;
-    this.count += 1;
-  }
-
-  /** The slot that holds a locator, or -1. */
-  slotOf(hash: number, locator: number): number {
-    const { slots } = this;
-    const mask = slots.length - 2;
-    const wanted = locator | 0;
-    let at = (hash >>> (31 - this.bits)) & mask;
-    for (;;) {
-      const found = slots[at + 1];
-      if (found === wanted && slots[at] === hash) {
-        return at;
-      }
-      if (found === FREE) {
-        return -1;
-      }
-      at = (at + 2) & mask;
-    }
-  }
-
-  removeAt(slot: number): void {
-    const { slots } = this;
-    const mask = slots.length - 2;
-    let hole = slot;
-    let at = (slot + 2) & mask;
-    while (slots[at + 1] !== FREE) {
-      const home = (slots[at]! >>> (31 - this.bits)) & mask;
-      // An entry may move back into the hole unless its home lies behind it.
-      if (((at - home) & mask) >= ((at - hole) & mask)) {
-        slots[hole] = slots[at]!;
-        slots[hole + 1] = slots[at + 1]!;
-        hole = at;
-      }
-      at = (at + 2) & mask;
-    }
-    slots[hole] = FREE;
-    slots[hole + 1] = FREE;
-    this.count -= 1;
-  }
-
-  copyInto(target: (hash: number) => Table): void {
-    const { slots } = this;
-    for (let at = 0; at < slots.length; at += 2) {
-      if (slots[at + 1] !== FREE) {
-        const hash = slots[at]!;
-        target(hash).insert(hash, slots[at + 1]!);
-      }
-    }
-  }
-}
-
 export class IdIndex {
-  #directory: Table[] = [new Table(smallestBits, 0)];
+  readonly #memory = new TableMemory(FREE);
+  /** Numbers of tables, 2^depth of them. */
+  #directory = new Int32Array(1);
   #mask = 0;
-  #slots = 1 << smallestBits;
+  /** What found no room in a table that can't be split: pairs of hash and locator. */
+  #overflow: number[] = [];
+
+  constructor() {
+    this.#directory[0] = this.#memory.take(0);
+  }
 
   /** Bytes that the tables occupy. */
   get memoryBytes(): number {
-    return this.#slots * 8 + this.#directory.length * 8;
+    return this.#memory.usedBytes + this.#directory.byteLength;
   }
 
   /** The locator of the first record with this hash that the matcher accepts, else noLocator. */
   find(hash: number, matcher: RecordMatcher): number {
     const table = this.#directory[hash & this.#mask]!;
-    const { slots } = table;
-    const mask = slots.length - 2;
-    let at = (hash >>> (31 - table.bits)) & mask;
+    const words = this.#memory.wordsOf(table);
+    const base = this.#memory.baseOf(table);
+    let at = (hash >>> homeShift) & wordMask;
     for (;;) {
-      const locator = slots[at + 1]!;
+      const locator = words[base + at + 1]!;
       if (locator === FREE) {
-        return noLocator;
+        return this.#overflow.length === 0 ? noLocator : this.#findOverflown(hash, matcher);
       }
-      if (slots[at] === hash && matcher.matches(locator >>> 0)) {
+      if (words[base + at] === hash && matcher.matches(locator >>> 0)) {
         return locator >>> 0;
       }
-      at = (at + 2) & mask;
+      at = (at + 2) & wordMask;
     }
   }
 
   insert(hash: number, locator: number): void {
     let table = this.#directory[hash & this.#mask]!;
-    while (table.isFull()) {
-      table = this.#grow(table, hash);
+    while (this.#memory.counts[table]! >= fullCount) {
+      if (this.#memory.depths[table]! >= deepest) {
+        this.#overflow.push(hash, locator | 0);
+        return;
+      }
+      table = this.#split(table, hash);
     }
-    table.insert(hash, locator);
+    this.#put(table, hash, locator | 0);
   }
 
   /** @returns false when it isn't there. */
   remove(hash: number, locator: number): boolean {
     const table = this.#directory[hash & this.#mask]!;
-    const slot = table.slotOf(hash, locator);
-    if (slot < 0) {
-      return false;
+    const at = this.#wordOf(table, hash, locator);
+    if (at < 0) {
+      return this.#removeOverflown(hash, locator | 0);
     }
-    table.removeAt(slot);
-    if (table.depth > 0 && table.count < 1 << (table.bits - 3)) {
+    this.#removeAt(table, at);
+    const { counts, depths } = this.#memory;
+    if (depths[table]! > 0 && counts[table]! < sparseCount) {
       this.#mergeWithBuddy(table, hash);
     }
     return true;
@@ -154,58 +97,142 @@ export class IdIndex {
   /** A record has moved: what led to `from` leads to `to`. */
   relocate(hash: number, from: number, to: number): void {
     const table = this.#directory[hash & this.#mask]!;
-    const slot = table.slotOf(hash, from);
-    if (slot >= 0) {
-      table.slots[slot + 1] = to;
+    const at = this.#wordOf(table, hash, from);
+    if (at >= 0) {
+      this.#memory.wordsOf(table)[this.#memory.baseOf(table) + at + 1] = to;
+    } else if (this.#removeOverflown(hash, from | 0)) {
+      this.#overflow.push(hash, to | 0);
     }
   }
 
   clear(): void {
-    this.#directory = [new Table(smallestBits, 0)];
+    this.#memory.clear();
+    this.#overflow = [];
+    this.#directory = new Int32Array(1);
     this.#mask = 0;
-    this.#slots = 1 << smallestBits;
+    this.#directory[0] = this.#memory.take(0);
   }
 
-  #grow(table: Table, hash: number): Table {
-    if (table.bits < largestBits || table.depth >= deepest) {
-      const larger = new Table(table.bits + 1, table.depth);
-      table.copyInto(() => larger);
-      this.#replace(table, hash, () => larger);
-      this.#slots += 1 << table.bits;
-      return larger;
+  #put(table: number, hash: number, locator: number): void {
+    const words = this.#memory.wordsOf(table);
+    const base = this.#memory.baseOf(table);
+    let at = (hash >>> homeShift) & wordMask;
+    while (words[base + at + 1] !== FREE) {
+      at = (at + 2) & wordMask;
     }
-    if (1 << table.depth === this.#directory.length) {
-      this.#directory = [...this.#directory, ...this.#directory];
-      this.#mask = this.#directory.length - 1;
-    }
-    const bit = 1 << table.depth;
-    const zero = new Table(table.bits, table.depth + 1);
-    const one = new Table(table.bits, table.depth + 1);
-    const side = (of: number): Table => ((of & bit) === 0 ? zero : one);
-    table.copyInto(side);
-    this.#replace(table, hash, side);
-    this.#slots += 1 << table.bits;
-    return side(hash);
+    words[base + at] = hash;
+    words[base + at + 1] = locator;
+    this.#memory.counts[table]! += 1;
   }
 
-  #mergeWithBuddy(table: Table, hash: number): void {
-    const bit = 1 << (table.depth - 1);
-    const buddy = this.#directory[(hash ^ bit) & this.#mask]!;
-    if (buddy.depth !== table.depth || table.count + buddy.count > 1 << (table.bits - 1)) {
+  /** The word of a table's slot that holds a locator, or -1. */
+  #wordOf(table: number, hash: number, locator: number): number {
+    const words = this.#memory.wordsOf(table);
+    const base = this.#memory.baseOf(table);
+    const wanted = locator | 0;
+    let at = (hash >>> homeShift) & wordMask;
+    for (;;) {
+      const found = words[base + at + 1];
+      if (found === wanted && words[base + at] === hash) {
+        return at;
+      }
+      if (found === FREE) {
+        return -1;
+      }
+      at = (at + 2) & wordMask;
+    }
+  }
+
+  #removeAt(table: number, slot: number): void {
+    const words = this.#memory.wordsOf(table);
+    const base = this.#memory.baseOf(table);
+    let hole = slot;
+    let at = (slot + 2) & wordMask;
+    while (words[base + at + 1] !== FREE) {
+      const home = (words[base + at]! >>> homeShift) & wordMask;
+      // An entry may move back into the hole unless its home lies behind it.
+      if (((at - home) & wordMask) >= ((at - hole) & wordMask)) {
+        words[base + hole] = words[base + at]!;
+        words[base + hole + 1] = words[base + at + 1]!;
+        hole = at;
+      }
+      at = (at + 2) & wordMask;
+    }
+    words[base + hole] = FREE;
+    words[base + hole + 1] = FREE;
+    this.#memory.counts[table]! -= 1;
+  }
+
+  /** @returns the one of the two new tables that `hash` belongs to. */
+  #split(table: number, hash: number): number {
+    const depth = this.#memory.depths[table]!;
+    const bit = 1 << depth;
+    if (bit === this.#directory.length) {
+      const larger = new Int32Array(bit * 2);
+      larger.set(this.#directory);
+      larger.set(this.#directory, bit);
+      this.#directory = larger;
+      this.#mask = larger.length - 1;
+    }
+    const zero = this.#memory.take(depth + 1);
+    const one = this.#memory.take(depth + 1);
+    this.#movePairs(table, (of) => ((of & bit) === 0 ? zero : one));
+    this.#lead(depth, hash, (index) => ((index & bit) === 0 ? zero : one));
+    return (hash & bit) === 0 ? zero : one;
+  }
+
+  #mergeWithBuddy(table: number, hash: number): void {
+    const { counts, depths } = this.#memory;
+    const depth = depths[table]! - 1;
+    const buddy = this.#directory[(hash ^ (1 << depth)) & this.#mask]!;
+    if (depths[buddy] !== depth + 1 || counts[table]! + counts[buddy]! > mergedCount) {
       return;
     }
-    const merged = new Table(Math.max(table.bits, buddy.bits), table.depth - 1);
-    table.copyInto(() => merged);
-    buddy.copyInto(() => merged);
-    this.#replace(merged, hash, () => merged);
-    this.#slots += (1 << merged.bits) - (1 << table.bits) - (1 << buddy.bits);
+    const merged = this.#memory.take(depth);
+    this.#movePairs(table, () => merged);
+    this.#movePairs(buddy, () => merged);
+    this.#lead(depth, hash, () => merged);
   }
 
-  /** Fills the places in the directory that `area` covers (by its depth) and `hash` belongs to. */
-  #replace(area: Table, hash: number, by: (index: number) => Table): void {
-    const step = 1 << area.depth;
-    for (let at = hash & (step - 1); at < this.#directory.length; at += step) {
-      this.#directory[at] = by(at);
+  /** Puts all of a table into others and gives it back. */
+  #movePairs(table: number, target: (hash: number) => number): void {
+    const words = this.#memory.wordsOf(table);
+    const base = this.#memory.baseOf(table);
+    for (let at = base; at < base + tableWords; at += 2) {
+      const locator = words[at + 1]!;
+      if (locator !== FREE) {
+        const hash = words[at]!;
+        this.#put(target(hash), hash, locator);
+      }
     }
+    this.#memory.giveBack(table);
+  }
+
+  /** Fills the places in the directory that share the low `depth` bits of `hash`. */
+  #lead(depth: number, hash: number, to: (index: number) => number): void {
+    const step = 1 << depth;
+    for (let at = hash & (step - 1); at < this.#directory.length; at += step) {
+      this.#directory[at] = to(at);
+    }
+  }
+
+  #findOverflown(hash: number, matcher: RecordMatcher): number {
+    for (let at = 0; at < this.#overflow.length; at += 2) {
+      const locator = this.#overflow[at + 1]! >>> 0;
+      if (this.#overflow[at] === hash && matcher.matches(locator)) {
+        return locator;
+      }
+    }
+    return noLocator;
+  }
+
+  #removeOverflown(hash: number, locator: number): boolean {
+    for (let at = 0; at < this.#overflow.length; at += 2) {
+      if (this.#overflow[at + 1] === locator && this.#overflow[at] === hash) {
+        this.#overflow.splice(at, 2);
+        return true;
+      }
+    }
+    return false;
   }
 }

@@ -20,6 +20,7 @@
  * the collector, and leaves no session data behind.
  */
 import { releasePages } from '../system/calls.ts';
+import { SegmentMemory } from './segment-memory.ts';
 
 /** Where the next frame of a slot of a cache file goes, and how many there are (frames.ts). */
 export interface SlotPosition {
@@ -114,6 +115,7 @@ const warmShare = 1 / 48;
 export class SegmentPool {
   readonly segmentBytes: number;
   readonly #most: number;
+  readonly #memory: SegmentMemory;
   readonly #byNumber: (Segment | undefined)[] = [];
   readonly #freeNumbers: number[] = [];
   readonly #warm: Buffer[] = [];
@@ -124,6 +126,7 @@ export class SegmentPool {
   constructor(segmentBytes: number, most: number) {
     this.segmentBytes = segmentBytes;
     this.#most = most;
+    this.#memory = new SegmentMemory(segmentBytes);
   }
 
   get memoryBytes(): number {
@@ -145,8 +148,7 @@ export class SegmentPool {
     if (number >= this.#most) {
       return undefined;
     }
-    const buffer =
-      this.#warm.pop() ?? this.#cold.pop() ?? Buffer.allocUnsafeSlow(this.segmentBytes);
+    const buffer = this.#warm.pop() ?? this.#cold.pop() ?? this.#memory.take();
     const segment = new Segment(number, buffer);
     this.#byNumber[number] = segment;
     this.#taken += 1;

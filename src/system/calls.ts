@@ -75,6 +75,7 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
 const MADV_DONTNEED = 4;
+const MADV_HUGEPAGE = 14;
 /** The page sizes of Linux machines; madvise(2) refuses what is aligned to less than the real one. */
 const PAGE_SIZES_BYTES = [4096, 16384, 65536];
 const PR_SET_DUMPABLE = 4;
@@ -229,6 +230,22 @@ export function releasePages(buffer: Buffer): void {
     }
   }
   buffer.fill(0);
+}
+
+/** A huge page of x86-64, and of ARM with small pages of 4 kB. */
+export const hugePageBytes = 2 * 1024 * 1024;
+
+/**
+ * Asks the kernel to use huge pages, madvise(2), which it may not have or not
+ * want: then nothing changes.
+ * @returns the whole huge pages within the buffer.
+ */
+export function preferHugePages(buffer: Buffer): Buffer {
+  const address = native.memset(buffer, 0, 0);
+  const start = Math.ceil(address / hugePageBytes) * hugePageBytes - address;
+  const length = Math.floor((buffer.length - start) / hugePageBytes) * hugePageBytes;
+  native.madvise(address + start, length, MADV_HUGEPAGE);
+  return buffer.subarray(start, start + length);
 }
 
 const pollEntry = Buffer.alloc(8);
