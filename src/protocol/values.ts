@@ -16,7 +16,6 @@ const minus = 0x2d;
 const zero = 0x30;
 const nine = 0x39;
 const equalsSign = 0x3d;
-const underscore = 0x5f;
 
 /** No number of 64 bits has more digits, leading zeros aside. */
 const longestDigits = 20;
@@ -89,19 +88,14 @@ export function readData(buffer: Buffer, start: number, end: number, target: Buf
   if (length === 0) {
     return 0;
   }
-  if ((length & 3) !== 0 || hasUrlLetters(buffer, start, end)) {
+  if ((length & 3) !== 0) {
+    return -1;
+  }
+  const text = buffer.toString('latin1', start, end);
+  if (text.includes('-') || text.includes('_')) {
     return -1;
   }
   const expected = decodedLength(buffer, start, end);
-  const written = target.write(buffer.toString('latin1', start, end), 0, 'base64');
+  const written = target.write(text, 0, 'base64');
   return written === expected ? written : -1;
-}
-
-function hasUrlLetters(buffer: Buffer, start: number, end: number): boolean {
-  return holds(buffer, minus, start, end) || holds(buffer, underscore, start, end);
-}
-
-function holds(buffer: Buffer, byte: number, start: number, end: number): boolean {
-  const at = buffer.indexOf(byte, start);
-  return at >= 0 && at < end;
 }
