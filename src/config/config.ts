@@ -55,6 +55,8 @@ export interface LimitSettings {
   requestSizeBytes: number;
   /** Longest time a client may take to finish a request, or to read replies, in seconds. */
   requestTimeSeconds: number;
+  /** At one time. */
+  connections: number;
 }
 
 export interface Config {

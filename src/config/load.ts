@@ -115,6 +115,7 @@ export const checkOrder: readonly Step[] = [
   'tlsmgr_protocol_announcement',
   'tlsmgr_request_size_limit',
   'tlsmgr_request_time_limit',
+  'tlsmgr_connection_limit',
   'tlsmgr_egd_listen',
 ];
 
@@ -173,6 +174,7 @@ class Checks {
       limits: {
         requestSizeBytes: this.#number('tlsmgr_request_size_limit'),
         requestTimeSeconds: this.#number('tlsmgr_request_time_limit'),
+        connections: this.#number('tlsmgr_connection_limit'),
       },
       /** Made when it is asked for: a daemon doesn't, and it costs a look at the installed Postfix. */
       get text() {

@@ -177,6 +177,15 @@ const service: readonly Parameter[] = [
     ours: true,
     help: 'Longest time for a request to arrive whole, or for a reply to be read.',
   },
+  {
+    name: 'tlsmgr_connection_limit',
+    kind: 'integer',
+    group: 'service',
+    default: '5000',
+    min: 1,
+    ours: true,
+    help: 'Most connections at one time, as far as descriptors allow; an idle one makes room for a new one.',
+  },
 ];
 
 const misc: readonly Parameter[] = [

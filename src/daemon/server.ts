@@ -13,6 +13,7 @@ import { requestTable } from '../requests/table.ts';
 import type { Caches } from '../sessions/caches.ts';
 import { AnnouncementWatch } from '../socket/announcement-watch.ts';
 import { Service } from '../socket/service.ts';
+import { openFilesLimit } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { KeyRing } from '../tickets/key-ring.ts';
 import { makeReport, type ReportMode } from './report.ts';
@@ -70,6 +71,7 @@ export function assembleServer(parts: ServerParts): Server {
     announce: config.announce,
     maxRequestBytes: config.limits.requestSizeBytes,
     requestTimeSeconds: config.limits.requestTimeSeconds,
+    connectionLimit: connectionLimit(config.limits.connections),
     warn,
     announcements: new AnnouncementWatch(systemClock, (text) => log.warning(text)),
     trace: verbose ? (text) => log.info(text) : undefined,
@@ -86,6 +88,16 @@ export function assembleServer(parts: ServerParts): Server {
       prng.close();
     },
   };
+}
+
+/** Descriptors for what is no client: files, sources, the log, Node's own. */
+const otherDescriptors = 64;
+
+/** Connections are closed before descriptors run out: then nobody could be let in at all. */
+function connectionLimit(wanted: number): number {
+  const descriptors = openFilesLimit();
+  const most = descriptors - Math.min(otherDescriptors, Math.ceil(descriptors / 2));
+  return Math.max(1, Math.min(wanted, most));
 }
 
 function traceTo(log: ProcessLogger): TraceRequest {

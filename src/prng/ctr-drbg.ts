@@ -7,7 +7,7 @@
  * does, so that one cipher pass makes a whole request's output and the
  * update's keystream behind it.
  */
-import { createCipheriv } from 'node:crypto';
+import { createCipheriv, randomFillSync } from 'node:crypto';
 
 export type AesBits = 128 | 256;
 
@@ -109,11 +109,19 @@ export class CtrDrbg {
     stream.fill(0);
   }
 
-  /** E(V+1), E(V+2), ... V itself isn't changed: an update always follows. */
+  /**
+   * E(V+1), E(V+2), ... V itself isn't changed: an update always follows. The
+   * cipher's own memory, which it frees without wiping, sees it under a mask only.
+   */
   #keystream(length: number): Buffer {
     const next = Buffer.from(this.#v);
     increment(next);
-    const stream = createCipheriv(this.#ctr, this.#key, next).update(Buffer.alloc(length));
+    const mask = randomFillSync(Buffer.alloc(length));
+    const stream = createCipheriv(this.#ctr, this.#key, next).update(mask);
+    for (let index = 0; index < length; index += 1) {
+      stream[index]! ^= mask[index]!;
+    }
+    mask.fill(0);
     next.fill(0);
     return stream;
   }
@@ -129,7 +137,9 @@ export class CtrDrbg {
     const temp = Buffer.alloc(Math.ceil(this.seedBytes / blockBytes) * blockBytes);
     for (let at = 0, counter = 0; at < this.seedBytes; at += blockBytes, counter += 1) {
       string.writeUInt32BE(counter, 0);
-      this.#chain(string).copy(temp, at);
+      const block = this.#chain(string);
+      block.copy(temp, at);
+      block.fill(0);
     }
     string.fill(0);
     const result = Buffer.alloc(this.seedBytes);

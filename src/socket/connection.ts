@@ -11,15 +11,17 @@ import { messageOf } from '../errors.ts';
 import { refuseList } from '../requests/dispatcher.ts';
 import type { WriteReply } from '../requests/request-type.ts';
 import { Decoder } from '../protocol/decoder.ts';
-import type { Service, Stalled } from './service.ts';
+import type { Client, Service } from './service.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 import { isBareString, isWakeup } from './trigger.ts';
 
 /** Replies are sent when they amount to this, though there are more requests to answer. */
 const batchBytes = 64 * 1024;
 
-export class Connection implements TransportEvents, Stalled {
+export class Connection implements TransportEvents, Client {
   stalledSinceMs = 0;
+  active = true;
+  place = 0;
   readonly #service: Service;
   readonly #transport: Transport;
   readonly #decoder: Decoder;
@@ -40,8 +42,7 @@ export class Connection implements TransportEvents, Stalled {
     this.#service = service;
     this.#transport = transport;
     this.#decoder = new Decoder(service.maxRequestBytes);
-    service.counts.accepted += 1;
-    service.counts.open += 1;
+    service.opened(this);
     service.trace?.('connection established');
     const { announcement, announcements } = service;
     this.#openedMs = announcements.nowMs();
@@ -53,6 +54,7 @@ export class Connection implements TransportEvents, Stalled {
   }
 
   received(chunk: Buffer, length: number): void {
+    this.active = true;
     if (this.#answers === 0) {
       this.#service.announcements.forget(this);
     }
@@ -80,8 +82,7 @@ export class Connection implements TransportEvents, Stalled {
   closed(): void {
     if (!this.#closed) {
       this.#closed = true;
-      this.#service.counts.open -= 1;
-      this.#service.unwatch(this);
+      this.#service.closed(this);
       this.#service.announcements.forget(this);
       if (this.#answers === 1 && this.#service.announcement !== undefined) {
         this.#service.announcements.closedAfterOne(this.#openedMs);
@@ -105,6 +106,11 @@ export class Connection implements TransportEvents, Stalled {
         return `${what} ${peer} while reading ${this.#partName()}: closed after ${requestTimeSeconds}s (tlsmgr_request_time_limit)`;
       });
     }
+    this.#close();
+  }
+
+  makeRoom(): void {
+    this.#service.noteCrowded();
     this.#close();
   }
 

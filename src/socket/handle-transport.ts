@@ -75,7 +75,8 @@ class SharedState {
   }
 }
 
-const readBufferBytes = 64 * 1024;
+/** Some hundred requests: who fills it waits for its turn to come round before more is read. */
+const readBufferBytes = 16 * 1024;
 const endOfFile = -4095;
 
 /** The binding, or undefined where this Node doesn't have it as we know it. */
@@ -131,6 +132,9 @@ class HandleTransport implements Transport {
   readonly #shared: SharedState;
   #events: TransportEvents | undefined;
   #writing = false;
+  #paused = false;
+  /** Others have their turn. */
+  #yielding = false;
   #endWanted = false;
   #closed = false;
 
@@ -172,13 +176,15 @@ class HandleTransport implements Transport {
   }
 
   pause(): void {
+    this.#paused = true;
     if (!this.#closed) {
       this.#handle.readStop();
     }
   }
 
   resume(): void {
-    if (!this.#closed) {
+    this.#paused = false;
+    if (!this.#closed && !this.#yielding) {
       this.#handle.readStart();
     }
   }
@@ -218,10 +224,28 @@ class HandleTransport implements Transport {
     const bytes = streamBaseState[kReadBytesOrError]!;
     if (bytes > 0) {
       this.#events?.received(readBuffer, bytes);
+      if (bytes === readBufferBytes) {
+        this.#yield();
+      }
     } else if (bytes === endOfFile) {
       this.#events?.receivedEnd();
     } else if (bytes < 0) {
       this.destroy();
     }
+  }
+
+  /** A client that sends without end must not be read without end: others are waiting. */
+  #yield(): void {
+    if (this.#closed || this.#yielding) {
+      return;
+    }
+    this.#yielding = true;
+    this.#handle.readStop();
+    setImmediate(() => {
+      this.#yielding = false;
+      if (!this.#paused) {
+        this.resume();
+      }
+    });
   }
 }

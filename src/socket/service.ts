@@ -7,6 +7,7 @@ import { Encoder, encodedName } from '../protocol/encoder.ts';
 import { announcementName, announcementValue } from '../protocol/names.ts';
 import type { AnnouncementWatch } from './announcement-watch.ts';
 import type { Dispatcher } from '../requests/dispatcher.ts';
+import { type Member, OpenConnections } from './open-connections.ts';
 
 export interface ServiceOptions {
   dispatcher: Dispatcher;
@@ -15,6 +16,8 @@ export interface ServiceOptions {
   announce: boolean;
   maxRequestBytes: number;
   requestTimeSeconds: number;
+  /** Beyond it an idle connection makes room for a new one. */
+  connectionLimit: number;
   warn: LogWarning;
   announcements: AnnouncementWatch;
   /** Called once, after the first request has been answered. */
@@ -23,11 +26,14 @@ export interface ServiceOptions {
   trace?: ((text: string) => void) | undefined;
 }
 
-/** A connection with a half-sent request or unread replies. */
-export interface Stalled {
-  /** Monotonic milliseconds; when what it owes us began. */
+/** A connection, as far as the service has to do with it. */
+export interface Client extends Member {
+  /** Monotonic milliseconds; when a half-sent request or unread replies began to wait. */
   readonly stalledSinceMs: number;
+  /** It has kept us waiting for too long. */
   giveUp(): void;
+  /** Another needs its place. */
+  makeRoom(): void;
 }
 
 export interface ConnectionCounts {
@@ -36,6 +42,8 @@ export interface ConnectionCounts {
   /** Closed for a limit: of size or of time. */
   sizeLimitHits: number;
   timeLimitHits: number;
+  /** Closed to make room for another. */
+  connectionLimitHits: number;
   wakeups: number;
 }
 
@@ -58,9 +66,12 @@ export class Service {
     open: 0,
     sizeLimitHits: 0,
     timeLimitHits: 0,
+    connectionLimitHits: 0,
     wakeups: 0,
   };
-  readonly #stalled = new Set<Stalled>();
+  readonly #open = new OpenConnections<Client>();
+  readonly #connectionLimit: number;
+  readonly #stalled = new Set<Client>();
   #firstAnswer: (() => void) | undefined;
   #sweeper: NodeJS.Timeout | undefined;
 
@@ -69,11 +80,37 @@ export class Service {
     this.peer = `${options.serviceName} socket`;
     this.maxRequestBytes = options.maxRequestBytes;
     this.requestTimeSeconds = options.requestTimeSeconds;
+    this.#connectionLimit = options.connectionLimit;
     this.warn = options.warn;
     this.announcements = options.announcements;
     this.trace = options.trace;
     this.announcement = options.announce ? encodedAnnouncement() : undefined;
     this.#firstAnswer = options.firstAnswer;
+  }
+
+  /** A new connection: it gets a place, if need be that of an idle one. */
+  opened(connection: Client): void {
+    const { counts } = this;
+    counts.accepted += 1;
+    counts.open += 1;
+    this.#open.add(connection);
+    if (this.#open.size > this.#connectionLimit) {
+      this.#open.longestIdle(connection)?.makeRoom();
+    }
+  }
+
+  closed(connection: Client): void {
+    this.counts.open -= 1;
+    this.#open.remove(connection);
+    this.unwatch(connection);
+  }
+
+  /** An idle connection gave its place to another. */
+  noteCrowded(): void {
+    this.counts.connectionLimitHits += 1;
+    this.warn('too many connections', () => {
+      return `too many connections to ${this.peer}: idle ones are closed to keep to ${this.#connectionLimit} (tlsmgr_connection_limit)`;
+    });
   }
 
   /** Takes note that a request has been answered. */
@@ -86,12 +123,12 @@ export class Service {
   }
 
   /** Gives up on the connection when it still keeps us waiting at its time limit. */
-  watch(connection: Stalled): void {
+  watch(connection: Client): void {
     this.#stalled.add(connection);
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs).unref();
   }
 
-  unwatch(connection: Stalled): void {
+  unwatch(connection: Client): void {
     this.#stalled.delete(connection);
     if (this.#stalled.size === 0) {
       clearInterval(this.#sweeper);

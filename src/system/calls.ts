@@ -181,6 +181,13 @@ export function raiseOpenFilesLimit(): void {
   check('setrlimit', native.setrlimit(RLIMIT_NOFILE, limit));
 }
 
+/** How many files this process may have open. */
+export function openFilesLimit(): number {
+  const limit = Buffer.alloc(16);
+  check('getrlimit', native.getrlimit(RLIMIT_NOFILE, limit));
+  return Number(limit.readBigUInt64LE(0));
+}
+
 /** @returns the mask before. */
 export function setUmask(mask: number): number {
   return native.umask(mask);

@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto';
 import type { RandomPool } from '../prng/random.ts';
 import type { Clock } from '../system/clock.ts';
+import { after, type Timer } from '../system/timers.ts';
 import { keyNameBytes, makeTicketKey } from './ticket-key.ts';
 
 interface RingKey {
@@ -37,6 +38,7 @@ export class KeyRing {
   readonly #clock: Clock;
   #current: RingKey | undefined;
   #previous: RingKey | undefined;
+  #wiping: Timer | undefined;
 
   constructor(lifetimeSeconds: number, pool: RandomPool, clock: Clock) {
     this.enabled = lifetimeSeconds > 0;
@@ -58,6 +60,7 @@ export class KeyRing {
       this.#previous?.bytes.fill(0);
       this.#previous = this.#current;
       this.#current = fresh;
+      this.#wipeExpired();
     }
     return this.#current.bytes;
   }
@@ -96,9 +99,28 @@ export class KeyRing {
 
   /** Overwrites all keys: the process is ending. */
   wipe(): void {
+    this.#wiping?.cancel();
     this.#current?.bytes.fill(0);
     this.#previous?.bytes.fill(0);
     this.#current = this.#previous = undefined;
+  }
+
+  /** Overwrites what opens nothing any more, and comes back for the rest. */
+  #wipeExpired(): void {
+    const now = this.#clock.nowSeconds();
+    if (this.#previous !== undefined && !this.#opens(this.#previous, now)) {
+      this.#previous.bytes.fill(0);
+      this.#previous = undefined;
+    }
+    if (this.#current !== undefined && !this.#opens(this.#current, now)) {
+      this.#current.bytes.fill(0);
+      this.#current = undefined;
+    }
+    this.#wiping?.cancel();
+    this.#wiping =
+      this.#current === undefined
+        ? undefined
+        : after(Math.max(1, this.#halfSeconds), () => this.#wipeExpired());
   }
 
   #ageSeconds(key: RingKey): number {

@@ -50,7 +50,11 @@ describe('where values come from', () => {
       entryLimit: 0,
     });
     assert.equal(config.announce, true);
-    assert.deepEqual(config.limits, { requestSizeBytes: 1_048_576, requestTimeSeconds: 60 });
+    assert.deepEqual(config.limits, {
+      requestSizeBytes: 1_048_576,
+      requestTimeSeconds: 60,
+      connections: 5000,
+    });
     assert.equal(config.log.syslogName, 'postfix');
     assert.equal(config.log.keepUtf8, false);
     assert.equal(config.log.postlogSocket, '/var/spool/postfix/public/postlog');

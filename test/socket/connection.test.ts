@@ -324,6 +324,66 @@ for (const publicInterfacesOnly of [false, true]) {
       hasty.stop();
     });
 
+    test('too many connections: idle ones make room, busy ones stay', async () => {
+      const narrow = await startService({ publicInterfacesOnly, connectionLimit: 3 });
+      const ask = async (client: RawClient, lists: number): Promise<void> => {
+        client.send(seedRequest);
+        await client.lists(lists);
+      };
+      const idle = connectClient(narrow);
+      await ask(idle, 2);
+      const busy = connectClient(narrow);
+      await ask(busy, 2);
+      const third = connectClient(narrow);
+      await ask(third, 2);
+      // The first newcomer finds all busy, and takes a place all the same.
+      const fourth = connectClient(narrow);
+      await ask(fourth, 2);
+      const left = [idle, busy, third].filter((client) => !client.closed);
+      await ask(left[0]!, 3);
+      await ask(fourth, 3);
+      await ask(connectClient(narrow), 2);
+      assert.equal(left[1]!.closed || (await left[1]!.end()) !== '', true);
+      assert.equal(left[0]!.closed, false);
+      assert.equal(narrow.service.counts.open, 3);
+      assert.equal(narrow.service.counts.connectionLimitHits, 2);
+      assert.match(
+        narrow.warnings[0]!,
+        /^too many connections to tlsmgr socket: .*\b3 \(tlsmgr_connection_limit\)$/u,
+      );
+      narrow.stop();
+    });
+
+    const byTurns = publicInterfacesOnly ? 'net.Socket reads as it likes' : false;
+    test('a client that sends without end is read by turns', { skip: byTurns }, async () => {
+      let answeredBefore = -1;
+      const noted: RequestType = {
+        name: 'probe',
+        attributes: [],
+        reply: [],
+        handle(_args, reply) {
+          answeredBefore = crowded.counts.total;
+          return writeRefusal(noted, 0, reply);
+        },
+      };
+      const crowded = await startService({ publicInterfacesOnly, extraTypes: [noted] });
+      const flood = connectClient(crowded);
+      const probe = connectClient(crowded);
+      await flood.lists(1);
+      await probe.lists(1);
+      // Both wait in the kernel when the service's turn comes, the flood before the probe.
+      const count = 4000;
+      flood.send(seedRequest.repeat(count));
+      probe.send(list('request', 'probe'));
+      await probe.lists(2);
+      assert.ok(
+        answeredBefore < 1500,
+        `${answeredBefore} requests of the flood came before the probe`,
+      );
+      await flood.lists(count + 1);
+      crowded.stop();
+    });
+
     test('takes note of the time of each request, and of session data', async () => {
       const { stirs, samples } = running.pool;
       await answerTo(

@@ -29,6 +29,7 @@ export interface TestServiceOptions {
   announce?: boolean;
   maxRequestBytes?: number;
   requestTimeSeconds?: number;
+  connectionLimit?: number;
   extraTypes?: RequestType[];
   /** Where to listen; a scratch folder's if not given. */
   path?: string;
@@ -72,6 +73,7 @@ export async function startService(options: TestServiceOptions): Promise<TestSer
     announce: options.announce ?? true,
     maxRequestBytes: options.maxRequestBytes ?? 1024 * 1024,
     requestTimeSeconds: options.requestTimeSeconds ?? 60,
+    connectionLimit: options.connectionLimit ?? 1000,
     warn,
     announcements: new AnnouncementWatch(
       options.clock ?? systemClock,
