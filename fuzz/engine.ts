@@ -1,0 +1,116 @@
+/**
+ * Runs a target on inputs that grow from its corpus: an input that reaches a
+ * block of code that none has reached before stays, and others are made from it.
+ * The same seed gives the same run.
+ */
+import { Coverage } from './coverage.ts';
+import { mutate } from './mutate.ts';
+import { Random } from './random.ts';
+import type { Target } from './target.ts';
+
+/** Coverage costs more than most inputs: it is asked for so many at once. */
+const batchSize = 100;
+
+export interface FuzzOptions {
+  seed: number;
+  /** The run ends at whichever comes first. */
+  executions: number;
+  untilMs: number;
+  corpus: readonly Buffer[];
+  /** Told of each input that reached something new. */
+  keep: (input: Buffer) => void;
+}
+
+export interface FuzzResult {
+  executions: number;
+  seconds: number;
+  corpus: number;
+  blocks: number;
+  findings: { input: Buffer; reason: string }[];
+}
+
+export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzResult> {
+  const random = new Random(options.seed);
+  const coverage = new Coverage();
+  const corpus: Buffer[] = [];
+  const findings: FuzzResult['findings'] = [];
+  const startedMs = performance.now();
+  let executions = 0;
+
+  const tryOne = async (input: Buffer): Promise<void> => {
+    executions += 1;
+    try {
+      await target.run(Buffer.from(input));
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      if (findings.every((finding) => finding.reason !== reason)) {
+        findings.push({ input: await smallest(target, input, reason), reason });
+      }
+    }
+  };
+  /** Those of a batch that reached something: asked one by one, once the batch did. */
+  const tryAll = async (batch: readonly Buffer[]): Promise<void> => {
+    for (const input of batch) {
+      await tryOne(input);
+    }
+    if (coverage.takeIsFresh()) {
+      for (const input of batch) {
+        await tryOne(input);
+        if (coverage.confirm()) {
+          corpus.push(input);
+          options.keep(input);
+        }
+      }
+    }
+  };
+
+  coverage.start();
+  for (const input of [...target.seeds, ...options.corpus]) {
+    await tryOne(input);
+    if (coverage.confirm()) {
+      corpus.push(input);
+    }
+  }
+  if (corpus.length === 0) {
+    corpus.push(...target.seeds);
+  }
+  while (executions < options.executions && performance.now() < options.untilMs) {
+    const batch = Array.from({ length: batchSize }, () =>
+      mutate(random.pick(corpus), random.pick(corpus), target.words, random),
+    );
+    await tryAll(batch);
+  }
+  coverage.stop();
+  return {
+    executions,
+    seconds: (performance.now() - startedMs) / 1000,
+    corpus: corpus.length,
+    blocks: coverage.blocks,
+    findings,
+  };
+}
+
+/** Cuts pieces out of a failing input as long as it fails in the same way. */
+async function smallest(target: Target, input: Buffer, reason: string): Promise<Buffer> {
+  let best = input;
+  for (let piece = best.length >> 1; piece > 0; piece >>= 1) {
+    for (let at = 0; at + piece <= best.length;) {
+      const shorter = Buffer.concat([best.subarray(0, at), best.subarray(at + piece)]);
+      if (await failsWith(target, shorter, reason)) {
+        best = shorter;
+      } else {
+        at += piece;
+      }
+    }
+  }
+  return best;
+}
+
+async function failsWith(target: Target, input: Buffer, reason: string): Promise<boolean> {
+  try {
+    await target.run(Buffer.from(input));
+    return false;
+  } catch (thrown) {
+    return thrown instanceof Error && thrown.message === reason;
+  }
+}

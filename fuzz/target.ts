@@ -1,0 +1,14 @@
+/** What is fuzzed: a piece of the project that takes bytes from outside. */
+export interface Target {
+  readonly name: string;
+  /** What the piece has to keep to, in words. */
+  readonly promise: string;
+  /** Inputs to begin with. */
+  readonly seeds: readonly Buffer[];
+  /** Words that inputs are made of. */
+  readonly words: readonly Buffer[];
+  /** Throws when the promise is broken. */
+  run(input: Buffer): void | Promise<void>;
+}
+
+export const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');

@@ -1,0 +1,50 @@
+/** Each target keeps its promise for its corpus, and for a run that is the same each time. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { readCorpus } from '../../fuzz/corpus.ts';
+import { fuzz } from '../../fuzz/engine.ts';
+import type { Target } from '../../fuzz/target.ts';
+import { targets } from '../../fuzz/targets/index.ts';
+
+const executions = 1000;
+
+describe('fuzzing', () => {
+  for (const target of targets) {
+    test(`${target.name}: ${target.promise}`, async () => {
+      const corpus = readCorpus(target.name);
+      assert.ok(corpus.length > 0, 'there is no corpus');
+      const { findings, blocks } = await fuzz(target, {
+        seed: 1,
+        executions: executions + corpus.length,
+        untilMs: Number.POSITIVE_INFINITY,
+        corpus,
+        keep: () => {},
+      });
+      assert.ok(blocks > 0, 'reached none of our code');
+      assert.deepEqual(findings, []);
+    });
+  }
+
+  test('finds a broken promise, and the smallest input for it', async () => {
+    const broken: Target = {
+      name: 'broken',
+      promise: 'none',
+      seeds: [Buffer.from('some words to begin with')],
+      words: [Buffer.from('!!')],
+      run(input) {
+        assert.ok(!input.includes('!!'), 'two of them');
+      },
+    };
+    const { findings } = await fuzz(broken, {
+      seed: 1,
+      executions: 2000,
+      untilMs: Number.POSITIVE_INFINITY,
+      corpus: [],
+      keep: () => {},
+    });
+    assert.deepEqual(
+      findings.map(({ input, reason }) => [input.toString('latin1'), reason]),
+      [['!!', 'two of them']],
+    );
+  });
+});

@@ -1,0 +1,76 @@
+/**
+ * The daemon's parts with a clock that others set: serves the socket that the
+ * first argument names. On standard input: `advance SECONDS` and `snapshot PATH`,
+ * each answered by a line.
+ */
+import { createInterface } from 'node:readline';
+import { writeHeapSnapshot } from 'node:v8';
+import { Pool } from '../../src/prng/pool.ts';
+import { Dispatcher } from '../../src/requests/dispatcher.ts';
+import { RequestCounts } from '../../src/requests/request-counts.ts';
+import { requestTable } from '../../src/requests/table.ts';
+import { CircularLog } from '../../src/sessions/circular-log.ts';
+import { AnnouncementWatch } from '../../src/socket/announcement-watch.ts';
+import { listenOnPath } from '../../src/socket/listener.ts';
+import { Service } from '../../src/socket/service.ts';
+import { KeyRing } from '../../src/tickets/key-ring.ts';
+
+const path = process.argv[2]!;
+let seconds = 1_000_000;
+const clock = { nowSeconds: () => seconds, monotonicMs: () => seconds * 1000 };
+const lifetimeSeconds = 3600;
+
+const warn = (): void => {};
+const pool = new Pool({ clock });
+const cache = new CircularLog(
+  {
+    lifetimeSeconds,
+    sizeLimitBytes: 0,
+    entryLimit: 0,
+    slotBytes: 65_536,
+    segmentBytes: 57_344,
+  },
+  { clock },
+);
+const off = { lifetimeSeconds, cache: undefined };
+const keys = new KeyRing(lifetimeSeconds, pool, clock);
+const types = requestTable({
+  pool,
+  caches: {
+    smtpd: { label: 'smtpd', lifetimeSeconds, cache },
+    smtp: { label: 'smtp', ...off },
+    lmtp: { label: 'lmtp', ...off },
+  },
+  keys,
+  report: () => ({ keys: keys.describe() }),
+  warn,
+});
+const service = new Service({
+  dispatcher: new Dispatcher({
+    types,
+    serviceName: 'tlsmgr',
+    warn,
+    counts: new RequestCounts(types.map(({ name }) => name)),
+    stirTime: () => pool.stirTime(),
+  }),
+  serviceName: 'tlsmgr',
+  announce: true,
+  maxRequestBytes: 65_536,
+  requestTimeSeconds: 60,
+  connectionLimit: 10,
+  warn,
+  announcements: new AnnouncementWatch(clock, warn),
+});
+const log = { verbose: 0, info: warn, warning: warn, error: warn };
+await listenOnPath(path, service, { log, warn });
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const [verb, argument] = line.split(' ');
+  if (verb === 'advance') {
+    seconds += Number(argument);
+    cache.expire(Number.POSITIVE_INFINITY);
+  } else {
+    writeHeapSnapshot(argument);
+  }
+  console.log('done');
+});
+console.log('serving');
