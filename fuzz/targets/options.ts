@@ -17,7 +17,10 @@ export const optionsTarget: Target = {
     try {
       parseDaemonOptions(input.toString('latin1').split('\n'), {});
     } catch (thrown) {
-      assert.ok(thrown instanceof TlsmgrError, `not refused, but failed: ${String(thrown)}`);
+      assert.ok(
+        thrown instanceof TlsmgrError,
+        `not refused, but failed: ${(thrown as Error).name}`,
+      );
     }
   },
 };

@@ -48,7 +48,10 @@ export const sessionTarget: Target = {
       const shown = JSON.stringify(decodeOpensslSession(input));
       assert.ok(!shown.includes(masterSecret), 'shows the master secret');
     } catch (thrown) {
-      assert.ok(thrown instanceof TlsmgrError, `not refused, but failed: ${String(thrown)}`);
+      assert.ok(
+        thrown instanceof TlsmgrError,
+        `not refused, but failed: ${(thrown as Error).name}`,
+      );
       assert.ok(!thrown.message.includes(masterSecret), 'tells the master secret');
     }
   },

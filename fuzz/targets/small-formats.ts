@@ -48,7 +48,8 @@ export const valuesTarget: Target = {
   run(input) {
     const value = readNumber(input, 0, input.length);
     assert.ok(value === undefined || inRange(value), 'a number out of range');
-    const target = Buffer.alloc(decodedLength(input, 0, input.length) + 1, 0xee);
+    const expected = Math.max(0, decodedLength(input, 0, input.length));
+    const target = Buffer.alloc(expected + 1, 0xee);
     const bytes = readData(input, 0, input.length, target);
     if (bytes >= 0) {
       assert.equal(target[target.length - 1], 0xee, 'writes beyond the end');
