@@ -1,5 +1,4 @@
 /** Clients that nobody wishes for. Each holds on for a while and leaves. */
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -7,11 +6,18 @@ const holdMs = 2000;
 
 export const policyRequest = Buffer.from('request\0policy\0cache_type\0smtpd\0\0', 'latin1');
 
+/** An event, or the end. */
+function first(socket: Socket, event: string): Promise<unknown> {
+  return new Promise((resolve) => {
+    socket.once(event, resolve).once('close', resolve);
+  });
+}
+
 async function open(path: string): Promise<Socket> {
   for (;;) {
     const socket = connect(path);
     socket.on('error', () => socket.destroy());
-    await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
+    await first(socket, 'connect');
     if (!socket.destroyed) {
       return socket;
     }
@@ -63,7 +69,7 @@ export async function flood(path: string): Promise<void> {
   const untilMs = performance.now() + holdMs;
   while (performance.now() < untilMs && !socket.destroyed) {
     if (!socket.write(block)) {
-      await Promise.race([once(socket, 'drain'), once(socket, 'close'), sleep(holdMs)]);
+      await Promise.race([first(socket, 'drain'), sleep(holdMs)]);
     }
   }
   socket.destroy();
@@ -76,7 +82,7 @@ export async function longValue(path: string): Promise<void> {
   const block = Buffer.alloc(1_000_000, 'A');
   for (let megabytes = 0; megabytes < 320 && !socket.destroyed; megabytes += 1) {
     if (!socket.write(block)) {
-      await Promise.race([once(socket, 'drain'), once(socket, 'close'), sleep(10_000)]);
+      await Promise.race([first(socket, 'drain'), sleep(30_000)]);
     }
   }
   socket.destroy();
@@ -87,7 +93,7 @@ export async function noise(path: string): Promise<void> {
     const socket = await open(path);
     socket.resume();
     socket.end(Buffer.alloc(500, String.fromCharCode(33 + (count % 90), 0, count % 256)));
-    await Promise.race([once(socket, 'close'), sleep(1000)]);
+    await Promise.race([first(socket, 'close'), sleep(1000)]);
     socket.destroy();
   }
 }

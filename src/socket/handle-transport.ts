@@ -148,7 +148,10 @@ class HandleTransport implements Transport {
     handle.useUserBuffer(this.#shared.readBuffer);
     handle.onread = () => this.#onRead();
     this.#events = accept(this);
-    if (!this.#closed) {
+    if (this.#closed) {
+      // The client was gone before the announcement: nobody was there yet to be told.
+      this.#events.closed();
+    } else {
       handle.readStart();
     }
   }

@@ -20,8 +20,18 @@ export class Standalone {
   #said = '';
 
   /** Starts `tlsmgr serve` in the scratch folder; settles when it serves. */
-  async start(...args: string[]): Promise<void> {
-    const daemon = spawn(launcher, ['serve', ...args], {
+  start(...args: string[]): Promise<void> {
+    return this.#startBy(launcher, ['serve', ...args]);
+  }
+
+  /** The same, with so many descriptors at most. */
+  startWithDescriptors(count: number, ...args: string[]): Promise<void> {
+    const script = `ulimit -n ${count}; exec "$0" serve "$@"`;
+    return this.#startBy('/bin/sh', ['-c', script, launcher, ...args]);
+  }
+
+  async #startBy(command: string, words: readonly string[]): Promise<void> {
+    const daemon = spawn(command, words, {
       cwd: this.folder,
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -1,0 +1,144 @@
+/** Clients that nobody wishes for, at a daemon of its own process: others are served as ever. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { after, describe, test } from 'node:test';
+import { TlsmgrClient } from '../../src/client/client.ts';
+import { notBuilt, Standalone } from '../cli/standalone.ts';
+
+interface Report {
+  connections: {
+    accepted: number;
+    open: number;
+    sizeLimitHits: number;
+    connectionLimitHits: number;
+  };
+  process: { residentBytes: number };
+}
+
+async function open(path: string): Promise<Socket> {
+  const socket = connect(path);
+  socket.on('error', () => socket.destroy());
+  await new Promise((resolve) => {
+    socket.once('connect', resolve).once('close', resolve);
+  });
+  return socket;
+}
+
+function drainedOrClosed(socket: Socket): Promise<unknown> {
+  return new Promise((resolve) => {
+    socket.once('drain', resolve).once('close', resolve);
+  });
+}
+
+describe('rude clients', { skip: notBuilt }, () => {
+  const daemons: Standalone[] = [];
+  after(() => {
+    for (const daemon of daemons) {
+      daemon.remove();
+    }
+  });
+  const start = async (descriptors?: number): Promise<[Standalone, TlsmgrClient]> => {
+    const daemon = new Standalone();
+    daemons.push(daemon);
+    await (descriptors === undefined ? daemon.start() : daemon.startWithDescriptors(descriptors));
+    return [daemon, new TlsmgrClient({ socketPath: daemon.socket })];
+  };
+  const report = async (client: TlsmgrClient): Promise<Report> => (await client.stats()) as Report;
+
+  test('more connections than descriptors: new ones are served, and a line says so', async () => {
+    const [daemon, client] = await start(100);
+    const crowd: Socket[] = [];
+    for (let count = 0; count < 300; count += 1) {
+      const socket = await open(daemon.socket);
+      socket.resume();
+      crowd.push(socket);
+    }
+    assert.equal((await client.seed(32)).length, 32);
+    const { connections } = await report(client);
+    assert.ok(connections.connectionLimitHits >= 250, 'made no room');
+    assert.ok(connections.open <= 50, `${connections.open} are open`);
+    assert.ok(readdirSync(`/proc/${daemon.pid}/fd`).length < 100, 'no descriptor is left');
+    assert.match(
+      daemon.said,
+      /too many connections to tlsmgr socket: .* 50 \(tlsmgr_connection_limit\)/u,
+    );
+    for (const socket of crowd) {
+      socket.destroy();
+    }
+    for (let count = 0; count < 5; count += 1) {
+      assert.equal((await client.policy('smtpd')).cachable, true);
+    }
+    client.close();
+    assert.equal(await daemon.stop(), 0);
+  });
+
+  test('a value without end is cut off, and takes no memory', async () => {
+    const [daemon, client] = await start();
+    await client.seed(32);
+    const socket = await open(daemon.socket);
+    socket.resume();
+    socket.write('request\0update\0cache_type\0smtpd\0cache_id\0n\0session\0');
+    const block = Buffer.alloc(1_000_000, 'A');
+    let megabytes = 0;
+    for (; megabytes < 64 && !socket.destroyed; megabytes += 1) {
+      if (!socket.write(block)) {
+        await drainedOrClosed(socket);
+      }
+    }
+    assert.ok(megabytes < 8, `${megabytes} MB were taken`);
+    const { connections, process } = await report(client);
+    assert.equal(connections.sizeLimitHits, 1);
+    assert.ok(process.residentBytes < 150e6, `${process.residentBytes} bytes are resident`);
+    assert.match(
+      daemon.said,
+      /is longer than 1048576 bytes \(tlsmgr_request_size_limit\): closed/u,
+    );
+    client.close();
+    assert.equal(await daemon.stop(), 0);
+  });
+
+  test('half a request and a reader that never reads hold up nobody', async () => {
+    const [daemon, client] = await start();
+    const half = await open(daemon.socket);
+    half.write('request\0look');
+    const deaf = await open(daemon.socket);
+    deaf.pause();
+    deaf.write(Buffer.alloc(33 * 40_000, 'request\0policy\0cache_type\0smtpd\0\0'));
+    for (let count = 0; count < 100; count += 1) {
+      await client.update('smtpd', `id ${count}`, Buffer.from(`session ${count}`));
+      const found = await client.lookup('smtpd', `id ${count}`);
+      assert.equal(found?.toString(), `session ${count}`);
+    }
+    half.destroy();
+    deaf.destroy();
+    client.close();
+    assert.equal(await daemon.stop(), 0);
+  });
+
+  test('a storm of connections that ask nothing leaves nothing behind', async () => {
+    const [daemon, client] = await start();
+    await client.seed(32);
+    const before = readdirSync(`/proc/${daemon.pid}/fd`).length;
+    let { connections } = await report(client);
+    const others = connections.accepted;
+    let made = 0;
+    for (let count = 0; count < 1000; count += 1) {
+      const socket = await open(daemon.socket);
+      // The queue of those who wait may be full.
+      made += socket.destroyed ? 0 : 1;
+      socket.destroy();
+    }
+    for (let tries = 0; tries < 2000; tries += 1) {
+      ({ connections } = await report(client));
+      if (connections.accepted === others + made && connections.open === 1) {
+        break;
+      }
+    }
+    assert.equal(connections.accepted, others + made);
+    assert.equal(connections.open, 1);
+    assert.equal(readdirSync(`/proc/${daemon.pid}/fd`).length, before);
+    client.close();
+    assert.equal(await daemon.stop(), 0);
+  });
+});
