@@ -19,6 +19,8 @@ export interface FuzzOptions {
   corpus: readonly Buffer[];
   /** Told of each input that reached something new. */
   keep: (input: Buffer) => void;
+  /** Told of each input before it is tried. */
+  begin?: (input: Buffer) => void;
 }
 
 export interface FuzzResult {
@@ -39,6 +41,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
 
   const tryOne = async (input: Buffer): Promise<void> => {
     executions += 1;
+    options.begin?.(input);
     try {
       await target.run(Buffer.from(input));
     } catch (thrown) {

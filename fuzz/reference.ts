@@ -7,7 +7,8 @@
  * docs/protocol.md.
  */
 import assert from 'node:assert/strict';
-import { isBase64, numberIn, splitLists, type Lists } from './wire.ts';
+import { codes, exchanges } from './shapes.ts';
+import { isBase64, type Lists } from './wire.ts';
 
 export const lifetimeSeconds = 3600;
 const longestSeedBytes = 255;
@@ -19,48 +20,11 @@ const longestPage = 500;
 const surelyKeptUpdates = 15;
 const surelyKeptBytes = 400;
 
-const ok = '0';
-const error = '4294967295';
-const fail = '4294967294';
+const { ok, error, fail } = codes;
 
 const caches = new Set(['smtpd', 'smtp']);
 /** lmtp's cache is off. */
 const policies: Readonly<Record<string, string>> = { smtpd: '1', smtp: '1', lmtp: '0' };
-
-type Kind = 'string' | 'number' | 'data';
-
-interface Shape {
-  attributes: readonly [name: string, kind: Kind][];
-  /** What follows the status, and its value in a refusal. */
-  reply: readonly [name: string, refused: string][];
-}
-
-const cacheType = ['cache_type', 'string'] as const satisfies [string, Kind];
-const cacheId = ['cache_id', 'string'] as const satisfies [string, Kind];
-
-const shapes: Readonly<Record<string, Shape>> = {
-  seed: { attributes: [['size', 'number']], reply: [['seed', '']] },
-  policy: {
-    attributes: [cacheType],
-    reply: [
-      ['cachable', '0'],
-      ['timeout', '0'],
-    ],
-  },
-  lookup: { attributes: [cacheType, cacheId], reply: [['session', '']] },
-  update: { attributes: [cacheType, cacheId, ['session', 'data']], reply: [] },
-  delete: { attributes: [cacheType, cacheId], reply: [] },
-  tktkey: { attributes: [['keyname', 'data']], reply: [['keybuf', '']] },
-  stats: { attributes: [], reply: [['report', '']] },
-  list: {
-    attributes: [cacheType, ['cursor', 'string'], ['limit', 'number']],
-    reply: [
-      ['entries', ''],
-      ['cursor', ''],
-    ],
-  },
-  flush: { attributes: [cacheType], reply: [['entries', '0']] },
-};
 
 /** The sessions of one conversation that begins with empty caches. */
 class Sessions {
@@ -108,44 +72,14 @@ export class Reference {
   /**
    * Throws unless the replies are those to the lists, one each, none missing.
    * @param bytes all that was received.
-   * @param cutShort the last of it is missing, as the connection was closed at once.
+   * @param cutShort the last of it may be missing, as the connection was closed at once.
    */
   check(lists: Lists, bytes: Buffer, cutShort: boolean): void {
-    const replies = splitLists(bytes, Number.POSITIVE_INFINITY);
-    assert.equal(replies.leftBytes, 0, 'half a reply');
-    const expected = lists.all.length + (lists.endsInBareString ? 1 : 0);
-    const got = replies.all.length;
-    assert.ok(got <= expected, 'more replies than requests');
-    assert.ok(got === expected || (cutShort && lists.tooLong), 'less replies than requests');
-    for (const [index, reply] of replies.all.entries()) {
-      this.#checkOne(lists.all[index] ?? [], reply);
-    }
-  }
-
-  #checkOne(request: readonly string[], reply: readonly string[]): void {
-    const shape = request[0] === 'request' ? shapeOf(request[1]) : undefined;
-    if (shape === undefined) {
-      assert.deepEqual(reply, ['status', fail], 'not the refusal of something unknown');
-      return;
-    }
-    const names = reply.filter((_, index) => index % 2 === 0);
-    const wanted = ['status', ...shape.reply.map(([name]) => name)];
-    assert.deepEqual(names, wanted, 'a reply of another request');
-    const status = reply[1]!;
-    const values = reply.slice(2).filter((_, index) => index % 2 === 1);
-    const given = argumentsOf(request, shape);
-    const refused = shape.reply.map(([, value]) => value);
-    if (given === undefined) {
-      assert.deepEqual(
-        [status, ...values],
-        [fail, ...refused],
-        'not the refusal of bad attributes',
-      );
-      return;
-    }
-    const outcome = this.#answer(request[1]!, given, status, values);
-    if (outcome !== undefined) {
-      assert.deepEqual([status, ...values], [outcome, ...refused], 'not the status that is due');
+    for (const { name, given, status, values, refused } of exchanges(lists, bytes, cutShort)) {
+      const due = this.#answer(name, given, status, values);
+      if (due !== undefined) {
+        assert.deepEqual([status, ...values], [due, ...refused], 'not the status that is due');
+      }
     }
   }
 
@@ -206,35 +140,6 @@ export class Reference {
         return undefined;
     }
   }
-}
-
-function shapeOf(name: string | undefined): Shape | undefined {
-  return name !== undefined && Object.hasOwn(shapes, name) ? shapes[name] : undefined;
-}
-
-/** Values in order, numbers as decimals; undefined when they aren't as the request wants them. */
-function argumentsOf(request: readonly string[], shape: Shape): string[] | undefined {
-  const values: string[] = [];
-  for (const [index, [name, kind]] of shape.attributes.entries()) {
-    const value = request[index * 2 + 3];
-    if (request[index * 2 + 2] !== name || value === undefined) {
-      return undefined;
-    }
-    if (kind === 'data' && !isBase64(value)) {
-      return undefined;
-    }
-    const number = kind === 'number' ? numberIn(value) : undefined;
-    if (kind === 'number' && number === undefined) {
-      return undefined;
-    }
-    values.push(number === undefined ? canonical(value, kind) : String(number));
-  }
-  return values;
-}
-
-/** Base64 as an encoder writes it: the bits behind the last byte zero. */
-function canonical(value: string, kind: Kind): string {
-  return kind === 'data' ? Buffer.from(value, 'base64').toString('base64') : value;
 }
 
 function checkData(value: string, bytes: number): void {

@@ -1,15 +1,20 @@
 /**
- * Fuzzes one target or all, one after the other.
+ * Fuzzes one target or all, one after the other; `daemon` is the whole daemon
+ * (npm run build first).
  *
  *     npm run fuzz -- [--target NAME] [--seconds N] [--seed N] [--keep]
  *
  * N seconds a target, 60 if not told. With --keep, inputs that reach new code go
  * into fuzz/corpus. Exit status 1 when a promise is broken; the input is
- * printed in hexadecimal.
+ * printed in hexadecimal. An input that never ends is printed, too, and ends the
+ * process.
  */
 import { parseArgs } from 'node:util';
 import { keepInput, readCorpus } from './corpus.ts';
+import { fuzzDaemon } from './daemon.ts';
 import { fuzz } from './engine.ts';
+import { HangWatch } from './hang-watch.ts';
+import type { Target } from './target.ts';
 import { targets } from './targets/index.ts';
 
 const { values } = parseArgs({
@@ -20,28 +25,65 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false },
   },
 });
-const chosen = targets.filter(({ name }) => values.target === undefined || name === values.target);
-if (chosen.length === 0) {
-  throw new Error(`no such target; there are ${targets.map(({ name }) => name).join(' ')}`);
+const seed = Number(values.seed);
+const wanted = (name: string): boolean => values.target === undefined || name === values.target;
+const untilMs = (): number => performance.now() + Number(values.seconds) * 1000;
+
+function tell(name: string, findings: readonly { input: Buffer; reason: string }[]): void {
+  for (const { input, reason } of findings) {
+    process.exitCode = 1;
+    console.log(`${name}: ${reason}\n    ${input.toString('hex')}`);
+  }
 }
-console.log(`seed ${values.seed}`);
-console.log('| target | executions | a second | inputs kept | blocks reached | findings |');
-console.log(`|${' --- |'.repeat(6)}`);
-for (const target of chosen) {
-  const result = await fuzz(target, {
-    seed: Number(values.seed),
+
+async function runTarget(target: Target, watch: HangWatch): Promise<void> {
+  const { executions, seconds, corpus, blocks, findings } = await fuzz(target, {
+    seed,
     executions: Number.POSITIVE_INFINITY,
-    untilMs: performance.now() + Number(values.seconds) * 1000,
+    untilMs: untilMs(),
     corpus: readCorpus(target.name),
     keep: values.keep ? (input) => keepInput(target.name, input) : () => {},
+    begin: (input) => watch.begin(input),
   });
-  const { executions, seconds, corpus, blocks, findings } = result;
   const rate = Math.round(executions / seconds);
   console.log(
     `| ${target.name} | ${executions} | ${rate} | ${corpus} | ${blocks} | ${findings.length} |`,
   );
-  for (const { input, reason } of findings) {
-    process.exitCode = 1;
-    console.log(`${target.name}: ${reason}\n    ${input.toString('hex')}`);
+  tell(target.name, findings);
+}
+
+async function runDaemon(): Promise<void> {
+  const result = await fuzzDaemon({
+    seed,
+    connections: Number.POSITIVE_INFINITY,
+    untilMs: untilMs(),
+    corpus: readCorpus('service'),
+  });
+  const { connections, seconds, sentBytes, replies, goodAnswers } = result;
+  const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+  console.log(
+    `daemon: ${connections} connections (${Math.round(connections / seconds)} a second), ` +
+      `${megabytes(sentBytes)} sent, ${replies} replies held beside their requests, ` +
+      `${goodAnswers} right answers to the good client, ` +
+      `resident ${megabytes(result.startBytes)} at first, ${megabytes(result.endBytes)} at the end`,
+  );
+  tell('daemon', result.finding === undefined ? [] : [result.finding]);
+}
+
+const chosen = targets.filter(({ name }) => wanted(name));
+if (chosen.length === 0 && !wanted('daemon')) {
+  throw new Error(`no such target; there are ${targets.map(({ name }) => name).join(' ')} daemon`);
+}
+console.log(`seed ${values.seed}`);
+if (chosen.length > 0) {
+  const watch = new HangWatch();
+  console.log('| target | executions | a second | inputs kept | blocks reached | findings |');
+  console.log(`|${' --- |'.repeat(6)}`);
+  for (const target of chosen) {
+    await runTarget(target, watch);
   }
+  await watch.stop();
+}
+if (wanted('daemon')) {
+  await runDaemon();
 }

@@ -66,7 +66,8 @@ async function checkCut(input: Buffer): Promise<void> {
     meanwhile: probeService,
   });
   if (!hasOneLetterName(input)) {
-    new Reference().check(splitLists(input, maxRequestBytes), bytes, cutShort);
+    const lists = splitLists(input, maxRequestBytes);
+    new Reference().check(lists, bytes, cutShort && lists.tooLong);
   }
 }
 
