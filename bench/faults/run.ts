@@ -9,13 +9,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TlsmgrClient } from '../../src/client/client.ts';
 import { PostfixInstance } from '../../test/postfix/instance.ts';
 import { poll } from '../../test/postfix/poll.ts';
 import { childrenOf, statusOf } from '../../test/postfix/processes.ts';
 import { originalTlsmgr, ourTlsmgr } from '../contestants.ts';
 import { residentMegabytes } from '../processor-time.ts';
 import * as rude from './rude-clients.ts';
-import { knownSessions, SteadyClient } from './steady-client.ts';
+import { knownSessions, sessionOf, SteadyClient } from './steady-client.ts';
 
 interface Fault {
   name: string;
@@ -39,6 +40,15 @@ const client =
   (make: (path: string) => Promise<void>) =>
   (instance: PostfixInstance): Promise<void> =>
     make(instance.socketPath);
+
+/** Three megabytes of sessions that the disk has no room for. */
+async function storeMore({ socketPath }: PostfixInstance): Promise<void> {
+  const more = new TlsmgrClient({ socketPath });
+  for (let number = 0; number < 2000; number += 1) {
+    await more.update('smtpd', `more-${number}`, sessionOf(number));
+  }
+  more.close();
+}
 
 const faults: readonly Fault[] = [
   { name: 'none', times: 1, strike: () => sleep(2000) },
@@ -104,17 +114,9 @@ const faults: readonly Fault[] = [
       } catch {
         // That is the purpose.
       }
-      await sleep(3000);
+      await storeMore(instance);
+      await sleep(2000);
       rmSync(filler);
-    },
-  },
-  {
-    name: 'disk read-only below data_directory',
-    times: 1,
-    async strike(instance) {
-      execFileSync('mount', ['-o', 'remount,ro', instance.dataDirectory]);
-      await sleep(3000);
-      execFileSync('mount', ['-o', 'remount,rw', instance.dataDirectory]);
     },
   },
   {

@@ -10,6 +10,7 @@
  * Source: src/tls/tls.h, TLS_TICKET_KEY.
  */
 import { endianness } from 'node:os';
+import { TlsmgrError } from '../errors.ts';
 import type { RandomPool } from '../prng/random.ts';
 
 export const keyNameBytes = 16;
@@ -18,14 +19,43 @@ export const ticketKeyBytes = 88;
 const expiryOffset = 80;
 const littleEndian = endianness() === 'LE';
 
-/** Makes a key that seals tickets until the expiry. Throws what the pool throws. */
+/** Where name, cipher key and MAC key end. */
+const partEnds = [keyNameBytes, 48, expiryOffset] as const;
+
+/**
+ * Makes a key that seals tickets until the expiry. Throws what the pool throws,
+ * and TlsmgrError `GENERATOR` for a key with a part that no generator makes:
+ * zero, of two equal halves, or the same as another. Servers have sealed tickets
+ * with such keys for years without anybody noticing.
+ */
 export function makeTicketKey(pool: RandomPool, expirySeconds: number): Buffer {
   const key = Buffer.allocUnsafeSlow(ticketKeyBytes);
   pool.fill(key, 0, expiryOffset);
+  requireStrong(key);
   if (littleEndian) {
     key.writeBigInt64LE(BigInt(expirySeconds), expiryOffset);
   } else {
     key.writeBigInt64BE(BigInt(expirySeconds), expiryOffset);
   }
   return key;
+}
+
+function requireStrong(key: Buffer): void {
+  let start = 0;
+  for (const end of partEnds) {
+    const half = (end - start) / 2;
+    // All zero has equal halves as well.
+    if (key.compare(key, start, start + half, start + half, end) === 0) {
+      refuse(key);
+    }
+    start = end;
+  }
+  if (key.compare(key, partEnds[0], partEnds[1], partEnds[1], partEnds[2]) === 0) {
+    refuse(key);
+  }
+}
+
+function refuse(key: Buffer): never {
+  key.fill(0);
+  throw new TlsmgrError('GENERATOR', 'the generator made a weak ticket key');
 }

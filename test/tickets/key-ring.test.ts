@@ -5,13 +5,15 @@ import type { RandomPool } from '../../src/prng/random.ts';
 import { KeyRing } from '../../src/tickets/key-ring.ts';
 import { keyNameBytes, ticketKeyBytes } from '../../src/tickets/ticket-key.ts';
 
-/** Each call is filled with another number. */
+/** Each call is filled with other bytes. */
 function countingPool(): RandomPool {
   let calls = 0;
   return {
     fill(target, start, end) {
       calls += 1;
-      target.fill(calls, start, end);
+      for (let at = start; at < end; at += 1) {
+        target[at] = (calls * 31 + at * 7 + (at >> 5)) & 0xff;
+      }
     },
     stirTime: () => {},
     stirData: () => {},
@@ -41,6 +43,32 @@ function expiryOf(key: Buffer): number {
 }
 
 describe('key ring', () => {
+  test('a key that no sound generator makes is not handed out', () => {
+    const sound = countingPool();
+    const weak: [string, (key: Buffer) => void][] = [
+      ['a name of zeros', (key) => key.fill(0, 0, 16)],
+      ['a cipher key of zeros', (key) => key.fill(0, 16, 48)],
+      ['a MAC key of zeros', (key) => key.fill(0, 48, 80)],
+      ['equal halves of the cipher key', (key) => void key.copy(key, 32, 16, 32)],
+      ['equal halves of the MAC key', (key) => void key.copy(key, 64, 48, 64)],
+      ['twice the same key', (key) => void key.copy(key, 48, 16, 48)],
+    ];
+    for (const [what, spoil] of weak) {
+      const pool: RandomPool = {
+        ...sound,
+        fill(target, start, end) {
+          sound.fill(target, start, end);
+          spoil(target);
+        },
+      };
+      const clock = { nowSeconds: () => 1_700_000_000, monotonicMs: () => 1 };
+      const ring = new KeyRing(3600, pool, clock);
+      assert.throws(() => ring.current(), { code: 'GENERATOR' }, what);
+      assert.throws(() => ring.current(), { code: 'GENERATOR' }, `${what}, asked again`);
+      assert.deepEqual(ring.describe(), [], what);
+    }
+  });
+
   test('a key has 88 bytes and carries its expiry, S + T/2 - 1', () => {
     const { ring, clock } = setUp(3600);
     const key = ring.current();

@@ -1,0 +1,47 @@
+/**
+ * What `tlsmgr check` and `tlsmgr install` find: a severity, a name that stays
+ * the same for scripts, what is so and what follows from it, and what mends it.
+ */
+
+export const severities = ['error', 'warning', 'note'] as const;
+
+export type Severity = (typeof severities)[number];
+
+export interface Finding {
+  severity: Severity;
+  /** In kebab-case; never changes its meaning. */
+  name: string;
+  /** What is so, and what follows from it. */
+  text: string;
+  /** A command, or what to change. */
+  remedy: string;
+}
+
+/** Exit status by the worst finding: 2 stands for wrong arguments, as with every verb. */
+const statuses: Readonly<Record<Severity, number>> = { error: 1, warning: 3, note: 0 };
+
+export function statusOfWorst(findings: readonly Finding[]): number {
+  const worst = severities.find((severity) => findings.some((one) => one.severity === severity));
+  return worst === undefined ? 0 : statuses[worst];
+}
+
+/** The worst first; equals stay in their order. */
+export function sorted(findings: readonly Finding[]): Finding[] {
+  return findings.toSorted(
+    (one, other) => severities.indexOf(one.severity) - severities.indexOf(other.severity),
+  );
+}
+
+/** `error: TEXT`, and the remedy below it. */
+export function findingText({ severity, text, remedy }: Finding): string {
+  return `${severity}: ${text}\n    ${remedy}\n`;
+}
+
+/** `1 error, 2 notes`; empty for none. */
+export function summary(findings: readonly Finding[]): string {
+  return severities
+    .map((severity) => [severity, findings.filter((one) => one.severity === severity).length])
+    .filter(([, count]) => count !== 0)
+    .map(([severity, count]) => `${count} ${severity}${count === 1 ? '' : 's'}`)
+    .join(', ');
+}

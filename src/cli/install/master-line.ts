@@ -1,0 +1,157 @@
+/**
+ * A line of master.cf, in one piece:
+ *
+ *     line = service type private unprivileged chroot wakeup limit command *argument
+ *
+ * Blanks stand between; an argument may be `{ text with blanks }`. Follows
+ * src/master/master_ent.c and postconf(1). Throws FatalError, in the daemon's
+ * words, for arguments that the daemon would refuse.
+ */
+import type { Setting } from '../../config/main-cf.ts';
+import { splitOverride } from '../../config/override.ts';
+import { findParameter } from '../../config/parameters.ts';
+import { parseDaemonOptions } from '../../daemon/options.ts';
+import { FatalError } from '../../errors.ts';
+
+const fieldsBeforeCommand = 7;
+
+/** Below daemon_directory, the only place where master(8) looks for commands. */
+export const ourFolder = 'node-tlsmgr';
+export const ourCommand = `${ourFolder}/tlsmgr`;
+
+const announcementName = 'tlsmgr_protocol_announcement';
+
+export interface MasterLine {
+  service: string;
+  type: string;
+  private: string;
+  unprivileged: string;
+  chroot: string;
+  wakeup: string;
+  processLimit: string;
+  command: string;
+  /** As they stand there, braces included. */
+  args: string[];
+}
+
+export function parseLine(text: string): MasterLine {
+  const words = wordsOf(text);
+  const at = (index: number): string => words[index] ?? '-';
+  return {
+    service: at(0),
+    type: at(1),
+    private: at(2),
+    unprivileged: at(3),
+    chroot: at(4),
+    wakeup: at(5),
+    processLimit: at(6),
+    command: at(fieldsBeforeCommand),
+    args: words.slice(fieldsBeforeCommand + 1),
+  };
+}
+
+export function lineText(line: MasterLine): string {
+  return [
+    line.service,
+    line.type,
+    line.private,
+    line.unprivileged,
+    line.chroot,
+    line.wakeup,
+    line.processLimit,
+    line.command,
+    ...line.args,
+  ].join(' ');
+}
+
+/** Whether the line starts this tlsmgr. */
+export function isOurs(line: MasterLine): boolean {
+  return line.command === ourCommand;
+}
+
+/** What the daemon makes of the arguments. */
+export function overridesOf(line: MasterLine): Setting[] {
+  const { overrides, words } = parseDaemonOptions(line.args.map((word) => withoutBraces(word)));
+  if (words[0] !== undefined) {
+    throw new FatalError(`unexpected command-line argument: ${words[0]}`);
+  }
+  return overrides;
+}
+
+/** Clients of Postfix 3.6 and later wait for an announcement, those before can't bear one. */
+export function announcementFor(mailVersion: string): boolean {
+  return isAtLeast(mailVersion, 3, 6);
+}
+
+/** Whether a Postfix version, `3.7.11` or `3.12-20260101`, is that release or a later one. */
+export function isAtLeast(mailVersion: string, major: number, minor: number): boolean {
+  const [ofMajor = 0, ofMinor = 0] = mailVersion.split(/[.-]/u).map(Number);
+  return ofMajor > major || (ofMajor === major && ofMinor >= minor);
+}
+
+/** The line with our command, what it had of arguments, and these overrides in place of earlier ones. */
+export function ourLine(
+  old: MasterLine,
+  { announcement, overrides }: { announcement: boolean; overrides: readonly Setting[] },
+): MasterLine {
+  const named = new Set(overrides.map(({ name }) => name));
+  const kept = withoutOverrides(old.args, (name) => named.has(name));
+  const added = overrides.map(({ name, value }) => overrideText(name, value));
+  const all = [...kept, ...added.flatMap((text) => ['-o', text])];
+  const says = overridesOf({ ...old, args: all }).some(({ name }) => name === announcementName);
+  const silence = announcement || says ? [] : ['-o', `${announcementName}=no`];
+  return { ...old, command: ourCommand, args: [...all, ...silence] };
+}
+
+/** The line for Postfix's own daemon when nobody knows what it was: without what only ours knows. */
+export function originalLine(ours: MasterLine): MasterLine {
+  const args = withoutOverrides(ours.args, (name) => findParameter(name)?.ours === true);
+  return { ...ours, command: 'tlsmgr', args };
+}
+
+function overrideText(name: string, value: string): string {
+  return /\s/u.test(value) || value === '' ? `{ ${name} = ${value} }` : `${name}=${value}`;
+}
+
+/** Leaves out `-o name=value`, glued or not, of the names that match. */
+function withoutOverrides(args: readonly string[], matches: (name: string) => boolean): string[] {
+  const kept: string[] = [];
+  for (let index = 0; index < args.length; index += 1) {
+    const word = args[index]!;
+    const glued = word.startsWith('-o') && word.length > 2;
+    const text = glued ? word.slice(2) : word === '-o' ? args[index + 1] : undefined;
+    if (text !== undefined && matches(splitOverride(withoutBraces(text)).name)) {
+      index += glued ? 0 : 1;
+    } else {
+      kept.push(word);
+    }
+  }
+  return kept;
+}
+
+function withoutBraces(word: string): string {
+  return word.startsWith('{') && word.endsWith('}') ? word.slice(1, -1).trim() : word;
+}
+
+/** Splits at blanks; braces keep theirs. */
+function wordsOf(text: string): string[] {
+  const words: string[] = [];
+  let word = '';
+  let depth = 0;
+  for (const character of text.replaceAll(/\s*\n\s*/gu, ' ')) {
+    if (depth === 0 && /\s/u.test(character)) {
+      if (word !== '') {
+        words.push(word);
+      }
+      word = '';
+      continue;
+    }
+    if (character === '{' && (word === '' || depth > 0)) {
+      depth += 1;
+    } else if (character === '}' && depth > 0) {
+      depth -= 1;
+    }
+    word += character;
+  }
+  return word === '' ? words : [...words, word];
+}
