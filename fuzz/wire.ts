@@ -16,8 +16,11 @@ export interface Lists {
   endsInBareString: boolean;
 }
 
-/** Splits at NULs. Nothing behind a wake-up or a list that is too long is looked at. */
-export function splitLists(input: Buffer, maxListBytes: number): Lists {
+/**
+ * Splits at NULs. Nothing behind a list that is too long is looked at, nor behind
+ * a wake-up, unless those are lists as any other.
+ */
+export function splitLists(input: Buffer, maxListBytes: number, knowsWakeups = true): Lists {
   const result: Lists = {
     all: [],
     leftBytes: 0,
@@ -38,7 +41,7 @@ export function splitLists(input: Buffer, maxListBytes: number): Lists {
     if (start - listStart > maxListBytes) {
       return { ...result, tooLong: true };
     }
-    if (strings[0] === 'W') {
+    if (knowsWakeups && strings[0] === 'W') {
       return { ...result, wokenUp: true };
     }
     result.all.push(strings);
