@@ -36,6 +36,16 @@ function tell(name: string, findings: readonly { input: Buffer; reason: string }
   }
 }
 
+/** What is thrown outside of run(), by a timer for one, ends a daemon: and this run. */
+let current: Buffer = Buffer.alloc(0);
+process.on('uncaughtException', (thrown) => {
+  console.log(thrown.stack);
+  console.log(
+    `thrown by a task that this input, or one before it, has left:\n    ${current.toString('hex')}`,
+  );
+  process.exit(1);
+});
+
 async function runTarget(target: Target, watch: HangWatch): Promise<void> {
   const { executions, seconds, corpus, blocks, findings } = await fuzz(target, {
     seed,
@@ -43,7 +53,10 @@ async function runTarget(target: Target, watch: HangWatch): Promise<void> {
     untilMs: untilMs(),
     corpus: readCorpus(target.name),
     keep: values.keep ? (input) => keepInput(target.name, input) : () => {},
-    begin: (input) => watch.begin(input),
+    begin: (input) => {
+      current = input;
+      watch.begin(input);
+    },
   });
   const rate = Math.round(executions / seconds);
   console.log(

@@ -1,6 +1,7 @@
 import type { Target } from '../target.ts';
-import { cacheFileTarget } from './cache-file.ts';
+import { plainCacheFileTarget, sealedCacheFileTarget } from './cache-file.ts';
 import { decoderTarget } from './decoder.ts';
+import { forgedCacheFileTarget } from './forged-cache-file.ts';
 import { mainCfTarget } from './main-cf.ts';
 import { optionsTarget } from './options.ts';
 import { serviceTarget } from './service.ts';
@@ -14,7 +15,9 @@ export const targets: readonly Target[] = [
   mainCfTarget,
   optionsTarget,
   sessionTarget,
-  cacheFileTarget,
+  plainCacheFileTarget,
+  sealedCacheFileTarget,
+  forgedCacheFileTarget,
   keyFileTarget,
   egdTarget,
 ];
