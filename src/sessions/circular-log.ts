@@ -164,22 +164,23 @@ export class CircularLog implements SessionCache, RecordMatcher {
       this.#misses += 1;
       return undefined;
     }
-    const segment = this.#pool.get(locator >>> this.#unitShift);
-    const offset = (locator & this.#unitMask) << 3;
+    const number = locator >>> this.#unitShift;
+    const words = this.#pool.wordsOf(number);
+    const offset = this.#pool.startOf(number) + ((locator & this.#unitMask) << 3);
     const at = offset >> 2;
-    const storedAt = segment.words[at + word.storedAt]!;
+    const storedAt = words[at + word.storedAt]!;
     if (this.time.now() > storedAt + this.#settings.lifetimeSeconds) {
-      this.#remove(segment, offset, true);
+      this.#remove(this.#pool.get(number), (locator & this.#unitMask) << 3, true);
       this.#expired += 1;
       this.#misses += 1;
       return undefined;
     }
     this.#hits += 1;
-    const start = offset + recordHeaderBytes + segment.words[at + word.idLength]!;
+    const start = offset + recordHeaderBytes + words[at + word.idLength]!;
     this.#foundStoredAtSeconds = storedAt;
-    this.#found.buffer = segment.buffer;
+    this.#found.buffer = this.#pool.areaOf(number);
     this.#found.start = start;
-    this.#found.end = start + segment.words[at + word.sessionLength]!;
+    this.#found.end = start + words[at + word.sessionLength]!;
     return this.#found;
   }
 
@@ -334,8 +335,9 @@ export class CircularLog implements SessionCache, RecordMatcher {
   }
 
   matches(locator: number): boolean {
-    const { buffer, words } = this.#pool.get(locator >>> this.#unitShift);
-    const offset = (locator & this.#unitMask) << 3;
+    const number = locator >>> this.#unitShift;
+    const words = this.#pool.wordsOf(number);
+    const offset = this.#pool.startOf(number) + ((locator & this.#unitMask) << 3);
     const wanted = this.#wanted;
     if (this.#farAway) {
       this.#bringNear(words, offset >> 2);
@@ -345,6 +347,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
       return false;
     }
     const start = offset + recordHeaderBytes;
+    const buffer = this.#pool.areaOf(number);
     return buffer.compare(wanted.buffer, wanted.start, wanted.end, start, start + length) === 0;
   }
 

@@ -15,28 +15,47 @@ import { hugePageBytes, preferHugePages } from '../system/calls.ts';
 const singleBuffers = 16;
 const slabBytes = 32 * 1024 * 1024;
 
+/** The memory of one segment: area[start, start + its length). */
+export interface Piece {
+  readonly bytes: Buffer;
+  /** Number of the area that it is cut from. */
+  readonly area: number;
+  readonly start: number;
+}
+
 export class SegmentMemory {
   readonly #segmentBytes: number;
-  #given = 0;
-  #slab: Buffer = Buffer.alloc(0);
+  /** By number: the memory that segments are cut from, and the same as words. */
+  readonly areas: Buffer[] = [];
+  readonly areaWords: Uint32Array[] = [];
+  #slab = -1;
   #slabUsed = 0;
+  #given = 0;
 
   constructor(segmentBytes: number) {
     this.#segmentBytes = segmentBytes;
   }
 
-  /** A buffer that nobody has had before; what it holds is undefined. */
-  take(): Buffer {
+  /** A piece that nobody has had before; what it holds is undefined. */
+  take(): Piece {
     this.#given += 1;
     if (this.#given <= singleBuffers) {
-      return Buffer.allocUnsafeSlow(this.#segmentBytes);
+      const bytes = Buffer.allocUnsafeSlow(this.#segmentBytes);
+      return { bytes, area: this.#addArea(bytes), start: 0 };
     }
-    if (this.#slabUsed + this.#segmentBytes > this.#slab.length) {
-      this.#slab = preferHugePages(Buffer.allocUnsafeSlow(slabBytes + hugePageBytes));
+    if (this.#slab < 0 || this.#slabUsed + this.#segmentBytes > slabBytes) {
+      const slab = preferHugePages(Buffer.allocUnsafeSlow(slabBytes + hugePageBytes));
+      this.#slab = this.#addArea(slab);
       this.#slabUsed = 0;
     }
     const start = this.#slabUsed;
     this.#slabUsed += this.#segmentBytes;
-    return this.#slab.subarray(start, this.#slabUsed);
+    const bytes = this.areas[this.#slab]!.subarray(start, this.#slabUsed);
+    return { bytes, area: this.#slab, start };
+  }
+
+  #addArea(bytes: Buffer): number {
+    this.areaWords.push(new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2));
+    return this.areas.push(bytes) - 1;
   }
 }

@@ -20,7 +20,7 @@
  * the collector, and leaves no session data behind.
  */
 import { releasePages } from '../system/calls.ts';
-import { SegmentMemory } from './segment-memory.ts';
+import { type Piece, SegmentMemory } from './segment-memory.ts';
 
 /** Where the next frame of a slot of a cache file goes, and how many there are (frames.ts). */
 export interface SlotPosition {
@@ -118,8 +118,12 @@ export class SegmentPool {
   readonly #memory: SegmentMemory;
   readonly #byNumber: (Segment | undefined)[] = [];
   readonly #freeNumbers: number[] = [];
-  readonly #warm: Buffer[] = [];
-  readonly #cold: Buffer[] = [];
+  readonly #warm: Piece[] = [];
+  readonly #cold: Piece[] = [];
+  /** By the number of a segment. */
+  readonly #pieces: Piece[] = [];
+  #areaOf = new Uint16Array(64);
+  #startOf = new Int32Array(64);
   #taken = 0;
 
   /** @param most how many segments there may be at one time. */
@@ -148,8 +152,9 @@ export class SegmentPool {
     if (number >= this.#most) {
       return undefined;
     }
-    const buffer = this.#warm.pop() ?? this.#cold.pop() ?? this.#memory.take();
-    const segment = new Segment(number, buffer);
+    const piece = this.#warm.pop() ?? this.#cold.pop() ?? this.#memory.take();
+    const segment = new Segment(number, piece.bytes);
+    this.#place(number, piece);
     this.#byNumber[number] = segment;
     this.#taken += 1;
     return segment;
@@ -159,12 +164,45 @@ export class SegmentPool {
     this.#byNumber[segment.number] = undefined;
     this.#freeNumbers.push(segment.number);
     this.#taken -= 1;
+    const piece = this.#pieces[segment.number]!;
     if (this.#warm.length < warmBuffers + this.#taken * warmShare) {
       segment.buffer.fill(0, 0, segment.used);
-      this.#warm.push(segment.buffer);
+      this.#warm.push(piece);
     } else {
       releasePages(segment.buffer);
-      this.#cold.push(segment.buffer);
+      this.#cold.push(piece);
     }
+  }
+
+  // The short way to a record: by numbers alone. A million sessions lie in two
+  // thousand segments, whose objects would be one more wait for memory each.
+
+  /** The memory that a segment lies in, with others. */
+  areaOf(number: number): Buffer {
+    return this.#memory.areas[this.#areaOf[number]!]!;
+  }
+
+  /** The same as words. */
+  wordsOf(number: number): Uint32Array {
+    return this.#memory.areaWords[this.#areaOf[number]!]!;
+  }
+
+  /** Byte of that memory at which a segment begins, a multiple of 8. */
+  startOf(number: number): number {
+    return this.#startOf[number]!;
+  }
+
+  #place(number: number, piece: Piece): void {
+    if (number >= this.#startOf.length) {
+      const areas = new Uint16Array(number * 2);
+      areas.set(this.#areaOf);
+      this.#areaOf = areas;
+      const starts = new Int32Array(number * 2);
+      starts.set(this.#startOf);
+      this.#startOf = starts;
+    }
+    this.#pieces[number] = piece;
+    this.#areaOf[number] = piece.area;
+    this.#startOf[number] = piece.start;
   }
 }
