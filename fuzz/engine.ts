@@ -10,6 +10,9 @@ import type { Target } from './target.ts';
 
 /** Coverage costs more than most inputs: it is asked for so many at once. */
 const batchSize = 100;
+/** So many different findings end a run: to make each small takes its time. */
+const mostFindings = 5;
+const mostTries = 2000;
 
 export interface FuzzOptions {
   seed: number;
@@ -29,6 +32,8 @@ export interface FuzzResult {
   corpus: number;
   blocks: number;
   findings: { input: Buffer; reason: string }[];
+  /** The input that took longest. */
+  slowest: { input: Buffer; milliseconds: number };
 }
 
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzResult> {
@@ -38,17 +43,24 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   const findings: FuzzResult['findings'] = [];
   const startedMs = performance.now();
   let executions = 0;
+  let slowest: FuzzResult['slowest'] = { input: Buffer.alloc(0), milliseconds: 0 };
 
   const tryOne = async (input: Buffer): Promise<void> => {
     executions += 1;
     options.begin?.(input);
+    const beganMs = performance.now();
     try {
       await target.run(Buffer.from(input));
     } catch (thrown) {
-      const reason = thrown instanceof Error ? thrown.message : String(thrown);
-      if (findings.every((finding) => finding.reason !== reason)) {
+      const reason = reasonOf(thrown);
+      if (findings.length < mostFindings && findings.every((one) => one.reason !== reason)) {
         findings.push({ input: await smallest(target, input, reason), reason });
       }
+      return;
+    }
+    const milliseconds = performance.now() - beganMs;
+    if (milliseconds > slowest.milliseconds) {
+      slowest = { input, milliseconds };
     }
   };
   /** Those of a batch that reached something: asked one by one, once the batch did. */
@@ -77,7 +89,11 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   if (corpus.length === 0) {
     corpus.push(...target.seeds);
   }
-  while (executions < options.executions && performance.now() < options.untilMs) {
+  const isOver = (): boolean =>
+    executions >= options.executions ||
+    performance.now() >= options.untilMs ||
+    findings.length >= mostFindings;
+  while (!isOver()) {
     const batch = Array.from({ length: batchSize }, () =>
       mutate(random.pick(corpus), random.pick(corpus), target.words, random),
     );
@@ -90,14 +106,23 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     corpus: corpus.length,
     blocks: coverage.blocks,
     findings,
+    slowest,
   };
 }
 
-/** Cuts pieces out of a failing input as long as it fails in the same way. */
+/** The first line: what follows shows the values, and those differ from input to input. */
+function reasonOf(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return text.split('\n', 1)[0]!;
+}
+
+/** Cuts pieces out of a failing input as long as it fails in the same way, and patience lasts. */
 async function smallest(target: Target, input: Buffer, reason: string): Promise<Buffer> {
   let best = input;
+  let tries = 0;
   for (let piece = best.length >> 1; piece > 0; piece >>= 1) {
-    for (let at = 0; at + piece <= best.length;) {
+    for (let at = 0; at + piece <= best.length && tries < mostTries;) {
+      tries += 1;
       const shorter = Buffer.concat([best.subarray(0, at), best.subarray(at + piece)]);
       if (await failsWith(target, shorter, reason)) {
         best = shorter;
@@ -114,6 +139,6 @@ async function failsWith(target: Target, input: Buffer, reason: string): Promise
     await target.run(Buffer.from(input));
     return false;
   } catch (thrown) {
-    return thrown instanceof Error && thrown.message === reason;
+    return reasonOf(thrown) === reason;
   }
 }

@@ -29,6 +29,9 @@ const seed = Number(values.seed);
 const wanted = (name: string): boolean => values.target === undefined || name === values.target;
 const untilMs = (): number => performance.now() + Number(values.seconds) * 1000;
 
+/** Worth a look, though it may be the machine that was busy. */
+const slowMilliseconds = 1000;
+
 function tell(name: string, findings: readonly { input: Buffer; reason: string }[]): void {
   for (const { input, reason } of findings) {
     process.exitCode = 1;
@@ -47,7 +50,7 @@ process.on('uncaughtException', (thrown) => {
 });
 
 async function runTarget(target: Target, watch: HangWatch): Promise<void> {
-  const { executions, seconds, corpus, blocks, findings } = await fuzz(target, {
+  const { executions, seconds, corpus, blocks, findings, slowest } = await fuzz(target, {
     seed,
     executions: Number.POSITIVE_INFINITY,
     untilMs: untilMs(),
@@ -63,6 +66,10 @@ async function runTarget(target: Target, watch: HangWatch): Promise<void> {
     `| ${target.name} | ${executions} | ${rate} | ${corpus} | ${blocks} | ${findings.length} |`,
   );
   tell(target.name, findings);
+  if (slowest.milliseconds > slowMilliseconds) {
+    const took = Math.round(slowest.milliseconds);
+    console.log(`${target.name}: took ${took} ms:\n    ${slowest.input.toString('hex')}`);
+  }
 }
 
 async function runDaemon(): Promise<void> {

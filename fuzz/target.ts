@@ -7,6 +7,8 @@ export interface Target {
   readonly seeds: readonly Buffer[];
   /** Words that inputs are made of. */
   readonly words: readonly Buffer[];
+  /** How many inputs the tests try; 1000 if not told. */
+  readonly testRuns?: number;
   /** Throws when the promise is broken. */
   run(input: Buffer): void | Promise<void>;
 }

@@ -28,6 +28,7 @@ function cacheFileTarget(name: string, keys: CacheKeys | undefined): Target {
       Buffer.alloc(32),
       latin1('tlsmgrSC'),
     ],
+    testRuns: 200,
     async run(input) {
       const path = pathOf(name);
       writeInput(path, input);

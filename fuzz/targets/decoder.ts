@@ -1,5 +1,6 @@
 /** The decoder of attribute lists. */
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import { Decoder } from '../../src/protocol/decoder.ts';
 import type { Target } from '../target.ts';
 import { splitLists } from '../wire.ts';
@@ -63,7 +64,8 @@ export const decoderTarget: Target = {
       if (whole === undefined) {
         assert.equal(found.at(-1), 'too long', 'misses a list that is too long');
       } else {
-        assert.deepEqual(found, whole, 'other lists');
+        // No diff: of long lists it takes minutes.
+        assert.ok(isDeepStrictEqual(found, whole), 'other lists');
       }
     }
   },

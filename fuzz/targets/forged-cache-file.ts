@@ -68,6 +68,7 @@ export const forgedCacheFileTarget: Target = {
     Buffer.from(Float64Array.of(0.5).buffer),
     Buffer.from(Float64Array.of(2 ** 53).buffer),
   ],
+  testRuns: 200,
   async run(input) {
     sealManifest(input.subarray(0, frontBytes));
     sealManifest(input.subarray(frontBytes, 2 * frontBytes));

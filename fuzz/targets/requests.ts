@@ -15,6 +15,19 @@ export const requests: readonly Buffer[] = [
   list('request', 'flush', 'cache_type', 'smtpd'),
   list('request', 'stats'),
   latin1('W'),
+  // Whole lives of sessions, in a cache that answers at once and in one that doesn't.
+  ...['smtpd', 'smtp'].map((type) =>
+    Buffer.concat([
+      list('request', 'update', 'cache_type', type, 'cache_id', 'an id', 'session', 'b25l'),
+      list('request', 'lookup', 'cache_type', type, 'cache_id', 'an id'),
+      list('request', 'update', 'cache_type', type, 'cache_id', 'an id', 'session', 'dHdv'),
+      list('request', 'list', 'cache_type', type, 'cursor', '', 'limit', '1'),
+      list('request', 'lookup', 'cache_type', type, 'cache_id', 'an id'),
+      list('request', 'delete', 'cache_type', type, 'cache_id', 'an id'),
+      list('request', 'lookup', 'cache_type', type, 'cache_id', 'an id'),
+      list('request', 'flush', 'cache_type', type),
+    ]),
+  ),
 ];
 
 export const requestWords: readonly Buffer[] = [
@@ -43,7 +56,13 @@ export const requestWords: readonly Buffer[] = [
     'A===',
     '-_',
     '+/==',
+    '0',
+    '1',
     '32',
+    '255',
+    '256',
+    '500',
+    '501',
     '-1',
     '4294967296',
     '99999999999999999999',

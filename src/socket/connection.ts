@@ -27,6 +27,8 @@ export class Connection implements TransportEvents, Client {
   readonly #decoder: Decoder;
   /** A request is being answered later. */
   #waiting = false;
+  /** What was answered later, while replies before it had not been sent whole. */
+  #lateReply: WriteReply | undefined;
   /** Replies have not been sent whole. */
   #blocked = false;
   /** Reading is paused for one of these two. */
@@ -74,6 +76,12 @@ export class Connection implements TransportEvents, Client {
   drained(): void {
     this.#blocked = false;
     this.#guarded(() => {
+      const write = this.#lateReply;
+      if (write !== undefined) {
+        this.#lateReply = undefined;
+        this.#replyLate(write);
+        return;
+      }
       this.#work();
       this.#finishWhenDone();
     });
@@ -208,15 +216,23 @@ export class Connection implements TransportEvents, Client {
 
   async #continueAfter(later: Promise<WriteReply>): Promise<void> {
     const write = await later;
+    this.#guarded(() => this.#replyLate(write));
+  }
+
+  #replyLate(write: WriteReply): void {
+    if (this.#closed) {
+      return;
+    }
+    if (this.#blocked) {
+      // The replies before it are still on their way: it is next.
+      this.#lateReply = write;
+      return;
+    }
     this.#waiting = false;
-    this.#guarded(() => {
-      if (!this.#closed) {
-        write(this.#service.replies);
-        this.#sendReplies();
-        this.#work();
-        this.#finishWhenDone();
-      }
-    });
+    write(this.#service.replies);
+    this.#sendReplies();
+    this.#work();
+    this.#finishWhenDone();
   }
 
   /** Keeps the watch of what this client owes us; `progress`: it has just finished a request. */
