@@ -1,6 +1,6 @@
 /** Inputs that have reached something, a file each, named after their content. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, 'corpus');
@@ -19,8 +19,15 @@ export function readCorpus(target: string): Buffer[] {
 }
 
 export function keepInput(target: string, input: Buffer): void {
-  const folder = join(root, target);
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(join(root, target), { recursive: true });
+  writeFileSync(pathOf(target, input), input);
+}
+
+export function dropInput(target: string, input: Buffer): void {
+  rmSync(pathOf(target, input));
+}
+
+function pathOf(target: string, input: Buffer): string {
   const name = createHash('sha256').update(input).digest('hex').slice(0, 16);
-  writeFileSync(join(folder, name), input);
+  return join(root, target, name);
 }

@@ -22,6 +22,8 @@ export interface FuzzOptions {
   corpus: readonly Buffer[];
   /** Told of each input that reached something new. */
   keep: (input: Buffer) => void;
+  /** Told of each input of the corpus that reaches nothing that those before it have not. */
+  spare?: (input: Buffer) => void;
   /** Told of each input before it is tried. */
   begin?: (input: Buffer) => void;
 }
@@ -84,6 +86,8 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     await tryOne(input);
     if (coverage.confirm()) {
       corpus.push(input);
+    } else if (!target.seeds.includes(input)) {
+      options.spare?.(input);
     }
   }
   if (corpus.length === 0) {

@@ -2,15 +2,16 @@
  * Fuzzes one target or all, one after the other; `daemon` is the whole daemon
  * (npm run build first).
  *
- *     npm run fuzz -- [--target NAME] [--seconds N] [--seed N] [--keep]
+ *     npm run fuzz -- [--target NAME] [--seconds N] [--seed N] [--keep] [--tidy]
  *
  * N seconds a target, 60 if not told. With --keep, inputs that reach new code go
- * into fuzz/corpus. Exit status 1 when a promise is broken; the input is
+ * into fuzz/corpus; with --tidy, those that reach nothing that shorter ones don't
+ * go out of it. Exit status 1 when a promise is broken; the input is
  * printed in hexadecimal. An input that never ends is printed, too, and ends the
  * process.
  */
 import { parseArgs } from 'node:util';
-import { keepInput, readCorpus } from './corpus.ts';
+import { dropInput, keepInput, readCorpus } from './corpus.ts';
 import { fuzzDaemon } from './daemon.ts';
 import { fuzz } from './engine.ts';
 import { HangWatch } from './hang-watch.ts';
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     keep: { type: 'boolean', default: false },
+    tidy: { type: 'boolean', default: false },
   },
 });
 const seed = Number(values.seed);
@@ -54,7 +56,8 @@ async function runTarget(target: Target, watch: HangWatch): Promise<void> {
     seed,
     executions: Number.POSITIVE_INFINITY,
     untilMs: untilMs(),
-    corpus: readCorpus(target.name),
+    corpus: readCorpus(target.name).toSorted((a, b) => a.length - b.length),
+    spare: values.tidy ? (input) => dropInput(target.name, input) : () => {},
     keep: values.keep ? (input) => keepInput(target.name, input) : () => {},
     begin: (input) => {
       current = input;
