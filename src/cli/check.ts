@@ -1,187 +1,154 @@
 /**
- * tlsmgr check: what would keep the daemon from serving well with a main.cf,
- * found without starting it. Each finding has a severity, what it means and
- * what mends it. Exit status 1 when one is an error, else 0.
+ * tlsmgr check: what is wrong, or could be better, with a set-up: main.cf, the
+ * line of master.cf, directories and files, the program that master(8) starts,
+ * and the daemon that answers. Each finding has a severity, what it means and
+ * what mends it. Changes nothing.
  *
- * A fault of main.cf that the daemon would die of is told in the daemon's own
- * words, as `tlsmgr: fatal:` on standard error.
+ * Exit status by the worst: 0 nothing or notes, 3 a warning, 1 an error. What
+ * can't be examined, for want of a Postfix, is left out, with a note.
  */
-import { existsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
-import { databaseOf } from '../sessions/database.ts';
-import { cacheLabels } from '../sessions/session-cache.ts';
+import type { Setting } from '../config/main-cf.ts';
+import { FatalError, TlsmgrError, messageOf } from '../errors.ts';
+import { examineSetUp, type Examined } from './check/examine.ts';
+import { type Finding, findingText, sorted, statusOfWorst, summary } from './check/finding.ts';
+import { installedFindings } from './check/installed.ts';
+import {
+  entryFindings,
+  masterEntry,
+  ourEntryFindings,
+  postlogFindings,
+  versionFindings,
+} from './check/master-entry.ts';
+import { postfixTlsFindings } from './check/postfix-tls.ts';
+import { runningFindings } from './check/running.ts';
 import { configChoice, configOptions } from './config-options.ts';
+import {
+  announcementFor,
+  isOurs,
+  type MasterLine,
+  overridesOf,
+  parseLine,
+} from './install/master-line.ts';
 import type { CliIo } from './io.ts';
+import { Postfix } from './postfix.ts';
+import { socketOption } from './reach.ts';
 
-export interface Finding {
-  severity: 'error' | 'warning' | 'note';
-  /** What is so, and what follows from it. */
-  text: string;
-  /** A command, or what to change. */
-  remedy: string;
-}
+type Choice = ReturnType<typeof configChoice>;
 
 export async function runCheck(args: readonly string[], io: CliIo): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: {
-      json: { type: 'boolean' },
-      ...configOptions,
-    },
+    options: { json: { type: 'boolean' }, ...socketOption, ...configOptions },
   });
-  const findings: Finding[] = [];
-  const config = loadConfig({
-    ...configChoice(values),
-    environment: io.environment,
-    programName: 'tlsmgr',
-    serviceName: 'tlsmgr',
-    mode: 'daemon',
-    warn: (text) =>
-      findings.push({ severity: 'warning', text, remedy: 'correct main.cf; postfix reload' }),
-  });
-  findings.push(
-    ...directoryFindings(config),
-    ...cacheFindings(config),
-    ...sourceFindings(config),
-    ...logFindings(config),
-  );
-  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  const postfix = new Postfix(values.config, io.environment);
+  const found = sorted(await allFindings(postfix, configChoice(values), values.socket, io));
   if (values.json === true) {
-    io.out(`${JSON.stringify(findings, undefined, 2)}\n`);
+    io.out(`${JSON.stringify(found, undefined, 2)}\n`);
   } else {
-    for (const { severity, text, remedy } of findings) {
-      io.out(`${severity}: ${text}\n    ${remedy}\n`);
-    }
-    io.out(findings.length === 0 ? 'nothing to find fault with\n' : `${findings.length} found\n`);
+    io.out(found.map((one) => findingText(one)).join(''));
+    io.out(found.length === 0 ? 'nothing to find fault with\n' : `${summary(found)}\n`);
   }
-  return errors > 0 ? 1 : 0;
+  return statusOfWorst(found);
 }
 
-function directoryFindings({ queueDirectory, dataDirectory, mailOwner }: Config): Finding[] {
-  const findings: Finding[] = [];
-  if (!isDirectory(queueDirectory)) {
-    findings.push({
-      severity: 'error',
-      text: `queue_directory ${queueDirectory} is no directory: the daemon can't start`,
-      remedy: `mkdir ${queueDirectory}; postfix check`,
-    });
+async function allFindings(
+  postfix: Postfix,
+  { overrides }: Choice,
+  socket: string | undefined,
+  io: CliIo,
+): Promise<Finding[]> {
+  const masterCf = join(postfix.directory, 'master.cf');
+  const common = { configDirectory: postfix.directory, environment: io.environment };
+  const without = (reason: string): Finding[] => [
+    ...examineSetUp({ ...common, overrides, serviceName: 'tlsmgr', chrooted: undefined }).findings,
+    { severity: 'note', name: 'only-main-cf', ...reasonAndRemedy(reason) },
+  ];
+  let findings: Finding[];
+  try {
+    findings = existsSync(masterCf)
+      ? await postfixFindings(postfix, { overrides }, io, socket === undefined)
+      : without(`there is no ${masterCf}`);
+  } catch (thrown) {
+    if (!(thrown instanceof TlsmgrError && thrown.code === 'UNAVAILABLE')) {
+      throw thrown;
+    }
+    findings = without(messageOf(thrown));
   }
-  const data = statSync(dataDirectory, { throwIfNoEntry: false });
-  if (data?.isDirectory() !== true) {
-    findings.push({
-      severity: 'error',
-      text: `data_directory ${dataDirectory} is no directory: there is no place for the exchange file, and the daemon can't start`,
-      remedy: `install -d -o ${mailOwner.name} -m 0700 ${dataDirectory}`,
-    });
-  } else if (data.uid !== mailOwner.uid) {
-    findings.push({
-      severity: 'error',
-      text: `data_directory ${dataDirectory} doesn't belong to mail_owner ${mailOwner.name}: the exchange file can't be made, and the daemon can't start`,
-      remedy: `chown ${mailOwner.name} ${dataDirectory}`,
-    });
+  if (socket !== undefined) {
+    const asked = { socketPath: resolve(socket), announcement: true, ours: undefined };
+    findings.push(...(await runningFindings(asked, undefined)));
   }
   return findings;
 }
 
-function cacheFindings(config: Config): Finding[] {
-  const findings: Finding[] = [];
-  const owners = new Map<string, string>();
-  for (const label of cacheLabels) {
-    const { database, lifetimeSeconds } = config.caches[label];
-    const parameter = `${label}_tls_session_cache_database`;
-    if (database === '' || lifetimeSeconds === 0) {
-      continue;
-    }
-    const remedy = `postconf ${parameter}='btree:$data_directory/${label}_scache'`;
-    const found = databaseOf(database, config.defaultDatabaseType);
-    if (found.kind === 'unusable') {
-      findings.push({
-        severity: 'error',
-        text: `${parameter} = ${database}: ${found.reason}: this cache is off`,
-        remedy,
-      });
-    } else if (found.kind === 'file') {
-      findings.push(...fileFindings(parameter, found.path, remedy, config));
-      const other = owners.get(found.path);
-      if (other !== undefined) {
-        findings.push({
-          severity: 'error',
-          text: `do not use the same TLS cache file ${database} for ${other} and ${label}: the daemon can't start`,
-          remedy,
-        });
-      }
-      owners.set(found.path, label);
-    }
+function reasonAndRemedy(reason: string): { text: string; remedy: string } {
+  return {
+    text: `${reason}: only main.cf was examined`,
+    remedy: 'name the directory of main.cf and master.cf with -c, where Postfix is installed',
+  };
+}
+
+/** With a Postfix and a master.cf. */
+async function postfixFindings(
+  postfix: Postfix,
+  choice: Choice,
+  io: CliIo,
+  asksDaemon: boolean,
+): Promise<Finding[]> {
+  const mailVersion = postfix.parameter('mail_version');
+  const line = masterEntry(postfix);
+  const entry = argumentsOf(line);
+  const examined: Examined = examineSetUp({
+    configDirectory: postfix.directory,
+    environment: io.environment,
+    overrides: [...entry.overrides, ...choice.overrides],
+    serviceName: postfix.serviceName,
+    chrooted: line === undefined ? undefined : line.chroot === 'y',
+  });
+  const { config } = examined;
+  const services = postfix.services().map((text) => parseLine(text));
+  const findings = [
+    ...examined.findings,
+    ...entry.findings,
+    ...versionFindings(mailVersion),
+    ...entryFindings(postfix, line),
+    ...postlogFindings(services, postfix.parameter('maillog_file')),
+    ...(config === undefined ? [] : postfixTlsFindings(postfix, config)),
+  ];
+  if (line === undefined) {
+    return findings;
+  }
+  findings.push(...installedFindings(postfix, line));
+  if (config !== undefined) {
+    findings.push(...ourEntryFindings(line, config, mailVersion));
+  }
+  if (asksDaemon && postfix.isRunning) {
+    const ours = isOurs(line);
+    const announcement =
+      ours && config !== undefined ? config.announce : announcementFor(mailVersion);
+    const running = { socketPath: postfix.socketPath, announcement, ours };
+    findings.push(...(await runningFindings(running, ours ? config : undefined)));
   }
   return findings;
 }
 
-function fileFindings(parameter: string, path: string, remedy: string, config: Config): Finding[] {
-  const directory = dirname(path);
-  const found = statSync(directory, { throwIfNoEntry: false });
-  if (found === undefined) {
-    const text = `${parameter}: there is no directory ${directory}: this cache is off`;
-    return [{ severity: 'error', text, remedy }];
+/** What the line sets by `-o`, or what is wrong with its arguments. */
+function argumentsOf(line: MasterLine | undefined): { overrides: Setting[]; findings: Finding[] } {
+  try {
+    return { overrides: line === undefined ? [] : overridesOf(line), findings: [] };
+  } catch (thrown) {
+    if (!(thrown instanceof FatalError)) {
+      throw thrown;
+    }
+    const finding: Finding = {
+      severity: 'error',
+      name: 'master-arguments',
+      text: `the tlsmgr line of master.cf: ${thrown.message}: the daemon can't start`,
+      remedy: 'correct what follows the command there; postfix reload',
+    };
+    return { overrides: [], findings: [finding] };
   }
-  if (found.uid !== config.mailOwner.uid) {
-    const text = `${parameter}: ${directory} doesn't belong to mail_owner: the file goes into data_directory ${config.dataDirectory}, with two warnings at each start`;
-    return [{ severity: 'warning', text, remedy }];
-  }
-  return [];
-}
-
-function sourceFindings({ random }: Config): Finding[] {
-  const { source } = random;
-  if (source === '') {
-    return [
-      {
-        severity: 'warning',
-        text: "tls_random_source is empty: the pool has the operating system's generator alone, and says so at each start",
-        remedy: 'postconf tls_random_source=dev:/dev/urandom',
-      },
-    ];
-  }
-  const path = source.replace(/^(?:dev|egd):/u, '');
-  if (existsSync(path)) {
-    return [];
-  }
-  return [
-    {
-      severity: 'warning',
-      text: `tls_random_source = ${source}: there is no ${path}: the pool serves without it, with a warning`,
-      remedy: 'postconf tls_random_source=dev:/dev/urandom',
-    },
-  ];
-}
-
-function logFindings({ log, queueDirectory }: Config): Finding[] {
-  if (log.maillogFile !== '') {
-    return [];
-  }
-  if (!existsSync('/dev/log')) {
-    return [
-      {
-        severity: 'warning',
-        text: 'there is no /dev/log, and maillog_file is empty: nobody will see what the daemon logs',
-        remedy: 'start a syslogd, or postconf maillog_file=/var/log/postfix.log; postfix reload',
-      },
-    ];
-  }
-  if (existsSync(`${queueDirectory}/dev/log`)) {
-    return [];
-  }
-  return [
-    {
-      severity: 'note',
-      text: `there is no ${queueDirectory}/dev/log: when syslogd is restarted, a chrooted daemon can't reach it before its own next start`,
-      remedy: `let syslogd listen on ${queueDirectory}/dev/log too, or set maillog_file`,
-    },
-  ];
-}
-
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

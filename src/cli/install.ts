@@ -1,235 +1,212 @@
 /**
- * tlsmgr install: puts this tlsmgr in the place of Postfix's own, in master.cf
- * alone, and asks it a question through its socket. What comes back wrong is
- * rolled back. What the daemon would refuse is found before anything changes.
+ * tlsmgr install: puts this tlsmgr in the place of Postfix's own.
  *
- * master(8) looks for commands below daemon_directory alone, so a symbolic link
- * to the launcher goes into a folder of ours there; its name has to be tlsmgr,
- * for the log. The line that was there is kept in master.cf.tlsmgr, for `tlsmgr
- * uninstall`. None of Postfix's own files is replaced: an upgrade of its package
- * changes nothing here.
+ *     1  examine the host, main.cf, master.cf, node: an error ends it here
+ *     2  show what will change, and ask
+ *     3  write the launcher, and let the daemon start once by it
+ *     4  keep a copy of master.cf, change its line, reload
+ *     5  ask the new daemon through its socket
+ *
+ * What goes wrong after the second step is rolled back: all files are put back
+ * as they were, byte for byte, and the daemon from before is asked. None of
+ * Postfix's own files but master.cf is touched, so an upgrade of its package
+ * changes nothing here. Throws TlsmgrError `UNAVAILABLE` after a rollback.
  */
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { TlsmgrClient } from '../client/client.ts';
-import { loadConfig } from '../config/load.ts';
-import { FatalError, TlsmgrError, messageOf } from '../errors.ts';
+import { TlsmgrError, messageOf } from '../errors.ts';
 import { version } from '../version.ts';
-import type { CliIo } from './io.ts';
+import { findingText } from './check/finding.ts';
+import { configChoice, configOptions } from './config-options.ts';
+import { requireRoot, whyNot } from './install/agree.ts';
+import { announcementFor, isOurs, lineText } from './install/master-line.ts';
+import { isDone, makePlan, type Plan } from './install/plan.ts';
+import { type Answer, waitForAnswer, whoAnswersIfAny } from './install/question.ts';
+import { rehearse } from './install/rehearsal.ts';
+import { restartWith } from './install/restart.ts';
+import { abortOnSignals } from './install/signals.ts';
+import { type CliIo, UsageError } from './io.ts';
 import { Postfix } from './postfix.ts';
 
-const service = 'tlsmgr/unix';
-
-/** Fields of a line of master.cf before the command. */
-const fieldsBeforeCommand = 7;
-
-const keptName = 'master.cf.tlsmgr';
-
-/** Below daemon_directory. */
-const linkFolder = 'node-tlsmgr';
-const command = `${linkFolder}/tlsmgr`;
-
 /** The new process may have to wait for the old one to end. */
-const answerLimitMs = 20_000;
+const usualWaitSeconds = 20;
 
-const options = {
-  config: { type: 'string', short: 'c' },
-  'dry-run': { type: 'boolean' },
-  yes: { type: 'boolean' },
-} as const;
+/** For one look at who serves before the change. */
+const lookMs = 1000;
 
 export async function runInstall(args: readonly string[], io: CliIo): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options });
-  const postfix = new Postfix(values.config);
-  const launcher = launcherPath(io.environment);
-  const old = currentLine(postfix);
-  const announcement = announcementFor(postfix.parameter('mail_version'));
-  const fresh = newLine(old, announcement);
-  const link = join(postfix.parameter('daemon_directory'), command);
-  if (old === fresh && leadsTo(link, launcher)) {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ...configOptions,
+      'dry-run': { type: 'boolean' },
+      yes: { type: 'boolean', short: 'y' },
+      node: { type: 'string' },
+      wait: { type: 'string' },
+    },
+  });
+  const waitSeconds = secondsOf(values.wait);
+  requireRoot(values);
+  const postfix = new Postfix(values.config, io.environment);
+  const { overrides } = configChoice(values);
+  const plan = makePlan(postfix, { node: values.node, overrides }, io);
+  const faults = plan.findings.filter(({ severity }) => severity === 'error');
+  const others = plan.findings.filter(({ severity }) => severity === 'warning');
+  io.err([...faults, ...others].map((finding) => findingText(finding)).join(''));
+  if (faults.length > 0) {
+    throw new TlsmgrError('UNAVAILABLE', 'not installed, and nothing was changed');
+  }
+  if (isDone(plan)) {
     io.out('installed already: nothing to do\n');
     return 0;
   }
-  requireStartable(values.config, announcement, io);
-  if (!(await agreed(old, fresh, values, io))) {
-    return 1;
+  io.out(planText(plan));
+  const status = await whyNot(values, io);
+  if (status !== undefined) {
+    return status;
   }
-  const kept = join(postfix.parameter('config_directory'), keptName);
-  if (!existsSync(kept)) {
-    writeFileSync(kept, `${old}\n`, { mode: 0o644 });
-    chmodSync(kept, 0o644);
+  await carryOut(plan, waitSeconds, io);
+  return 0;
+}
+
+/** A number of seconds as `--wait` takes it. */
+export function secondsOf(text: string | undefined): number {
+  const seconds = text === undefined ? usualWaitSeconds : Number(text);
+  if (!(seconds > 0 && seconds <= 3600)) {
+    throw new UsageError(`--wait takes seconds, 1 to 3600: ${text}`);
   }
-  makeLink(link, launcher);
-  postfix.setService(service, fresh);
+  return seconds;
+}
+
+function planText({ postfix, mailVersion, launcher, paths, copy, old, fresh }: Plan): string {
+  const lines = [
+    `tlsmgr ${version} for Postfix ${mailVersion} in ${postfix.directory}:`,
+    `  write  ${launcher.path}`,
+    `         which starts ${paths.node} ${paths.program}`,
+    ...(copy.record() === undefined ? [`  keep   ${copy.backup}`] : []),
+    `  change ${copy.masterCf}`,
+    `         - ${lineText(old)}`,
+    `         + ${lineText(fresh)}`,
+    ...(postfix.isRunning ? ['  then   postfix reload, and ask the new daemon'] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+async function carryOut(plan: Plan, waitSeconds: number, io: CliIo): Promise<void> {
+  const { postfix, launcher, copy, fresh } = plan;
+  const signals = abortOnSignals();
+  const putBack = rememberAll(plan);
+  let hasChanged = false;
   try {
-    await takeEffect(postfix, announcement, true, io);
+    launcher.write(plan.script);
+    rehearse(launcher.path, fresh, postfix.directory);
+    signals.signal.throwIfAborted();
+    hasChanged = true;
+    launcher.register(postfix.directory);
+    await takeEffect(plan, waitSeconds, signals.signal, io);
+    io.out(`tlsmgr uninstall puts back ${copy.masterCf} as it was\n`);
   } catch (thrown) {
-    postfix.setService(service, old);
-    rmSync(kept);
-    removeLink(postfix);
-    if (postfix.isRunning) {
-      postfix.reload();
+    const reason = messageOf(thrown);
+    if (!hasChanged) {
+      putBack();
+      throw new TlsmgrError('UNAVAILABLE', `not installed: ${reason}`, { cause: thrown });
     }
-    throw new TlsmgrError('UNAVAILABLE', `rolled back: ${messageOf(thrown)}`, { cause: thrown });
+    const after = await rollBack(plan, putBack, waitSeconds);
+    throw new TlsmgrError('UNAVAILABLE', `rolled back: ${reason}; ${after}`, { cause: thrown });
+  } finally {
+    signals.release();
   }
-  return 0;
 }
 
-/** tlsmgr uninstall: puts back the line that was there. */
-export async function runUninstall(args: readonly string[], io: CliIo): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options });
-  const postfix = new Postfix(values.config);
-  const kept = join(postfix.parameter('config_directory'), keptName);
-  if (!existsSync(kept)) {
-    io.out('not installed: nothing to do\n');
-    return 0;
+function rememberAll({ launcher, copy, postfix }: Plan): () => void {
+  const putBackMasterCf = copy.remember();
+  const script = launcher.text;
+  const served = launcher.serves(postfix.directory);
+  return () => {
+    putBackMasterCf();
+    if (script !== undefined) {
+      launcher.write(script);
+    }
+    if (!served) {
+      launcher.unregister(postfix.directory);
+    }
+  };
+}
+
+function changeMasterCf({ copy, postfix, old, fresh, original }: Plan): void {
+  const record = copy.record();
+  const known = record === undefined ? !isOurs(old) : copy.isUntouched(record);
+  if (record === undefined && known) {
+    copy.keep();
   }
-  const old = readFileSync(kept, 'utf8').trim();
-  if (!(await agreed(currentLine(postfix), old, values, io))) {
-    return 1;
+  if (lineText(old) !== lineText(fresh)) {
+    postfix.setService(`${fresh.service}/${fresh.type}`, lineText(fresh));
   }
-  postfix.setService(service, old);
-  rmSync(kept);
-  removeLink(postfix);
-  await takeEffect(postfix, announcementFor(postfix.parameter('mail_version')), false, io);
-  return 0;
+  copy.note(original, known);
 }
 
-/** Clients of Postfix 3.6 and later wait for an announcement, those before can't bear one. */
-export function announcementFor(mailVersion: string): boolean {
-  const [major = 0, minor = 0] = mailVersion.split(/[.-]/u).map(Number);
-  return major > 3 || (major === 3 && minor >= 6);
-}
-
-/** The line with our command in the place of the old one. */
-export function newLine(old: string, announcement: boolean): string {
-  const fields = old.split(' ').slice(0, fieldsBeforeCommand);
-  return [
-    ...fields,
-    command,
-    ...(announcement ? [] : ['-o', 'tlsmgr_protocol_announcement=no']),
-  ].join(' ');
-}
-
-function leadsTo(link: string, launcher: string): boolean {
-  return existsSync(link) && realpathSync(link) === launcher;
-}
-
-function makeLink(link: string, launcher: string): void {
-  mkdirSync(dirname(link), { recursive: true, mode: 0o755 });
-  chmodSync(dirname(link), 0o755);
-  rmSync(link, { force: true });
-  symlinkSync(launcher, link);
-}
-
-function removeLink(postfix: Postfix): void {
-  rmSync(join(postfix.parameter('daemon_directory'), linkFolder), { recursive: true, force: true });
-}
-
-function launcherPath(environment: NodeJS.ProcessEnv): string {
-  const started = environment['TLSMGR_ARGV0'];
-  if (started === undefined) {
-    throw new FatalError('start this through its launcher, bin/tlsmgr');
-  }
-  return realpathSync(started);
-}
-
-function currentLine(postfix: Postfix): string {
-  const line = postfix.service(service);
-  if (line === undefined) {
-    throw new TlsmgrError('UNAVAILABLE', 'there is no tlsmgr service in master.cf');
-  }
-  return line;
-}
-
-function requireStartable(directory: string | undefined, announcement: boolean, io: CliIo): void {
-  loadConfig({
-    ...(directory === undefined ? {} : { configDirectory: directory }),
-    environment: io.environment,
-    overrides: announcement ? [] : [{ name: 'tlsmgr_protocol_announcement', value: 'no' }],
-    programName: 'tlsmgr',
-    serviceName: 'tlsmgr',
-    mode: 'daemon',
-    warn: (text) => io.err(`tlsmgr: warning: ${text}\n`),
-  });
-}
-
-async function agreed(
-  old: string,
-  fresh: string,
-  { 'dry-run': dryRun, yes }: { 'dry-run'?: boolean | undefined; yes?: boolean | undefined },
-  io: CliIo,
-): Promise<boolean> {
-  io.out(`master.cf:\n  - ${old}\n  + ${fresh}\n`);
-  if (dryRun === true) {
-    io.out('dry run: nothing was changed\n');
-    return false;
-  }
-  if (yes === true) {
-    return true;
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question('change it, and reload Postfix? [y/N] ');
-  terminal.close();
-  return /^y(?:es)?$/iu.test(answer.trim());
-}
-
-/** Reloads a running Postfix and asks the daemon who it is. */
 async function takeEffect(
-  postfix: Postfix,
-  announcement: boolean,
-  expectOurs: boolean,
+  plan: Plan,
+  limitSeconds: number,
+  signal: AbortSignal,
   io: CliIo,
 ): Promise<void> {
+  const { postfix, copy } = plan;
+  const earlier = await whoIsThere(plan);
+  const beganMs = performance.now();
+  await restartWith(() => changeMasterCf(plan), {
+    postfix,
+    copy,
+    answering: earlier !== undefined,
+  });
   if (!postfix.isRunning) {
     io.out('Postfix is not running: it takes effect at the next start\n');
     return;
   }
-  postfix.reload();
-  const socketPath = join(postfix.parameter('queue_directory'), 'private/tlsmgr');
-  const untilMs = performance.now() + answerLimitMs;
-  for (;;) {
-    const client = new TlsmgrClient({ socketPath, announcement, retries: 0, timeoutMs: 5000 });
-    try {
-      await client.policy('smtpd');
-      // Right after a reload the old process may still answer once.
-      if ((await isOurs(client)) === expectOurs) {
-        io.out(`${expectOurs ? `tlsmgr ${version}` : "Postfix's own tlsmgr"} answers\n`);
-        return;
-      }
-    } catch (thrown) {
-      if (performance.now() > untilMs) {
-        throw thrown;
-      }
-    } finally {
-      client.close();
-    }
-    if (performance.now() > untilMs) {
-      throw new TlsmgrError('UNAVAILABLE', 'the old daemon still answers');
-    }
-    await new Promise((resolve) => {
-      setTimeout(resolve, 200);
-    });
-  }
+  const answer = await waitForAnswer({
+    socketPath: postfix.socketPath,
+    announcement: plan.config!.announce,
+    expect: 'ours',
+    before: earlier?.kind === 'ours' ? earlier.report.pid : undefined,
+    limitSeconds,
+    signal,
+  });
+  const tookSeconds = ((performance.now() - beganMs) / 1000).toFixed(1);
+  const { version: running, pid } = (answer as Extract<Answer, { kind: 'ours' }>).report;
+  io.out(`tlsmgr ${running} answers (pid ${pid}), ${tookSeconds} s after the reload\n`);
 }
 
-/** Only ours knows `stats`; the original doesn't answer what it doesn't know. */
-async function isOurs(client: TlsmgrClient): Promise<boolean> {
+async function whoIsThere({ postfix, mailVersion }: Plan): Promise<Answer | undefined> {
+  const place = {
+    socketPath: postfix.socketPath,
+    announcement: announcementFor(mailVersion),
+  };
+  return postfix.isRunning ? whoAnswersIfAny(place, lookMs) : undefined;
+}
+
+/** @returns what to tell of the daemon from before. */
+async function rollBack(
+  { postfix, mailVersion, old, config, copy }: Plan,
+  putBack: () => void,
+  limitSeconds: number,
+): Promise<string> {
+  const ours = isOurs(old);
   try {
-    await client.stats();
-    return true;
-  } catch {
-    return false;
+    await restartWith(putBack, { postfix, copy, answering: false });
+    if (!postfix.isRunning) {
+      return 'master.cf is as it was';
+    }
+    await waitForAnswer({
+      socketPath: postfix.socketPath,
+      announcement: ours ? config!.announce : announcementFor(mailVersion),
+      expect: ours ? 'ours' : 'original',
+      before: undefined,
+      limitSeconds: Math.max(limitSeconds, usualWaitSeconds),
+      signal: new AbortController().signal,
+    });
+    return 'master.cf is as it was, and the daemon from before answers';
+  } catch (thrown) {
+    // Whatever it was that failed: the files come first.
+    putBack();
+    return `master.cf is as it was, but the daemon from before doesn't answer: ${messageOf(thrown)}`;
   }
 }

@@ -1,31 +1,70 @@
-/** The installed Postfix, through its own commands. Throws TlsmgrError with their words. */
+/**
+ * The installed Postfix, through its own commands. Throws TlsmgrError
+ * `UNAVAILABLE` with their words.
+ */
 import { execFileSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
 import { TlsmgrError, messageOf } from '../errors.ts';
 
 /** Postfix's commands may stand outside a user's PATH. */
 const path = '/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin';
 
-export class Postfix {
-  readonly #directory: string | undefined;
+const builtInDirectory = '/etc/postfix';
 
-  /** @param directory with main.cf and master.cf; Postfix's own if not given. */
-  constructor(directory: string | undefined) {
-    this.#directory = directory;
+/** Of Postfix 3.4, which had no parameter for it yet. */
+const usualServiceName = 'tlsmgr';
+
+export class Postfix {
+  /** With main.cf and master.cf; absolute. */
+  readonly directory: string;
+  /** The service that Postfix's programs ask. */
+  #serviceName: string | undefined;
+
+  /** @param asked Postfix's own directory if undefined and MAIL_CONFIG isn't set. */
+  constructor(asked: string | undefined, environment: NodeJS.ProcessEnv) {
+    this.directory = resolve(asked ?? environment['MAIL_CONFIG'] ?? builtInDirectory);
   }
 
-  /** The value of a parameter, expanded. */
+  /** The value of a parameter, expanded; empty for one that this Postfix doesn't know. */
   parameter(name: string): string {
     return this.#run('postconf', '-x', '-h', name).trim();
   }
 
-  /** The line of a service in master.cf, in one piece; undefined when there is none. */
+  get serviceName(): string {
+    const found = (this.#serviceName ??= this.parameter('tlsmgr_service_name'));
+    return found === '' ? usualServiceName : found;
+  }
+
+  /** Where Postfix's programs look for it. */
+  get socketPath(): string {
+    return join(this.parameter('queue_directory'), 'private', this.serviceName);
+  }
+
+  /** The line of a service in master.cf, `tlsmgr/unix` for one; undefined when there is none. */
   service(name: string): string | undefined {
     const line = this.#run('postconf', '-M', name).trim();
-    return line === '' ? undefined : line.replaceAll(/\s+/gu, ' ');
+    return line === '' ? undefined : line;
+  }
+
+  /** All lines of master.cf, one a service. */
+  services(): string[] {
+    return this.#run('postconf', '-M')
+      .split(/\n(?=\S)/u)
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
   }
 
   setService(name: string, line: string): void {
     this.#run('postconf', '-M', `${name}=${line}`);
+  }
+
+  removeService(name: string): void {
+    this.#run('postconf', '-MX', name);
+  }
+
+  /** Types of lookup tables. */
+  tableTypes(): string[] {
+    return this.#run('postconf', '-m').split(/\s+/u);
   }
 
   get isRunning(): boolean {
@@ -43,14 +82,18 @@ export class Postfix {
   }
 
   #run(command: 'postconf' | 'postfix', ...args: string[]): string {
-    const all = this.#directory === undefined ? args : ['-c', this.#directory, ...args];
     try {
-      return execFileSync(command, all, {
+      return execFileSync(command, ['-c', this.directory, ...args], {
         encoding: 'utf8',
         env: { ...process.env, PATH: path },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
     } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') {
+        throw new TlsmgrError('UNAVAILABLE', `Postfix is not installed: there is no ${command}`, {
+          cause: thrown,
+        });
+      }
       const said = (thrown as { stderr?: string }).stderr?.trim();
       const reason = said === undefined || said === '' ? messageOf(thrown) : said;
       throw new TlsmgrError('UNAVAILABLE', `${command}: ${reason}`, { cause: thrown });

@@ -64,21 +64,21 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: 'check',
-    usage: '[--json] [-c DIR] [-o NAME=VALUE]...',
+    usage: '[--json] [-c DIR] [-o NAME=VALUE]... [--socket PATH]',
     summary: 'find what would keep the daemon from serving well',
     load: async () => (await import('./check.ts')).runCheck,
   },
   {
     name: 'install',
-    usage: '[--dry-run] [--yes] [-c DIR]',
+    usage: '[--dry-run] [--yes] [-c DIR] [-o NAME=VALUE]... [--node PATH] [--wait SECONDS]',
     summary: "serve in the place of Postfix's own tlsmgr",
     load: async () => (await import('./install.ts')).runInstall,
   },
   {
     name: 'uninstall',
-    usage: '[--dry-run] [--yes] [-c DIR]',
+    usage: '[--dry-run] [--yes] [-c DIR] [--wait SECONDS]',
     summary: "put Postfix's own tlsmgr back",
-    load: async () => (await import('./install.ts')).runUninstall,
+    load: async () => (await import('./uninstall.ts')).runUninstall,
   },
   {
     name: 'bench',

@@ -1,109 +1,509 @@
 import assert from 'node:assert/strict';
-import { chownSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
-import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
-import { runVerb } from '../../src/cli/verbs.ts';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { after, before, describe, test } from 'node:test';
+import type { Severity } from '../../src/cli/check/finding.ts';
+import { oldestNode } from '../../src/cli/check/program.ts';
+import { launcherText } from '../../src/cli/install/launcher.ts';
+import { readPackage } from '../package/read-package.ts';
 import { noCDaemon } from '../config/c-daemon.ts';
+import { CheckSetUp, nobody, usualLine } from './check-set-up.ts';
 
-const skip = noCDaemon;
+const ourLine = 'tlsmgr unix - - y 1000? 1 node-tlsmgr/tlsmgr';
 
-describe('tlsmgr check', { skip }, () => {
-  const directory = mkdtempSync('/tmp/tlsmgr-check-');
-  const data = join(directory, 'data');
-  mkdirSync(join(directory, 'queue'));
-  mkdirSync(data);
-  after(() => rmSync(directory, { recursive: true }));
+describe('tlsmgr check', { skip: noCDaemon }, () => {
+  let setUp: CheckSetUp;
 
-  const base = [
-    `data_directory = ${data}`,
-    `queue_directory = ${directory}/queue`,
-    'maillog_file = /var/log/x',
-    // Whoever runs the tests owns the files: a user that is not root.
-    'mail_owner = nobody',
-    'default_privs = daemon',
-    'setgid_group = mail',
-  ];
+  before(() => {
+    setUp = new CheckSetUp();
+  });
+  after(() => setUp.remove());
 
-  const check = async (...lines: string[]) => {
-    const path = join(directory, 'main.cf');
-    const named = new Set(lines.map((line) => line.split(' ')[0]));
-    const rest = base.filter((line) => !named.has(line.split(' ')[0]));
-    writeFileSync(path, [...rest, ...lines, ''].join('\n'));
-    const longAgo = new Date(Date.now() - 60_000);
-    utimesSync(path, longAgo, longAgo);
-    let out = '';
-    let err = '';
-    const status = await runVerb('check', ['-c', directory], {
-      out: (text) => void (out += text),
-      err: (text) => void (err += text),
-      environment: {},
-    });
-    return { status, out: out.replaceAll(directory, 'DIR'), err: err.replaceAll(directory, 'DIR') };
+  /** Expects just this. */
+  const expectOne = async (
+    parameters: Record<string, string>,
+    severity: Severity,
+    name: string,
+    text: RegExp,
+    remedy: RegExp,
+  ): Promise<void> => {
+    const found = await setUp.findings(parameters);
+    assert.deepEqual(
+      found.map((one) => [one.severity, one.name]),
+      [[severity, name]],
+      JSON.stringify({ parameters, found }),
+    );
+    assert.match(found[0]!.text, text);
+    assert.match(found[0]!.remedy, remedy);
   };
 
   test('finds nothing where there is nothing', async () => {
-    chownSync(data, 65_534, 65_534);
-    assert.deepEqual(await check('smtpd_tls_session_cache_database = btree:$data_directory/x'), {
-      status: 0,
-      out: 'nothing to find fault with\n',
-      err: '',
+    assert.deepEqual(await setUp.findings(), []);
+  });
+
+  test('the exit status is that of the worst, and the worst comes first', async () => {
+    const note = await setUp.check();
+    assert.deepEqual([note.status, note.out.split('\n').at(-2)], [0, '1 note']);
+    const warning = await setUp.check({ tls_random_source: '' });
+    assert.deepEqual([warning.status, warning.out.split('\n').at(-2)], [3, '1 warning, 1 note']);
+    assert.match(warning.out, /^warning: /u);
+    const error = await setUp.check({ tls_random_source: '', queue_directory: '/nonexistent' });
+    assert.deepEqual(
+      [error.status, error.out.split('\n').at(-2)],
+      [1, '1 error, 1 warning, 1 note'],
+    );
+    assert.match(error.out, /^error: .*\n {4}.*\nwarning: /u);
+    assert.equal((await setUp.check({}, '--nonsense')).status, 2);
+  });
+
+  test('main.cf: each fault has its remedy', async () => {
+    type Row = [Record<string, string>, Severity, string, RegExp, RegExp];
+    const table: Row[] = [
+      [
+        { queue_directory: '/nonexistent' },
+        'error',
+        'queue-directory-missing',
+        /queue/u,
+        /^mkdir/u,
+      ],
+      [
+        { data_directory: '/etc' },
+        'error',
+        'data-directory-owner',
+        /doesn't belong to mail_owner nobody/u,
+        /^chown nobody \/etc$/u,
+      ],
+      [
+        { smtp_tls_session_cache_database: 'nosuch:/x' },
+        'error',
+        'cache-unusable',
+        /unsupported dictionary type: nosuch: this cache is off$/u,
+        /^postconf 'smtp_tls/u,
+      ],
+      [
+        { smtp_tls_session_cache_database: 'btree:/nonexistent/x' },
+        'error',
+        'cache-directory-missing',
+        /no directory \/nonexistent: this cache is off/u,
+        /^install -d -o nobody/u,
+      ],
+      [
+        { smtp_tls_session_cache_database: 'btree:/etc/x' },
+        'warning',
+        'cache-redirected',
+        /\/etc doesn't belong to mail_owner/u,
+        /^postconf/u,
+      ],
+      [
+        {
+          smtp_tls_session_cache_database: 'btree:$data_directory/x',
+          lmtp_tls_session_cache_database: 'hash:$data_directory/x',
+        },
+        'error',
+        'cache-shared',
+        /^do not use the same TLS cache file .* for smtp and lmtp: the daemon can't start$/u,
+        /^postconf 'lmtp_tls_session_cache_database=btree/u,
+      ],
+      [
+        { smtp_tls_session_cache_timeout: '10' },
+        'note',
+        'cache-timeout-short',
+        /= 10: counts as 120 seconds/u,
+        /3600s/u,
+      ],
+      [
+        { smtp_tls_session_cache_timeout: '8d' },
+        'warning',
+        'cache-timeout-long',
+        /= 8d: sessions older than 7d 0h are of no use/u,
+        /3600s/u,
+      ],
+      [
+        { smtp_tls_session_cache_timeout: '101d' },
+        'error',
+        'config-fault',
+        /^invalid smtp_tls_session_cache_timeout: 8726400 \(max 8640000\): the daemon can't start$/u,
+        /^postconf smtp_tls_session_cache_timeout shows it/u,
+      ],
+      [
+        { smtpd_tls_session_cache_timeout: '0' },
+        'note',
+        'cache-timeout-zero',
+        /and so are session tickets/u,
+        /3600s/u,
+      ],
+      [
+        {
+          smtp_tls_session_cache_database: 'internal:',
+          smtp_tls_session_cache_size_limit: String(2 ** 50),
+        },
+        'warning',
+        'cache-memory',
+        /may grow to 1024\.0 TiB, and this host has/u,
+        /^lower smtp_tls_session_cache_size_limit;/u,
+      ],
+      [
+        { smtp_tls_session_cache_database: 'internal:', smtp_tls_session_cache_size_limit: '0' },
+        'warning',
+        'cache-unlimited',
+        /fills this host's memory/u,
+        /=268435456/u,
+      ],
+      [{ tls_random_source: '' }, 'warning', 'source-none', /is empty/u, /dev:\/dev\/urandom/u],
+      [
+        { tls_random_source: 'dev:/nonexistent' },
+        'warning',
+        'source-missing',
+        /there is no \/nonexistent/u,
+        /dev:\/dev\/urandom/u,
+      ],
+      [
+        { tls_random_source: 'egd:/dev/null' },
+        'warning',
+        'source-kind',
+        /is no socket/u,
+        /dev:\/dev\/urandom/u,
+      ],
+      [
+        { tls_random_source: 'dev:/etc/passwd' },
+        'warning',
+        'source-kind',
+        /is a file, not a device/u,
+        /dev:\/dev\/urandom/u,
+      ],
+      [
+        { tls_random_exchange_name: '/nonexistent/x' },
+        'error',
+        'exchange-directory-missing',
+        /the daemon can't start/u,
+        /prng_exch/u,
+      ],
+      [
+        { tls_random_exchange_name: '/etc/x' },
+        'warning',
+        'exchange-redirected',
+        /goes into data_directory/u,
+        /prng_exch/u,
+      ],
+      [{ tls_random_exchange_name: '' }, 'note', 'exchange-none', /is empty/u, /prng_exch/u],
+      [
+        { daemon_timeout: '1h30m' },
+        'warning',
+        'config-warning',
+        /^parameter daemon_timeout: ignoring "30m"/u,
+        /correct main\.cf/u,
+      ],
+      [
+        { tls_random_bytes: '12x' },
+        'error',
+        'config-fault',
+        /^bad numerical configuration: tls_random_bytes = 12x: the daemon can't start$/u,
+        /^postconf tls_random_bytes shows it, postconf -d tls_random_bytes its default/u,
+      ],
+      [
+        { mail_owner: 'nosuchuser' },
+        'error',
+        'config-fault',
+        /parameter mail_owner: unknown user name value: nosuchuser/u,
+        /^postconf mail_owner shows it/u,
+      ],
+      [
+        { tlsmgr_conection_limit: '100' },
+        'warning',
+        'parameter-unknown',
+        /^tlsmgr_conection_limit in main\.cf: .* no effect$/u,
+        /^postconf -X tlsmgr_conection_limit; tlsmgr_connection_limit was meant\?$/u,
+      ],
+      [
+        { tlsmgr_session_cache_key_file: '/x' },
+        'note',
+        'key-file-unused',
+        /nothing to encrypt/u,
+        /persistent=yes/u,
+      ],
+      [
+        { tlsmgr_session_cache_persistent: 'yes' },
+        'note',
+        'key-file-none',
+        /reads sessions$/u,
+        /openssl rand -hex 32 > .*chown nobody/u,
+      ],
+      [
+        { tls_ssl_options: 'NO_TICKET', smtpd_tls_security_level: 'may' },
+        'warning',
+        'server-resumes-nothing',
+        /no client can resume/u,
+        /smtpd_scache/u,
+      ],
+      [
+        {
+          smtpd_tls_security_level: 'may',
+          smtpd_tls_session_cache_database: 'btree:$data_directory/s',
+        },
+        'note',
+        'server-cache-spare',
+        /may be left out$/u,
+        /smtpd_tls_session_cache_database='/u,
+      ],
+      [
+        { smtp_tls_security_level: 'may' },
+        'note',
+        'client-resumes-nothing',
+        /every delivery pays for a full handshake/u,
+        /smtp_scache/u,
+      ],
+    ];
+    for (const row of table) {
+      await expectOne(...row);
+    }
+  });
+
+  test('two caches that meet in data_directory only after redirection', async () => {
+    const found = await setUp.findings({
+      smtp_tls_session_cache_database: 'btree:/etc/x',
+      lmtp_tls_session_cache_database: 'btree:/usr/x',
     });
+    assert.deepEqual(
+      found.map(({ name }) => name),
+      ['cache-shared', 'cache-redirected', 'cache-redirected'],
+    );
+    assert.match(
+      found[0]!.text,
+      /, which both are .*\/data\/x after redirection: the daemon can't/u,
+    );
   });
 
-  test('tells each fault with its remedy', async () => {
-    chownSync(data, 65_534, 65_534);
-    const table: [string[], number, RegExp][] = [
-      [['queue_directory = /nonexistent'], 1, /^error: queue_directory .*\n +mkdir /u],
-      [['data_directory = /nonexistent'], 1, /^error: data_directory .*\n +install -d -o nobody /u],
-      [['data_directory = /etc'], 1, /^error: data_directory .*\n +chown nobody \/etc\n/u],
-      [
-        ['smtp_tls_session_cache_database = nosuch:/x'],
-        1,
-        /^error: smtp_tls_session_cache_database .*unsupported dictionary type: nosuch: this cache is off\n +postconf /u,
-      ],
-      [
-        ['smtp_tls_session_cache_database = btree:/nonexistent/x'],
-        1,
-        /^error: .*no directory \/nonexistent: this cache is off/u,
-      ],
-      [
-        ['smtp_tls_session_cache_database = btree:/etc/x'],
-        0,
-        /^warning: .*\/etc doesn't belong to mail_owner/u,
-      ],
-      [
-        [
-          'smtp_tls_session_cache_database = btree:$data_directory/x',
-          'lmtp_tls_session_cache_database = hash:$data_directory/x',
-        ],
-        1,
-        /^error: do not use the same TLS cache file .* for smtp and lmtp/u,
-      ],
-      [['tls_random_source ='], 0, /^warning: tls_random_source is empty/u],
-      [['tls_random_source = dev:/nonexistent'], 0, /^warning: tls_random_source = dev:/u],
-      [['daemon_timeout = 1h30m'], 0, /^warning: parameter daemon_timeout: ignoring "30m"/u],
-    ];
-    for (const [lines, status, pattern] of table) {
-      const found = await check(...lines);
-      assert.match(found.out, pattern, lines.join('; '));
-      assert.match(found.out, /\n1 found\n$/u, lines.join('; '));
-      assert.deepEqual([found.status, found.err], [status, ''], lines.join('; '));
+  test('files in data_directory: owners, modes, kinds, leftovers', async () => {
+    const caches = {
+      smtp_tls_session_cache_database: 'btree:$data_directory/a',
+      lmtp_tls_session_cache_database: 'btree:$data_directory/b',
+    };
+    const expectFile = async (severity: Severity, name: string, remedy: RegExp): Promise<void> => {
+      await expectOne(caches, severity, name, /./u, remedy);
+    };
+    setUp.writeData('a.tlsmgr', '', { mode: 0o640 });
+    await expectFile('warning', 'cache-file-open', /^chmod 600 .*\/data\/a\.tlsmgr$/u);
+    setUp.writeData('a.tlsmgr', '', { owner: 0 });
+    await expectFile('error', 'cache-file-owner', /^chown nobody .*\/data\/a\.tlsmgr/u);
+    setUp.writeData('a.tlsmgr');
+    linkSync(setUp.path('data/a.tlsmgr'), setUp.path('data/b.tlsmgr'));
+    await expectFile('error', 'cache-shared', /^postconf 'lmtp/u);
+    rmSync(setUp.path('data/a.tlsmgr'));
+    rmSync(setUp.path('data/b.tlsmgr'));
+    mkdirSync(setUp.path('data/a.tlsmgr'));
+    await expectFile('error', 'cache-file-kind', /^ls -ld .*\/data\/a\.tlsmgr, and move it away$/u);
+    rmSync(setUp.path('data/a.tlsmgr'), { recursive: true });
+
+    setUp.writeData('a.db');
+    await expectFile('note', 'cache-leftover', /^rm .*\/data\/a\.db$/u);
+    rmSync(setUp.path('data/a.db'));
+
+    setUp.writeData('prng_exch', 'x', { owner: 0 });
+    await expectFile('error', 'exchange-file-owner', /^chown nobody .*prng_exch; chmod 600/u);
+    setUp.writeData('prng_exch', 'x', { mode: 0o644 });
+    await expectFile('warning', 'exchange-file-open', /^chmod 600 .*prng_exch$/u);
+    rmSync(setUp.path('data/prng_exch'));
+
+    chmodSync(setUp.path('data'), 0o770);
+    await expectFile('warning', 'data-directory-open', /^chmod go-w .*\/data$/u);
+    chmodSync(setUp.path('data'), 0o700);
+  });
+
+  test('the key file: missing, of another user, malformed, open to others', async () => {
+    const parameters = {
+      tlsmgr_session_cache_persistent: 'yes',
+      tlsmgr_session_cache_key_file: '$data_directory/key',
+    };
+    const name = 'key-file-unusable';
+    await expectOne(parameters, 'error', name, /No such file/u, /openssl rand -hex 32 > /u);
+    setUp.writeData('key', 'a'.repeat(64), { owner: 0 });
+    await expectOne(
+      parameters,
+      'error',
+      name,
+      /mail_owner nobody can't read it/u,
+      /^chown nobody/u,
+    );
+    setUp.writeData('key', 'short');
+    await expectOne(parameters, 'error', name, /neither 64 hexadecimal digits nor 32/u, /openssl/u);
+    setUp.writeData('key', 'a'.repeat(64), { mode: 0o640 });
+    await expectOne(parameters, 'warning', 'key-file-open', /open to its group/u, /^chmod 600 /u);
+    setUp.writeData('key', 'a'.repeat(64));
+    assert.deepEqual(await setUp.findings(parameters), []);
+    rmSync(setUp.path('data/key'));
+  });
+
+  test('a full disk', async (t) => {
+    const data = setUp.path('small');
+    mkdirSync(data);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', data]);
+    if (mounted.status !== 0) {
+      t.skip('a file system can not be mounted here');
+      return;
+    }
+    try {
+      chownSync(data, nobody, nobody);
+      chmodSync(data, 0o700);
+      const parameters = { data_directory: data };
+      await expectOne(parameters, 'warning', 'disk-full', /1\.0 MiB free/u, /^make room in /u);
+    } finally {
+      spawnSync('umount', [data]);
     }
   });
 
-  test("says a fault of main.cf in the daemon's words, and no stack trace", async () => {
-    const table: [string, string][] = [
-      ['tls_random_bytes = 12x', 'bad numerical configuration: tls_random_bytes = 12x'],
+  test('master.cf: no entry, another type or name, wrong fields', async () => {
+    type Row = [string, Severity, string, RegExp];
+    const table: Row[] = [
       [
-        'mail_owner = nosuchuser',
-        'file DIR/main.cf: parameter mail_owner: unknown user name value: nosuchuser',
+        'x unix - - n - 1 cleanup',
+        'error',
+        'master-no-entry',
+        /^postconf -M 'tlsmgr\/unix=tlsmgr /u,
       ],
-      ['no equals', 'DIR/main.cf, line 7: missing \'=\' after attribute name: "no equals"'],
+      [
+        'tlsmgr fifo - - y 300 1 tlsmgr',
+        'error',
+        'master-type',
+        /^postconf -M# tlsmgr\/fifo; postconf -M 'tlsmgr\/unix=/u,
+      ],
+      [
+        'tlsmgr2 unix - - y 1000? 1 tlsmgr',
+        'error',
+        'master-service-name',
+        /^postconf tlsmgr_service_name=tlsmgr2;/u,
+      ],
+      [
+        'tlsmgr unix n - y 1000? 1 tlsmgr',
+        'error',
+        'master-private',
+        /^postconf -F 'tlsmgr\/unix\/private=-'; postfix reload$/u,
+      ],
+      [
+        'tlsmgr unix - - y 1000? - tlsmgr',
+        'error',
+        'master-process-limit',
+        /^postconf -F 'tlsmgr\/unix\/process_limit=1'/u,
+      ],
+      ['tlsmgr unix - n y 1000? 1 tlsmgr', 'warning', 'master-privileged', /unprivileged=-/u],
+      ['tlsmgr unix - - y 1000 1 tlsmgr', 'note', 'master-wakeup', /wakeup=1000\?'/u],
+      ['tlsmgr unix - - y 1000? 1 spawn', 'warning', 'master-command', /command=tlsmgr'/u],
+      ['tlsmgr unix - - y 1000? 1 tlsmgr -x', 'error', 'master-arguments', /^correct what/u],
+      [
+        'tlsmgr unix - - y 1000? 1 tlsmgr -o tls_random_byte=1',
+        'warning',
+        'parameter-unknown',
+        /^correct the -o$/u,
+      ],
+      [
+        'tlsmgr unix - - y 1000? 1 tlsmgr -o { tls_random_bytes = x }',
+        'error',
+        'config-fault',
+        /tls_random_bytes/u,
+      ],
     ];
-    for (const [line, text] of table) {
-      assert.deepEqual(await check(line), { status: 1, out: '', err: `tlsmgr: fatal: ${text}\n` });
+    for (const [line, severity, name, remedy] of table) {
+      setUp.writeMasterCf(line);
+      await expectOne({}, severity, name, /./u, remedy);
     }
-    assert.equal(userInfo().uid, 0);
+    setUp.writeMasterCf('other unix - - y 1000? 1 tlsmgr');
+    assert.deepEqual(await setUp.findings({ tlsmgr_service_name: 'other' }), []);
+    setUp.writeMasterCf(usualLine);
+    rmSync(setUp.path('master.cf'));
+    const found = await setUp.findings();
+    assert.deepEqual(
+      found.map(({ severity, name }) => [severity, name]),
+      [['note', 'only-main-cf']],
+    );
+    writeFileSync(setUp.path('master.cf'), `${usualLine}\n`);
+    const remedy = /^postconf -M 'postlog\/unix-dgram=postlog unix-dgram n - n - 1 postlogd'/u;
+    await expectOne({}, 'error', 'postlog-missing', /nobody will see/u, remedy);
+    setUp.writeMasterCf(usualLine);
+  });
+
+  test('what master.cf starts: the launcher, its node and its program', async () => {
+    setUp.writeMasterCf(ourLine);
+    const expectLauncher = async (name: string, text: RegExp, remedy: RegExp): Promise<void> => {
+      await expectOne({}, 'error', name, text, remedy);
+    };
+    await expectLauncher(
+      'launcher-missing',
+      /there is no .*tlsmgr, which/u,
+      /^tlsmgr install puts/u,
+    );
+    mkdirSync(setUp.path('sbin/node-tlsmgr'));
+    const launcher = setUp.path('sbin/node-tlsmgr/tlsmgr');
+    mkdirSync(setUp.path('program'));
+    const program = setUp.path('program/main.js');
+    const node = setUp.path('node');
+    const put = (paths: { node: string; program: string }): void => {
+      writeFileSync(launcher, launcherText(paths), { mode: 0o755 });
+      chmodSync(launcher, 0o755);
+    };
+    put({ node, program });
+    writeFileSync(program, '');
+    await expectLauncher('node-missing', /there is no .*\/node/u, /^install Node\.js/u);
+    writeFileSync(node, '#!/bin/sh\necho v18.20.4\n', { mode: 0o755 });
+    chmodSync(node, 0o755);
+    await expectLauncher('node-old', /is v18\.20\.4: the daemon needs/u, /later Node\.js/u);
+    chmodSync(node, 0o700);
+    await expectLauncher('node-private', /is closed to others by/u, /tlsmgr install --node/u);
+    put({ node: process.execPath, program: setUp.path('none.js') });
+    await expectLauncher('program-missing', /there is no .*none\.js/u, /install tlsmgr again/u);
+    put({ node: process.execPath, program });
+    chmodSync(program, 0o666);
+    await expectLauncher('program-unsafe', /may be written by everybody/u, /chmod o-w/u);
+    chmodSync(program, 0o644);
+    chownSync(program, nobody, nobody);
+    await expectLauncher('program-unsafe', /belongs to user 65534, not to root/u, /^chown root/u);
+    chownSync(program, 0, 0);
+    assert.deepEqual(await setUp.findings(), []);
+    chmodSync(launcher, 0o757);
+    await expectLauncher('launcher-unsafe', /may be written by everybody/u, /chmod o-w/u);
+    chmodSync(launcher, 0o644);
+    await expectLauncher('launcher-broken', /can't be executed/u, /^chmod 755/u);
+    writeFileSync(launcher, '#!/bin/sh\n');
+    chmodSync(launcher, 0o755);
+    await expectOne({}, 'warning', 'launcher-changed', /isn't examined/u, /^tlsmgr install$/u);
+    put({ node: process.execPath, program });
+    setUp.writeMasterCf(`${ourLine} -o tlsmgr_protocol_announcement=no`);
+    await expectLauncher(
+      'announcement',
+      /wait for the announcement in vain/u,
+      /announcement=yes$/u,
+    );
+    setUp.writeMasterCf(usualLine);
+  });
+
+  test('a daemon that does not answer on --socket', async () => {
+    const path = setUp.path('silent');
+    await expectSocket(path, /: connect ENOENT/u);
+    const server = createServer((socket) => socket.end()).listen(path);
+    await once(server, 'listening');
+    await expectSocket(path, /: connection closed$/u);
+    server.close();
+  });
+
+  const expectSocket = async (path: string, text: RegExp): Promise<void> => {
+    const found = await setUp.findings({}, '--socket', path);
+    assert.deepEqual(
+      found.map(({ severity, name }) => [severity, name]),
+      [['error', 'not-answering']],
+    );
+    assert.match(found[0]!.text, text);
+  };
+
+  test('a line of main.cf that is none is told in words, without a stack trace', async () => {
+    const { out, err, status } = await setUp.check({ 'no equals\n#': '' });
+    assert.match(
+      out,
+      /^error: DIR\/main\.cf, line \d+: missing '=' after attribute name: .*can't/u,
+    );
+    assert.deepEqual([err, status], ['', 1]);
+  });
+
+  test('wants the node that package.json wants', () => {
+    assert.equal(readPackage().engines.node, `>=${oldestNode}`);
   });
 });

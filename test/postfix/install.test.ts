@@ -1,94 +1,334 @@
-/** tlsmgr install and uninstall on a running Postfix. */
+/** tlsmgr install and uninstall on running Postfixes. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { announcementFor, newLine } from '../../src/cli/install.ts';
+import { TlsmgrClient } from '../../src/client/client.ts';
 import { PostfixInstance } from './instance.ts';
-import { originalTlsmgr, skipWithoutPostfix } from './under-test.ts';
+import { poll } from './poll.ts';
+import { originalTlsmgr, requireBuilt, skipWithoutPostfix } from './under-test.ts';
 
 const launcher = join(import.meta.dirname, '../../bin/tlsmgr');
 
-describe('the line that install writes', () => {
-  test('has an announcement for Postfix 3.6 and later only', () => {
-    for (const [mailVersion, announcement] of [
-      ['3.4.13', false],
-      ['3.5.25', false],
-      ['3.6.0', true],
-      ['3.7.11', true],
-      ['3.10.1', true],
-      ['3.12-20260101', true],
-      ['4.0', true],
-    ] as const) {
-      assert.equal(announcementFor(mailVersion), announcement, mailVersion);
-    }
-    const old = 'tlsmgr unix - - y 1000? 1 tlsmgr -v';
-    assert.equal(newLine(old, true), 'tlsmgr unix - - y 1000? 1 node-tlsmgr/tlsmgr');
-    assert.equal(
-      newLine(old, false),
-      'tlsmgr unix - - y 1000? 1 node-tlsmgr/tlsmgr -o tlsmgr_protocol_announcement=no',
-    );
+const lineOf = (postfix: PostfixInstance): string =>
+  execFileSync('postconf', ['-c', postfix.configDirectory, '-M', 'tlsmgr/unix'], {
+    encoding: 'utf8',
+  })
+    .trim()
+    .replaceAll(/\s+/gu, ' ');
+
+const masterCfOf = (postfix: PostfixInstance): string => join(postfix.configDirectory, 'master.cf');
+
+/** Name to content of all that install may write. */
+function written(postfix: PostfixInstance): Record<string, string> {
+  return Object.fromEntries(
+    [postfix.configDirectory, join(postfix.directory, 'sbin')].flatMap((folder) =>
+      readdirSync(folder)
+        .filter((name) => name.includes('master.cf') || name.includes('tlsmgr'))
+        .map((name) => [name, statSync(join(folder, name))] as const)
+        .filter(([, found]) => found.isFile())
+        .map(([name]) => [name, readFileSync(join(folder, name), 'latin1')]),
+    ),
+  );
+}
+
+/** Which program serves: ours knows `stats`. */
+async function serving(postfix: PostfixInstance): Promise<'ours' | 'original'> {
+  const pid = await poll('a tlsmgr', () => {
+    // master(8) starts it for whoever asks.
+    return postfix.tlsmgrPid() ?? (ask(postfix), undefined);
   });
-});
+  const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  return command.includes('dist/program/main.js') ? 'ours' : 'original';
+}
+
+function ask(postfix: PostfixInstance): void {
+  const client = new TlsmgrClient({ socketPath: postfix.socketPath, retries: 0 });
+  client.policy('smtpd').then(
+    () => client.close(),
+    () => client.close(),
+  );
+}
 
 describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
+  const scratch = mkdtempSync('/tmp/tlsmgr-install-');
   let postfix: PostfixInstance;
-  let masterCf: string;
   let original: string;
+  let untouched: Record<string, string>;
 
   const run = (...args: string[]) =>
     spawnSync(launcher, [...args, '-c', postfix.configDirectory], { encoding: 'utf8', env: {} });
-  const line = (): string =>
-    execFileSync('postconf', ['-c', postfix.configDirectory, '-M', 'tlsmgr/unix'], {
-      encoding: 'utf8',
-    })
-      .trim()
-      .replaceAll(/\s+/gu, ' ');
+  const installed = (...args: string[]): void => {
+    const { status, stderr } = run('install', '--yes', ...args);
+    assert.equal(status, 0, stderr);
+  };
+  const removed = (): string => {
+    const { status, stderr, stdout } = run('uninstall', '--yes');
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  const assertUntouched = (): void => {
+    assert.deepEqual(written(postfix), untouched);
+    assert.equal(existsSync(join(postfix.directory, 'sbin/node-tlsmgr')), false);
+  };
+  /** A node for which `condition` decides whether it fails. */
+  const failingNode = (name: string, condition: string): string => {
+    const path = join(scratch, name);
+    writeFileSync(path, `#!/bin/sh\n${condition}\nexec ${process.execPath} "$@"\n`);
+    chmodSync(path, 0o755);
+    return path;
+  };
 
   before(async () => {
+    requireBuilt();
+    chmodSync(scratch, 0o755);
     postfix = await PostfixInstance.create({ tlsmgr: originalTlsmgr, name: 'install' });
-    masterCf = join(postfix.configDirectory, 'master.cf');
+    writeFileSync(
+      masterCfOf(postfix),
+      `# a comment\n\n${readFileSync(masterCfOf(postfix), 'utf8')}`,
+    );
+    chmodSync(masterCfOf(postfix), 0o640);
     await postfix.start();
-    original = line();
+    original = lineOf(postfix);
+    untouched = written(postfix);
   });
 
   after(async () => {
     await postfix.stop();
     postfix.cleanup();
+    rmSync(scratch, { recursive: true });
   });
 
   test('a dry run shows the change, and makes none', () => {
-    const earlier = readFileSync(masterCf, 'utf8');
-    const { stdout } = run('install', '--dry-run');
-    assert.match(stdout, /\n {2}- tlsmgr .*\n {2}\+ tlsmgr .*1 node-tlsmgr\/tlsmgr\n/u);
-    assert.equal(readFileSync(masterCf, 'utf8'), earlier);
+    const { stdout, status } = run('install', '--dry-run');
+    assert.equal(status, 0);
+    assert.match(stdout, /\n +- tlsmgr .* tlsmgr\n +\+ tlsmgr .*1 node-tlsmgr\/tlsmgr\n/u);
+    assert.match(stdout, /\ndry run: nothing was changed\n$/u);
+    assertUntouched();
+  });
+
+  test('without a terminal and without --yes it refuses, and does not wait', () => {
+    const { status, stderr } = run('install');
+    assert.equal(status, 2);
+    assert.match(stderr, /no terminal to ask at, and nothing was changed: --yes goes ahead/u);
+    assertUntouched();
   });
 
   test('what the daemon would refuse is found before anything changes', () => {
-    const mainCf = join(postfix.configDirectory, 'main.cf');
-    const good = readFileSync(mainCf, 'utf8');
-    writeFileSync(mainCf, `${good}tlsmgr_request_time_limit = 0\n`);
-    const earlier = readFileSync(masterCf, 'utf8');
-    const { status, stderr } = run('install', '--yes');
-    writeFileSync(mainCf, good);
-    assert.equal(status, 1);
-    assert.match(stderr, /fatal: invalid tlsmgr_request_time_limit: 0 \(min 1\)/u);
-    assert.equal(readFileSync(masterCf, 'utf8'), earlier);
+    const table: [Record<string, string>, RegExp][] = [
+      [
+        { tlsmgr_request_time_limit: '0' },
+        /error: invalid tlsmgr_request_time_limit: 0 \(min 1\)/u,
+      ],
+      [
+        { lmtp_tls_session_cache_database: 'btree:/etc/smtp_scache' },
+        /error: do not use the same TLS cache file .* after redirection: the daemon can't start/u,
+      ],
+    ];
+    for (const [parameters, text] of table) {
+      postfix.writeMainCf(parameters);
+      const { status, stderr } = run('install', '--yes');
+      postfix.writeMainCf({});
+      assert.equal(status, 1);
+      assert.match(stderr, text);
+      assert.match(stderr, /\ntlsmgr: fatal: not installed, and nothing was changed\n$/u);
+    }
+    assert.match(
+      run('install', '--yes', '-o', 'tlsmgr_nosuch=1').stderr,
+      /no parameter tlsmgr_nos/u,
+    );
+    assert.match(
+      run('install', '--yes', '-o', 'tls_random_bytes=x').stderr,
+      /tls_random_bytes = x/u,
+    );
+    assertUntouched();
   });
 
-  test('install serves, a second one has nothing to do, uninstall puts back what was there', () => {
-    const installed = run('install', '--yes');
-    assert.equal(installed.status, 0, installed.stderr);
-    assert.match(installed.stdout, /\ntlsmgr [0-9.]+ answers\n$/u);
-    assert.ok(line().endsWith(' node-tlsmgr/tlsmgr'));
+  test('a node that is missing, old, private, replaceable or broken is not installed', () => {
+    const unsafe = failingNode('unsafe', '');
+    chmodSync(unsafe, 0o777);
+    for (const [node, text] of [
+      [join(scratch, 'none'), /error: there is no .*\/none/u],
+      [
+        failingNode('old', 'echo v20.18.1; exit'),
+        /is v20\.18\.1: the daemon needs 20\.19 or later/u,
+      ],
+      [failingNode('not-node', 'exit 3'), /not-node does not run/u],
+      [unsafe, /unsafe may be written by everybody, and master\(8\) starts/u],
+      [
+        failingNode('no-daemon', 'case "$*" in *main.js*) echo no luck >&2; exit 1;; esac'),
+        /fatal: not installed: the daemon does not start and answer: no luck \(exit status 1\)/u,
+      ],
+    ] as const) {
+      const { status, stderr } = run('install', '--yes', '--node', node);
+      assert.equal(status, 1);
+      assert.match(stderr, text);
+    }
+    chmodSync(scratch, 0o700);
+    const { stderr } = run('install', '--yes', '--node', failingNode('private', ''));
+    chmodSync(scratch, 0o755);
+    assert.match(stderr, /private is closed to others by \/tmp\/tlsmgr-install-/u);
+    assertUntouched();
+  });
+
+  test('it serves, a second install has nothing to do, uninstall puts back what was there', async () => {
+    const first = run('install', '--yes');
+    assert.equal(first.status, 0, first.stderr);
+    assert.match(first.stdout, /\ntlsmgr [0-9.]+ answers \(pid \d+\), /u);
+    assert.equal(await serving(postfix), 'ours');
+    const script = join(postfix.directory, 'sbin/node-tlsmgr/tlsmgr');
+    const { uid, mode } = statSync(script);
+    assert.deepEqual([uid, mode & 0o7777], [0, 0o755]);
     assert.equal(run('install', '--yes').stdout, 'installed already: nothing to do\n');
-    const removed = run('uninstall', '--yes');
-    assert.equal(removed.status, 0, removed.stderr);
-    assert.match(removed.stdout, /\nPostfix's own tlsmgr answers\n$/u);
-    assert.equal(line(), original);
-    assert.equal(existsSync(join(postfix.configDirectory, 'master.cf.tlsmgr')), false);
-    assert.equal(existsSync(join(postfix.directory, 'sbin/node-tlsmgr')), false);
+
+    assert.match(removed(), /put back .*\n[^]*Postfix's own tlsmgr answers\n$/u);
+    assert.equal(await serving(postfix), 'original');
+    assertUntouched();
+    assert.equal(statSync(masterCfOf(postfix)).mode & 0o7777, 0o640);
     assert.equal(run('uninstall', '--yes').stdout, 'not installed: nothing to do\n');
+  });
+
+  test('parameters of ours go into master.cf, and can be changed by a further install', () => {
+    installed('-o', 'tlsmgr_connection_limit=99');
+    assert.match(lineOf(postfix), / node-tlsmgr\/tlsmgr -o tlsmgr_connection_limit=99$/u);
+    const again = run('install', '--yes', '-o', 'tlsmgr_connection_limit=99');
+    assert.equal(again.stdout, 'installed already: nothing to do\n');
+    installed('-o', 'tlsmgr_connection_limit=100');
+    assert.match(lineOf(postfix), / node-tlsmgr\/tlsmgr -o tlsmgr_connection_limit=100$/u);
+    removed();
+    assertUntouched();
+  });
+
+  test('a daemon that master cannot start is rolled back, and the original answers at once', async () => {
+    // Starts well in the rehearsal, and fails under master(8).
+    const node = failingNode('fails', 'case "$*" in *main.js*-S*) ;; *main.js*) exit 1;; esac');
+    const { status, stderr } = run('install', '--yes', '--wait', '2', '--node', node);
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /fatal: rolled back: no right answer within 2 s: .*; master\.cf is as it was, and the daemon from before answers\n$/u,
+    );
+    assert.equal(await serving(postfix), 'original');
+    assertUntouched();
+  });
+
+  test('interrupted, it is rolled back', async () => {
+    const node = failingNode(
+      'hangs',
+      'case "$*" in *main.js*-S*) ;; *main.js*) exec sleep 600;; esac',
+    );
+    const child = spawn(
+      launcher,
+      ['install', '--yes', '--node', node, '-c', postfix.configDirectory],
+      { env: {}, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    await poll('the hanging program to be started', () => {
+      const pid = postfix.tlsmgrPid();
+      return (
+        pid !== undefined && readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('sleep')
+      );
+    });
+    child.kill('SIGINT');
+    const [status] = (await once(child, 'close')) as [number];
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /rolled back: interrupted by SIGINT; master\.cf is as it was, and the daem/u,
+    );
+    assert.equal(await serving(postfix), 'original');
+    assertUntouched();
+  });
+
+  test('a broken launcher is mended by install, and uninstall goes back from one without a wait', async () => {
+    installed();
+    const script = join(postfix.directory, 'sbin/node-tlsmgr/tlsmgr');
+    const good = readFileSync(script, 'utf8');
+    const breakIt = async (): Promise<void> => {
+      writeFileSync(script, '#!/bin/sh\nexit 1\n');
+      const seen = postfix.logLines(/throttling/u).length;
+      process.kill(postfix.tlsmgrPid()!, 'SIGKILL');
+      ask(postfix);
+      await postfix.waitForLog(/throttling/u, seen + 1);
+    };
+    await breakIt();
+    installed();
+    assert.equal(readFileSync(script, 'utf8'), good);
+    assert.equal(await serving(postfix), 'ours');
+    await breakIt();
+    removed();
+    assert.equal(await serving(postfix), 'original');
+    assertUntouched();
+  });
+
+  test('of a master.cf that was changed since, uninstall puts back only the line', () => {
+    installed();
+    const masterCf = masterCfOf(postfix);
+    writeFileSync(masterCf, `${readFileSync(masterCf, 'utf8')}# a line of the administrator\n`);
+    assert.match(removed(), /has been changed since: put back only the line/u);
+    assert.equal(lineOf(postfix), original);
+    assert.match(readFileSync(masterCf, 'utf8'), /^# a line of the administrator$/mu);
+    writeFileSync(masterCf, untouched['master.cf']!);
+    assertUntouched();
+  });
+
+  test("what an upgrade of Postfix's package does to a configuration leaves it in place", async () => {
+    installed();
+    const args = ['-c', postfix.configDirectory, 'upgrade-configuration'];
+    const upgrade = spawnSync('/usr/sbin/postfix', args, { encoding: 'utf8' });
+    assert.equal(upgrade.status, 0, upgrade.stderr);
+    assert.match(lineOf(postfix), / node-tlsmgr\/tlsmgr$/u);
+    await postfix.reload();
+    assert.equal(await serving(postfix), 'ours');
+    removed();
+    assert.equal(lineOf(postfix), original);
+    writeFileSync(masterCfOf(postfix), untouched['master.cf']!);
+  });
+
+  test('with its record lost, uninstall still goes back to the original', () => {
+    installed('-o', 'tlsmgr_connection_limit=99');
+    rmSync(join(postfix.configDirectory, 'tlsmgr-install.json'));
+    rmSync(join(postfix.configDirectory, 'master.cf.before-tlsmgr'));
+    removed();
+    assert.equal(lineOf(postfix), original);
+    writeFileSync(masterCfOf(postfix), untouched['master.cf']!);
+    assertUntouched();
+  });
+
+  test('the launcher stays until the last instance has gone back', async () => {
+    const other = await PostfixInstance.create({
+      tlsmgr: originalTlsmgr,
+      name: 'other',
+      mainCf: { daemon_directory: join(postfix.directory, 'sbin') },
+    });
+    const runOther = (...args: string[]) =>
+      spawnSync(launcher, [...args, '--yes', '-c', other.configDirectory], { encoding: 'utf8' });
+    try {
+      const masterCf = readFileSync(masterCfOf(other), 'utf8');
+      installed();
+      const second = runOther('install');
+      assert.equal(second.status, 0, second.stderr);
+      assert.match(second.stdout, /\nPostfix is not running: it takes effect at the next start\n/u);
+      const said = removed();
+      assert.match(said, /sbin\/node-tlsmgr\/tlsmgr stays for .*etc\n$/u);
+      assert.ok(existsSync(join(postfix.directory, 'sbin/node-tlsmgr/tlsmgr')));
+      assert.equal(runOther('uninstall').status, 0);
+      assert.equal(readFileSync(masterCfOf(other), 'utf8'), masterCf);
+      assertUntouched();
+    } finally {
+      other.cleanup();
+    }
   });
 });

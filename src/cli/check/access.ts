@@ -27,7 +27,7 @@ export function whatForbids(path: string, who: Identity, right: Right): string |
 
 /** The part of a path that somebody other than root could replace, and why. */
 export function replaceableBy(path: string): { part: string; reason: string } | undefined {
-  for (const part of [...new Set([...chainOf(path), ...chainOf(resolved(path))])]) {
+  for (const part of new Set([...chainOf(path), ...chainOf(resolved(path))])) {
     const found = examine(part);
     if (found === undefined) {
       continue;

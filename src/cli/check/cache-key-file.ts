@@ -1,0 +1,87 @@
+/** The file with the keys of cache files: as mail_owner would read it at start. */
+import { readFileSync } from 'node:fs';
+import type { Config } from '../../config/config.ts';
+import { messageOf } from '../../errors.ts';
+import { parseKeys } from '../../sessions/cache-keys.ts';
+import { examine, whatForbids } from './access.ts';
+import type { Finding } from './finding.ts';
+
+const name = 'tlsmgr_session_cache_key_file';
+
+export function keyFileFindings(config: Config): Finding[] {
+  const { cacheKeyFile: path, persistentCaches } = config;
+  if (!persistentCaches) {
+    return path === ''
+      ? []
+      : [
+          {
+            severity: 'note',
+            name: 'key-file-unused',
+            text: `${name} = ${path}: without persistent caches there is nothing to encrypt, and it isn't read`,
+            remedy: 'postconf tlsmgr_session_cache_persistent=yes; postfix reload',
+          },
+        ];
+  }
+  if (path === '') {
+    return [
+      {
+        severity: 'note',
+        name: 'key-file-none',
+        text: 'persistent caches without a key file: whoever reads the disk, or a backup of it, reads sessions',
+        remedy: makeKeyFile('/etc/postfix/tlsmgr-cache-key', config),
+      },
+    ];
+  }
+  return fileFindings(path, config);
+}
+
+function makeKeyFile(path: string, { mailOwner }: Config): string {
+  return `(umask 077; openssl rand -hex 32 > ${path}); chown ${mailOwner.name} ${path}; postconf ${name}=${path}`;
+}
+
+function fileFindings(path: string, config: Config): Finding[] {
+  const { mailOwner } = config;
+  const fault = (text: string, remedy: string): Finding[] => [
+    {
+      severity: 'error',
+      name: 'key-file-unusable',
+      text: `${name} = ${path}: ${text}: the daemon can't start`,
+      remedy,
+    },
+  ];
+  const found = examine(path);
+  if (found === undefined) {
+    return fault('No such file or directory', makeKeyFile(path, config));
+  }
+  const forbidden = whatForbids(path, mailOwner, 'read');
+  if (forbidden !== undefined) {
+    return fault(
+      `mail_owner ${mailOwner.name} can't read it, for ${forbidden}`,
+      forbidden === path ? `chown ${mailOwner.name} ${path}` : `chmod o+x ${forbidden}`,
+    );
+  }
+  let keys: Buffer[] | string;
+  try {
+    const content = readFileSync(path);
+    keys = parseKeys(content);
+    content.fill(0);
+  } catch (thrown) {
+    return fault(messageOf(thrown), `ls -l ${path}`);
+  }
+  if (typeof keys === 'string') {
+    return fault(keys, makeKeyFile(path, config));
+  }
+  for (const key of keys) {
+    key.fill(0);
+  }
+  return (found.mode & 0o077) === 0
+    ? []
+    : [
+        {
+          severity: 'warning',
+          name: 'key-file-open',
+          text: `${name} = ${path}: the file is open to its group or to others`,
+          remedy: `chmod 600 ${path}`,
+        },
+      ];
+}

@@ -1,0 +1,254 @@
+/**
+ * The session caches: databases, the files behind them after redirection into
+ * data_directory, lifetimes and limits. What the daemon would refuse at start
+ * is an error here. Follows src/sessions/caches.ts.
+ */
+import { constrainedMemory } from 'node:process';
+import { totalmem } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import type { CacheSettings, Config } from '../../config/config.ts';
+import type { Logger } from '../../log/logger.ts';
+import { fileSuffix } from '../../sessions/cache-file.ts';
+import { databaseOf } from '../../sessions/database.ts';
+import { type CacheLabel, cacheLabels } from '../../sessions/session-cache.ts';
+import { redirectTable } from '../../system/data-redirect.ts';
+import { byteCount, duration } from '../output.ts';
+import { examine } from './access.ts';
+import { keyFileFindings } from './cache-key-file.ts';
+import type { Finding } from './finding.ts';
+
+/** RFC 8446, section 4.6.1: no ticket of TLS 1.3 is used for longer. */
+const longestTicketSeconds = 7 * 86_400;
+const shortestCacheSeconds = 120;
+
+/** A larger share of the host's memory leaves too little to the mail system. */
+const largestShare = 0.5;
+
+interface CacheFile {
+  label: CacheLabel;
+  parameter: string;
+  database: string;
+  /** After redirection, without suffix. */
+  path: string;
+}
+
+export function cacheFindings(config: Config): Finding[] {
+  const files: CacheFile[] = [];
+  const findings: Finding[] = [];
+  for (const label of cacheLabels) {
+    const settings = config.caches[label];
+    findings.push(...lifetimeFindings(settings, config));
+    if (!isEnabled(settings)) {
+      continue;
+    }
+    const found = databaseOf(settings.database, config.defaultDatabaseType);
+    const parameter = parameterOf(label);
+    if (found.kind === 'unusable') {
+      findings.push({
+        severity: 'error',
+        name: 'cache-unusable',
+        text: `${parameter} = ${settings.database}: ${found.reason}: this cache is off`,
+        remedy: databaseRemedy(label),
+      });
+    } else if (found.kind === 'file') {
+      const path = redirectTable(settings.database, found.path, config, unheard);
+      const file = { label, parameter, database: settings.database, path };
+      findings.push(...fileFindings(file, found.path, config));
+      files.push(file);
+    }
+  }
+  findings.push(...sharedFindings(files), ...memoryFindings(config));
+  return [...findings, ...keyFileFindings(config)];
+}
+
+function isEnabled({ database, lifetimeSeconds }: CacheSettings): boolean {
+  return database !== '' && lifetimeSeconds > 0;
+}
+
+function parameterOf(label: CacheLabel): string {
+  return `${label}_tls_session_cache_database`;
+}
+
+function databaseRemedy(label: CacheLabel): string {
+  return `postconf '${parameterOf(label)}=btree:$data_directory/${label}_scache'; postfix reload`;
+}
+
+function lifetimeFindings(settings: CacheSettings, config: Config): Finding[] {
+  const { label, database, lifetimeSeconds } = settings;
+  const name = `${label}_tls_session_cache_timeout`;
+  const remedy = `postconf ${name}=3600s; postfix reload`;
+  const text = config.text.get(name) ?? '';
+  if (lifetimeSeconds === 0) {
+    return database === '' && label !== 'smtpd'
+      ? []
+      : [
+          {
+            severity: 'note',
+            name: 'cache-timeout-zero',
+            text: `${name} = ${text}: this cache is off${label === 'smtpd' ? ', and so are session tickets: no client resumes a session' : ''}`,
+            remedy,
+          },
+        ];
+  }
+  if (lifetimeSeconds > longestTicketSeconds) {
+    return [
+      {
+        severity: 'warning',
+        name: 'cache-timeout-long',
+        text: `${name} = ${text}: sessions older than ${duration(longestTicketSeconds)} are of no use to TLS 1.3, and whoever gets at the caches or the ticket keys can read all traffic of that time`,
+        remedy,
+      },
+    ];
+  }
+  if (lifetimeSeconds === shortestCacheSeconds && text !== '120' && text !== '120s') {
+    return text === '2m'
+      ? []
+      : [
+          {
+            severity: 'note',
+            name: 'cache-timeout-short',
+            text: `${name} = ${text}: counts as ${shortestCacheSeconds} seconds`,
+            remedy,
+          },
+        ];
+  }
+  return [];
+}
+
+function fileFindings(file: CacheFile, asked: string, config: Config): Finding[] {
+  const { label, parameter, path } = file;
+  const { mailOwner, dataDirectory } = config;
+  const folder = dirname(asked);
+  if (path !== asked) {
+    return [
+      {
+        severity: 'warning',
+        name: 'cache-redirected',
+        text: `${parameter}: ${folder} doesn't belong to mail_owner: the file goes into data_directory ${dataDirectory}, with two warnings at each start`,
+        remedy: databaseRemedy(label),
+      },
+      ...ownFileFindings(file, config),
+    ];
+  }
+  const found = examine(folder);
+  if (found === undefined || !found.isDirectory()) {
+    return [
+      {
+        severity: 'error',
+        name: 'cache-directory-missing',
+        text: `${parameter}: there is no directory ${folder}: this cache is off`,
+        remedy: `install -d -o ${mailOwner.name} -m 0700 ${folder}`,
+      },
+    ];
+  }
+  return ownFileFindings(file, config);
+}
+
+function ownFileFindings({ parameter, path }: CacheFile, { mailOwner }: Config): Finding[] {
+  const findings: Finding[] = [];
+  const own = path + fileSuffix;
+  const found = examine(own);
+  if (found !== undefined && !found.isFile()) {
+    findings.push({
+      severity: 'error',
+      name: 'cache-file-kind',
+      text: `${parameter}: ${own} is no regular file: this cache is off`,
+      remedy: `ls -ld ${own}, and move it away`,
+    });
+  } else if (found !== undefined && found.uid !== mailOwner.uid) {
+    findings.push({
+      severity: 'error',
+      name: 'cache-file-owner',
+      text: `${parameter}: ${own} doesn't belong to mail_owner ${mailOwner.name}: this cache is off`,
+      remedy: `chown ${mailOwner.name} ${own}; postfix reload`,
+    });
+  } else if (found !== undefined && (found.mode & 0o077) !== 0) {
+    findings.push({
+      severity: 'warning',
+      name: 'cache-file-open',
+      text: `${own} is open to its group or to others: sessions can be read there until the daemon starts again`,
+      remedy: `chmod 600 ${own}`,
+    });
+  }
+  const others = ['.db', '.lmdb', '.dir', '.pag']
+    .map((suffix) => path + suffix)
+    .filter((other) => examine(other) !== undefined);
+  if (others.length > 0) {
+    findings.push({
+      severity: 'note',
+      name: 'cache-leftover',
+      text: `${others.join(' ')}: a cache of Postfix's own tlsmgr, which this one leaves alone; it holds sessions, and is of no use while this one serves`,
+      remedy: `rm ${others.join(' ')}`,
+    });
+  }
+  return findings;
+}
+
+/** Files are the same by path, or by device and inode. */
+function sharedFindings(files: readonly CacheFile[]): Finding[] {
+  const findings: Finding[] = [];
+  for (const [index, one] of files.entries()) {
+    for (const other of files.slice(index + 1)) {
+      if (identity(one.path) === identity(other.path)) {
+        const moved = [one, other].some((file) => file.path !== databasePath(file));
+        findings.push({
+          severity: 'error',
+          name: 'cache-shared',
+          text: `do not use the same TLS cache file ${one.database} for ${one.label} and ${other.label}${moved ? `, which both are ${one.path} after redirection` : ''}: the daemon can't start`,
+          remedy: databaseRemedy(other.label),
+        });
+      }
+    }
+  }
+  return findings;
+}
+
+function databasePath({ database }: CacheFile): string {
+  return database.slice(database.indexOf(':') + 1);
+}
+
+function identity(path: string): string {
+  const found = examine(path + fileSuffix);
+  return found === undefined ? resolve(path) : `${found.dev}:${found.ino}`;
+}
+
+function memoryFindings({ caches }: Config): Finding[] {
+  const wanted = cacheLabels.map((label) => caches[label]).filter((one) => isEnabled(one));
+  const unlimited = wanted.find(({ sizeLimitBytes }) => sizeLimitBytes === 0);
+  if (unlimited !== undefined) {
+    return [
+      {
+        severity: 'warning',
+        name: 'cache-unlimited',
+        text: `${unlimited.label}_tls_session_cache_size_limit = 0: whoever opens enough sessions fills this host's memory`,
+        remedy: `postconf ${unlimited.label}_tls_session_cache_size_limit=268435456; postfix reload`,
+      },
+    ];
+  }
+  const wantedBytes = wanted.reduce((sum, { sizeLimitBytes }) => sum + sizeLimitBytes, 0);
+  const memoryBytes = memoryOfHost();
+  return wantedBytes <= memoryBytes * largestShare
+    ? []
+    : [
+        {
+          severity: 'warning',
+          name: 'cache-memory',
+          text: `the caches may grow to ${byteCount(wantedBytes)}, and this host has ${byteCount(memoryBytes)}: the kernel may end the daemon for want of memory`,
+          remedy: `lower ${wanted.map(({ label }) => `${label}_tls_session_cache_size_limit`).join(', ')}; postfix reload`,
+        },
+      ];
+}
+
+/** In bytes; what a container is allowed, if that is less. */
+function memoryOfHost(): number {
+  const allowed = constrainedMemory();
+  return allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
+}
+
+/** The redirection's warnings are a finding of their own here. */
+const unheard: Logger = {
+  verbose: 0,
+  info: () => undefined,
+  warning: () => undefined,
+  error: () => undefined,
+};

@@ -1,0 +1,95 @@
+/** queue_directory and data_directory: there, mail_owner's, closed to others, with room. */
+import { statfsSync } from 'node:fs';
+import type { Config } from '../../config/config.ts';
+import { cacheLabels } from '../../sessions/session-cache.ts';
+import { byteCount } from '../output.ts';
+import { examine } from './access.ts';
+import type { Finding } from './finding.ts';
+
+/** The exchange file, and two manifests for each cache, with much to spare. */
+const fewestFreeBytes = 16 * 1024 * 1024;
+
+export function directoryFindings(config: Config): Finding[] {
+  const { queueDirectory } = config;
+  const queue: Finding[] =
+    examine(queueDirectory)?.isDirectory() === true
+      ? []
+      : [
+          {
+            severity: 'error',
+            name: 'queue-directory-missing',
+            text: `queue_directory ${queueDirectory} is no directory: the daemon can't start`,
+            remedy: `mkdir ${queueDirectory}; postfix check`,
+          },
+        ];
+  return [...queue, ...dataFindings(config)];
+}
+
+function dataFindings(config: Config): Finding[] {
+  const { dataDirectory, mailOwner } = config;
+  const found = examine(dataDirectory);
+  if (found?.isDirectory() !== true) {
+    return [
+      {
+        severity: 'error',
+        name: 'data-directory-missing',
+        text: `data_directory ${dataDirectory} is no directory: there is no place for the exchange file, and the daemon can't start`,
+        remedy: `install -d -o ${mailOwner.name} -m 0700 ${dataDirectory}`,
+      },
+    ];
+  }
+  if (found.uid !== mailOwner.uid) {
+    return [
+      {
+        severity: 'error',
+        name: 'data-directory-owner',
+        text: `data_directory ${dataDirectory} doesn't belong to mail_owner ${mailOwner.name}: the exchange file can't be made, and the daemon can't start`,
+        remedy: `chown ${mailOwner.name} ${dataDirectory}`,
+      },
+    ];
+  }
+  const findings = roomFindings(config);
+  if ((found.mode & 0o022) !== 0) {
+    findings.push({
+      severity: 'warning',
+      name: 'data-directory-open',
+      text: `data_directory ${dataDirectory} may be written by others than mail_owner: they could put files of their own in the place of the daemon's`,
+      remedy: `chmod go-w ${dataDirectory}`,
+    });
+  }
+  return findings;
+}
+
+function roomFindings({ dataDirectory, persistentCaches, caches }: Config): Finding[] {
+  const { bavail, bsize } = statfsSync(dataDirectory);
+  const freeBytes = bavail * bsize;
+  const remedy = `make room in ${dataDirectory} (df ${dataDirectory}), or move data_directory`;
+  if (freeBytes < fewestFreeBytes) {
+    return [
+      {
+        severity: 'warning',
+        name: 'disk-full',
+        text: `there are ${byteCount(freeBytes)} free in data_directory ${dataDirectory}: the pool's state and cache files may not be saved`,
+        remedy,
+      },
+    ];
+  }
+  if (!persistentCaches) {
+    return [];
+  }
+  const wantedBytes = cacheLabels
+    .map((label) => caches[label])
+    .filter(({ database, lifetimeSeconds }) => database !== '' && lifetimeSeconds > 0)
+    .map(({ sizeLimitBytes }) => sizeLimitBytes)
+    .reduce((sum, bytes) => sum + bytes, 0);
+  return wantedBytes <= freeBytes
+    ? []
+    : [
+        {
+          severity: 'note',
+          name: 'disk-small',
+          text: `cache files may grow to ${byteCount(wantedBytes)}, and there are ${byteCount(freeBytes)} free in ${dataDirectory}: when it is full, caches go on in memory alone`,
+          remedy: `${remedy}; or lower the ..._tls_session_cache_size_limit parameters`,
+        },
+      ];
+}

@@ -1,0 +1,61 @@
+/** What master.cf starts: this program through its launcher, or Postfix's own. */
+import { statSync } from 'node:fs';
+import { Launcher, pathsIn } from '../install/launcher.ts';
+import { isOurs, type MasterLine } from '../install/master-line.ts';
+import type { Postfix } from '../postfix.ts';
+import { replaceableBy } from './access.ts';
+import type { Finding } from './finding.ts';
+import { programFindings } from './program.ts';
+
+export function installedFindings(postfix: Postfix, line: MasterLine): Finding[] {
+  if (!isOurs(line)) {
+    return [
+      {
+        severity: 'note',
+        name: 'not-installed',
+        text: `master.cf starts ${line.command}, Postfix's own`,
+        remedy: 'tlsmgr install --dry-run shows what would change',
+      },
+    ];
+  }
+  const launcher = new Launcher(postfix.parameter('daemon_directory'));
+  const { text, path } = launcher;
+  if (text === undefined) {
+    return [
+      {
+        severity: 'error',
+        name: 'launcher-missing',
+        text: `there is no ${path}, which master.cf starts`,
+        remedy: 'tlsmgr install puts it there; tlsmgr uninstall goes back to the original',
+      },
+    ];
+  }
+  const unsafe = replaceableBy(path);
+  if (unsafe !== undefined) {
+    return [
+      {
+        severity: 'error',
+        name: 'launcher-unsafe',
+        text: `${unsafe.part} ${unsafe.reason}, and master(8) starts ${path} as root`,
+        remedy: `chown root ${unsafe.part}; chmod o-w ${unsafe.part}`,
+      },
+    ];
+  }
+  if ((statSync(path).mode & 0o111) === 0) {
+    const broken = `${path} can't be executed: the daemon can't start`;
+    return [
+      { severity: 'error', name: 'launcher-broken', text: broken, remedy: `chmod 755 ${path}` },
+    ];
+  }
+  const paths = pathsIn(text);
+  return paths === undefined
+    ? [
+        {
+          severity: 'warning',
+          name: 'launcher-changed',
+          text: `${path} is not as tlsmgr install writes it: what it starts isn't examined`,
+          remedy: 'tlsmgr install',
+        },
+      ]
+    : programFindings(paths);
+}

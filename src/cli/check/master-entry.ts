@@ -1,0 +1,157 @@
+/**
+ * The tlsmgr line of master.cf, as postconf(1) tells it: that there is one,
+ * where Postfix's programs look for it, and what would keep the daemon from
+ * starting or let it run otherwise than it should.
+ */
+import type { Config } from '../../config/config.ts';
+import {
+  announcementFor,
+  isAtLeast,
+  isOurs,
+  lineText,
+  type MasterLine,
+  parseLine,
+} from '../install/master-line.ts';
+import type { Postfix } from '../postfix.ts';
+import type { Finding } from './finding.ts';
+
+export const oldestPostfix = [3, 4] as const;
+
+/** As Postfix delivers it. */
+const usualLine = (service: string): string => `${service} unix - - y 1000? 1 tlsmgr`;
+
+/** The line that Postfix's programs ask; undefined when there is none. */
+export function masterEntry(postfix: Postfix): MasterLine | undefined {
+  const found = postfix.service(`${postfix.serviceName}/unix`);
+  return found === undefined ? undefined : parseLine(found);
+}
+
+export function versionFindings(mailVersion: string): Finding[] {
+  return isAtLeast(mailVersion, ...oldestPostfix)
+    ? []
+    : [
+        {
+          severity: 'error',
+          name: 'postfix-old',
+          text: `Postfix is ${mailVersion}: its programs may not understand this tlsmgr, which was tried with ${oldestPostfix.join('.')} and later`,
+          remedy: 'upgrade Postfix',
+        },
+      ];
+}
+
+/** What is wrong with the line itself; also when there is none. */
+export function entryFindings(postfix: Postfix, line: MasterLine | undefined): Finding[] {
+  return line === undefined ? [missingFinding(postfix)] : fieldFindings(line);
+}
+
+/** What is wrong with the line for this daemon, once it is installed. */
+export function ourEntryFindings(line: MasterLine, config: Config, mailVersion: string): Finding[] {
+  const wanted = announcementFor(mailVersion);
+  if (!isOurs(line) || config.announce === wanted) {
+    return [];
+  }
+  return [
+    {
+      severity: 'error',
+      name: 'announcement',
+      text: wanted
+        ? `tlsmgr_protocol_announcement is no, and the programs of Postfix ${mailVersion} wait for the announcement in vain: TLS goes without caches and tickets`
+        : `tlsmgr_protocol_announcement is yes, and the programs of Postfix ${mailVersion} take it for an answer: TLS goes without caches and tickets`,
+      remedy: `tlsmgr install -o tlsmgr_protocol_announcement=${wanted ? 'yes' : 'no'}`,
+    },
+  ];
+}
+
+/** Where the log goes: maillog_file needs a service of its own. */
+export function postlogFindings(services: readonly MasterLine[], maillogFile: string): Finding[] {
+  if (maillogFile === '' || services.some(({ type }) => type === 'unix-dgram')) {
+    return [];
+  }
+  return [
+    {
+      severity: 'error',
+      name: 'postlog-missing',
+      text: `maillog_file = ${maillogFile}, and there is no postlog service in master.cf: nobody will see what the daemons log`,
+      remedy:
+        "postconf -M 'postlog/unix-dgram=postlog unix-dgram n - n - 1 postlogd'; postfix reload",
+    },
+  ];
+}
+
+function missingFinding(postfix: Postfix): Finding {
+  const { serviceName } = postfix;
+  const lines = postfix.services().map((line) => parseLine(line));
+  const put = `postconf -M '${serviceName}/unix=${usualLine(serviceName)}'; postfix reload`;
+  const otherType = lines.find(({ service }) => service === serviceName);
+  if (otherType !== undefined) {
+    return {
+      severity: 'error',
+      name: 'master-type',
+      text: `the ${serviceName} service in master.cf is of type ${otherType.type}: Postfix's programs ask a UNIX-domain socket`,
+      remedy: `postconf -M# ${serviceName}/${otherType.type}; ${put}`,
+    };
+  }
+  const otherName = lines.find(({ command }) => /(?:^|\/)tlsmgr$/u.test(command));
+  if (otherName !== undefined) {
+    return {
+      severity: 'error',
+      name: 'master-service-name',
+      text: `tlsmgr_service_name is ${serviceName}, and the service in master.cf is ${otherName.service}: Postfix's programs don't find it`,
+      remedy: `postconf tlsmgr_service_name=${otherName.service}; postfix reload`,
+    };
+  }
+  return {
+    severity: 'error',
+    name: 'master-no-entry',
+    text: `there is no ${serviceName} service in master.cf: TLS goes without caches and tickets, or not at all`,
+    remedy: put,
+  };
+}
+
+function fieldFindings(line: MasterLine): Finding[] {
+  const name = `${line.service}/${line.type}`;
+  const set = (field: string, value: string): string =>
+    `postconf -F '${name}/${field}=${value}'; postfix reload`;
+  const findings: Finding[] = [];
+  if (line.private === 'n') {
+    findings.push({
+      severity: 'error',
+      name: 'master-private',
+      text: `the ${line.service} service is public: Postfix's programs look for its socket in private/, and don't find it`,
+      remedy: set('private', '-'),
+    });
+  }
+  if (line.processLimit !== '1') {
+    findings.push({
+      severity: 'error',
+      name: 'master-process-limit',
+      text: `the process limit of the ${line.service} service is ${line.processLimit}, not 1: the daemon can't start, since several would not share their caches and keys`,
+      remedy: set('process_limit', '1'),
+    });
+  }
+  if (line.unprivileged === 'n') {
+    findings.push({
+      severity: 'warning',
+      name: 'master-privileged',
+      text: `the ${line.service} service keeps the rights of root, for nothing`,
+      remedy: set('unprivileged', '-'),
+    });
+  }
+  if (/^[1-9]\d*$/u.test(line.wakeup)) {
+    findings.push({
+      severity: 'note',
+      name: 'master-wakeup',
+      text: `master(8) wakes the ${line.service} service every ${line.wakeup} seconds, used or not: a ? spares that`,
+      remedy: set('wakeup', `${line.wakeup}?`),
+    });
+  }
+  if (!/(?:^|\/)tlsmgr$/u.test(line.command)) {
+    findings.push({
+      severity: 'warning',
+      name: 'master-command',
+      text: `the ${line.service} service runs ${line.command}: ${lineText(line)}`,
+      remedy: set('command', 'tlsmgr'),
+    });
+  }
+  return findings;
+}

@@ -1,0 +1,56 @@
+/** Names in main.cf and in master.cf's line that look like parameters of ours, and are none. */
+import type { MainCf } from '../../config/settings.ts';
+import { findParameter, parameters } from '../../config/parameters.ts';
+import type { Finding } from './finding.ts';
+
+/** Postfix's own of this prefix. */
+const postfixNames = new Set(['tlsmgr_service_name']);
+
+const ours = parameters.filter((parameter) => parameter.ours === true).map(({ name }) => name);
+const patterns = [/^tlsmgr_/u, /_tls_session_cache_\w*limit$/u];
+
+/** Names further apart than this aren't taken for each other. */
+const farthest = 4;
+
+/** @param overridden names of `-o` in master.cf. */
+export function misspeltFindings(mainCf: MainCf, overridden: readonly string[]): Finding[] {
+  const inMainCf = [...mainCf.settings.keys()].filter(
+    (name) => isUnknown(name) && patterns.some((pattern) => pattern.test(name)),
+  );
+  const inMasterCf = overridden.filter((name) => isUnknown(name));
+  return [
+    ...inMainCf.map((name) => finding(name, 'main.cf', `postconf -X ${name}`)),
+    ...inMasterCf.map((name) => finding(name, 'the tlsmgr line of master.cf', 'correct the -o')),
+  ];
+}
+
+function isUnknown(name: string): boolean {
+  return findParameter(name) === undefined && !postfixNames.has(name);
+}
+
+function finding(name: string, where: string, remedy: string): Finding {
+  const nearest = ours
+    .map((known) => ({ known, distance: distanceOf(name, known) }))
+    .toSorted((one, other) => one.distance - other.distance)[0]!;
+  const meant = nearest.distance <= farthest ? `; ${nearest.known} was meant?` : '';
+  return {
+    severity: 'warning',
+    name: 'parameter-unknown',
+    text: `${name} in ${where}: tlsmgr has no such parameter: it has no effect`,
+    remedy: `${remedy}${meant}`,
+  };
+}
+
+/** How many letters to put in, leave out or change (Levenshtein). */
+function distanceOf(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let at = 1; at <= one.length; at += 1) {
+    const next = [at];
+    for (let index = 1; index <= other.length; index += 1) {
+      const change = row[index - 1]! + (one[at - 1] === other[index - 1] ? 0 : 1);
+      next.push(Math.min(change, row[index]! + 1, next[index - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[other.length]!;
+}

@@ -1,0 +1,171 @@
+/**
+ * Asks who serves a socket, and waits after a reload until the right one does.
+ *
+ * Two requests in one write tell who it is, without waiting for what doesn't
+ * come: ours answers both, the original the first alone, and then a third. The
+ * second is `stats`, which only ours knows. Throws TlsmgrError `UNAVAILABLE` when
+ * nobody answers in time.
+ */
+import { connect } from 'node:net';
+import { TlsmgrClient } from '../../client/client.ts';
+import type { Report } from '../../daemon/report.ts';
+import { TlsmgrError, messageOf } from '../../errors.ts';
+
+export interface Place {
+  socketPath: string;
+  /** Whether the server speaks first. */
+  announcement: boolean;
+}
+
+export interface Question extends Place {
+  /** Ours, or Postfix's own. */
+  expect: 'ours' | 'original';
+  /** The process that was there before: its answer doesn't count. */
+  before: number | undefined;
+  limitSeconds: number;
+  signal: AbortSignal;
+}
+
+interface Asking extends Place {
+  timeoutMs: number;
+  signal: AbortSignal | undefined;
+}
+
+export type Answer = { kind: 'ours'; report: Report } | { kind: 'original' };
+
+const pauseMs = 200;
+const shortestTryMs = 1000;
+const longestTryMs = 5000;
+const seedBytes = 32;
+
+const policy = 'request\x00policy\x00cache_type\x00smtpd\x00\x00';
+const stats = 'request\x00stats\x00\x00';
+const listEnd = '\x00\x00';
+const reportStart = 'status\x000\x00report\x00';
+
+export async function whoAnswers(
+  place: Place,
+  timeoutMs: number = longestTryMs,
+  signal?: AbortSignal,
+): Promise<Answer> {
+  const options = { ...place, timeoutMs, signal };
+  const [, reply] = await converse(options);
+  await requireSeed(options);
+  return reply!.startsWith(reportStart)
+    ? { kind: 'ours', report: JSON.parse(reply!.slice(reportStart.length)) as Report }
+    : { kind: 'original' };
+}
+
+/** @returns the first two replies, without the end of their lists: no value of theirs is empty. */
+function converse({ socketPath, announcement, timeoutMs, signal }: Asking): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(socketPath);
+    const fail = (reason: string): void => {
+      socket.destroy();
+      reject(new TlsmgrError('UNAVAILABLE', `${socketPath}: ${reason}`));
+    };
+    const limit = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs);
+    const greetings = announcement ? 1 : 0;
+    let text = '';
+    let asked = 0;
+    socket.setEncoding('utf8');
+    const proceed = (): void => {
+      const lists = text.split(listEnd).slice(0, -1);
+      const replies = lists.slice(greetings);
+      if (asked === 0 && lists.length >= greetings) {
+        asked = 1;
+        socket.write(policy + stats);
+      } else if (asked === 1 && replies.length > 0) {
+        asked = 2;
+        socket.write(policy);
+      }
+      if (replies.length > 1) {
+        clearTimeout(limit);
+        socket.destroy();
+        resolve(replies.slice(0, 2));
+      }
+    };
+    socket.on('connect', proceed);
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      proceed();
+    });
+    socket.on('error', (error) => fail(error.message));
+    const abort = (): void => fail('interrupted');
+    signal?.addEventListener('abort', abort);
+    socket.on('close', () => {
+      clearTimeout(limit);
+      signal?.removeEventListener('abort', abort);
+      fail('connection closed');
+    });
+  });
+}
+
+/** The same; undefined when nobody answers. */
+export async function whoAnswersIfAny(
+  place: Place,
+  timeoutMs: number,
+): Promise<Answer | undefined> {
+  try {
+    return await whoAnswers(place, timeoutMs);
+  } catch (thrown) {
+    if (thrown instanceof TlsmgrError) {
+      return undefined;
+    }
+    throw thrown;
+  }
+}
+
+/** Throws the signal's reason too. */
+export async function waitForAnswer(question: Question): Promise<Answer> {
+  const untilMs = performance.now() + question.limitSeconds * 1000;
+  for (;;) {
+    question.signal.throwIfAborted();
+    const leftMs = untilMs - performance.now();
+    const heard = await hear(question, Math.max(shortestTryMs, Math.min(leftMs, longestTryMs)));
+    question.signal.throwIfAborted();
+    if (typeof heard !== 'string') {
+      return heard;
+    }
+    if (leftMs <= 0) {
+      throw new TlsmgrError(
+        'UNAVAILABLE',
+        `no right answer within ${question.limitSeconds} s: ${heard}`,
+      );
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, pauseMs);
+    });
+  }
+}
+
+/** @returns the right answer, or what is wrong. */
+async function hear(question: Question, timeoutMs: number): Promise<Answer | string> {
+  let answer: Answer;
+  try {
+    answer = await whoAnswers(question, timeoutMs, question.signal);
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
+  if (answer.kind !== question.expect) {
+    return answer.kind === 'ours'
+      ? 'the daemon from before still answers'
+      : "it is Postfix's own tlsmgr that answers";
+  }
+  // Right after a reload the process from before may answer once more.
+  return answer.kind === 'ours' && answer.report.pid === question.before
+    ? 'the daemon from before still answers'
+    : answer;
+}
+
+async function requireSeed({ socketPath, announcement, timeoutMs }: Asking): Promise<void> {
+  const client = new TlsmgrClient({ socketPath, announcement, timeoutMs, retries: 0 });
+  try {
+    const seed = await client.seed(seedBytes);
+    if (seed.length !== seedBytes) {
+      throw new TlsmgrError('UNAVAILABLE', `a seed of ${seed.length} bytes, not ${seedBytes}`);
+    }
+  } finally {
+    client.close();
+  }
+}

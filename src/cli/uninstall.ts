@@ -1,0 +1,153 @@
+/**
+ * tlsmgr uninstall: puts back what was there before `tlsmgr install`. A
+ * master.cf that nobody has changed since is put back as a whole, byte for byte;
+ * of any other only the line of the service. It needs no running Postfix. What
+ * is put back stays so whatever happens afterwards; a daemon that then doesn't
+ * answer is told as TlsmgrError `UNAVAILABLE`.
+ */
+import { parseArgs } from 'node:util';
+import { TlsmgrError, messageOf } from '../errors.ts';
+import { masterEntry } from './check/master-entry.ts';
+import { secondsOf } from './install.ts';
+import { requireRoot, whyNot } from './install/agree.ts';
+import { Launcher } from './install/launcher.ts';
+import { type InstallRecord, MasterCfCopy } from './install/master-cf-copy.ts';
+import {
+  announcementFor,
+  isOurs,
+  lineText,
+  type MasterLine,
+  originalLine,
+  parseLine,
+} from './install/master-line.ts';
+import { waitForAnswer, whoAnswersIfAny } from './install/question.ts';
+import { restartWith } from './install/restart.ts';
+import { abortOnSignals } from './install/signals.ts';
+import type { CliIo } from './io.ts';
+import { Postfix } from './postfix.ts';
+
+/** For one look at who serves before the change. */
+const lookMs = 1000;
+
+type Step =
+  /** master.cf as a whole. */
+  | { kind: 'whole' }
+  /** The line alone. */
+  | { kind: 'line'; line: MasterLine }
+  /** master.cf no longer starts ours. */
+  | { kind: 'nothing' };
+
+export async function runUninstall(args: readonly string[], io: CliIo): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      config: { type: 'string', short: 'c' },
+      'dry-run': { type: 'boolean' },
+      yes: { type: 'boolean', short: 'y' },
+      wait: { type: 'string' },
+    },
+  });
+  const waitSeconds = secondsOf(values.wait);
+  requireRoot(values);
+  const postfix = new Postfix(values.config, io.environment);
+  const launcher = new Launcher(postfix.parameter('daemon_directory'));
+  const copy = new MasterCfCopy(postfix.directory);
+  const record = copy.record();
+  const current = masterEntry(postfix);
+  const step = stepOf(current, record, copy);
+  if (step.kind === 'nothing' && record === undefined && !launcher.serves(postfix.directory)) {
+    io.out('not installed: nothing to do\n');
+    return 0;
+  }
+  io.out(planText(step, current, record, copy));
+  const status = await whyNot(values, io);
+  if (status !== undefined) {
+    return status;
+  }
+  await carryOut(step, postfix, copy, waitSeconds, io);
+  const others = launcher.unregister(postfix.directory);
+  if (others.length > 0) {
+    io.out(`${launcher.path} stays for ${others.join(', ')}\n`);
+  }
+  return 0;
+}
+
+function stepOf(
+  current: MasterLine | undefined,
+  record: InstallRecord | undefined,
+  copy: MasterCfCopy,
+): Step {
+  if (record !== undefined && copy.isUntouched(record)) {
+    return { kind: 'whole' };
+  }
+  if (current === undefined || !isOurs(current)) {
+    return { kind: 'nothing' };
+  }
+  return {
+    kind: 'line',
+    line: record === undefined ? originalLine(current) : parseLine(record.line),
+  };
+}
+
+function planText(
+  step: Step,
+  current: MasterLine | undefined,
+  record: InstallRecord | undefined,
+  { masterCf, backup }: MasterCfCopy,
+): string {
+  if (step.kind === 'nothing') {
+    return `${masterCf} doesn't start this tlsmgr any more: only what install has left is removed\n`;
+  }
+  const line = step.kind === 'line' ? step.line : parseLine(record!.line);
+  const how =
+    step.kind === 'whole'
+      ? `put back ${masterCf} as it was, from ${backup}:`
+      : `${masterCf} has been changed since: put back only the line`;
+  return `${how}\n  - ${current === undefined ? '' : lineText(current)}\n  + ${lineText(line)}\n`;
+}
+
+async function carryOut(
+  step: Step,
+  postfix: Postfix,
+  copy: MasterCfCopy,
+  limitSeconds: number,
+  io: CliIo,
+): Promise<void> {
+  const change = (): void => {
+    if (step.kind === 'whole') {
+      copy.putBack();
+    } else if (step.kind === 'line') {
+      postfix.setService(`${step.line.service}/${step.line.type}`, lineText(step.line));
+    }
+    copy.forget();
+  };
+  const announcement = announcementFor(postfix.parameter('mail_version'));
+  const { socketPath, isRunning } = postfix;
+  if (!isRunning) {
+    change();
+    io.out('done; Postfix is not running\n');
+    return;
+  }
+  const signals = abortOnSignals();
+  try {
+    const earlier = await whoAnswersIfAny({ socketPath, announcement }, lookMs);
+    await restartWith(change, { postfix, copy, answering: earlier !== undefined });
+    await waitForAnswer({
+      socketPath,
+      announcement,
+      expect: 'original',
+      before: undefined,
+      limitSeconds,
+      signal: signals.signal,
+    });
+  } catch (thrown) {
+    throw new TlsmgrError(
+      'UNAVAILABLE',
+      `master.cf is put back, but Postfix's own tlsmgr doesn't answer: ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
+  } finally {
+    signals.release();
+  }
+  io.out("Postfix's own tlsmgr answers\n");
+}

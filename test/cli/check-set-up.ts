@@ -1,0 +1,98 @@
+/**
+ * A set-up for tlsmgr check in a scratch directory, with nothing to find fault
+ * with: main.cf, master.cf, queue, data, and a daemon_directory. mail_owner is
+ * nobody, as whoever runs the tests owns the files.
+ */
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Finding } from '../../src/cli/check/finding.ts';
+import { runVerb } from '../../src/cli/verbs.ts';
+import { writeMainCf } from '../postfix/main-cf.ts';
+
+export const nobody = 65_534;
+
+export const usualLine = 'tlsmgr unix - - y 1000? 1 tlsmgr';
+const postlog = 'postlog unix-dgram n - n - 1 postlogd';
+
+export interface Checked {
+  status: number;
+  out: string;
+  err: string;
+}
+
+export class CheckSetUp {
+  readonly directory = mkdtempSync('/tmp/tlsmgr-check-');
+
+  constructor() {
+    chmodSync(this.directory, 0o755);
+    for (const name of ['queue', 'data', 'sbin']) {
+      mkdirSync(this.path(name), { mode: name === 'data' ? 0o700 : 0o755 });
+    }
+    chownSync(this.path('data'), nobody, nobody);
+    // What `postfix status` needs.
+    for (const name of ['master', 'postfix-script']) {
+      symlinkSync(join('/usr/lib/postfix/sbin', name), this.path(`sbin/${name}`));
+    }
+    this.writeMasterCf(usualLine);
+  }
+
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  writeMasterCf(...lines: string[]): void {
+    writeFileSync(this.path('master.cf'), [...lines, postlog, ''].join('\n'));
+  }
+
+  /** A file of mail_owner's in data, mode 0600, unless told otherwise. */
+  writeData(name: string, content = '', { mode = 0o600, owner = nobody } = {}): void {
+    const path = this.path(`data/${name}`);
+    writeFileSync(path, content);
+    chmodSync(path, mode);
+    chownSync(path, owner, owner);
+  }
+
+  /** With these parameters in main.cf, in the place of the set-up's own; paths shown as DIR. */
+  async check(parameters: Record<string, string> = {}, ...args: string[]): Promise<Checked> {
+    const all: Record<string, string> = {
+      compatibility_level: '3.6',
+      data_directory: this.path('data'),
+      queue_directory: this.path('queue'),
+      daemon_directory: this.path('sbin'),
+      maillog_file: '/var/log/x',
+      mail_owner: 'nobody',
+      default_privs: 'daemon',
+      setgid_group: 'mail',
+      myhostname: 'mx.example.net',
+      ...parameters,
+    };
+    writeMainCf(this.path('main.cf'), all);
+    let out = '';
+    let err = '';
+    const status = await runVerb('check', ['-c', this.directory, ...args], {
+      out: (text) => void (out += text),
+      err: (text) => void (err += text),
+      environment: {},
+    });
+    const shown = (text: string): string => text.replaceAll(this.directory, 'DIR');
+    return { status, out: shown(out), err: shown(err) };
+  }
+
+  /** The findings, but that ours isn't installed. */
+  async findings(parameters: Record<string, string> = {}, ...args: string[]): Promise<Finding[]> {
+    const { out } = await this.check(parameters, '--json', ...args);
+    return (JSON.parse(out) as Finding[]).filter(({ name }) => name !== 'not-installed');
+  }
+
+  remove(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,15 @@
+/** package.json, as far as tests look at it. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface Package {
+  version: string;
+  engines: { node: string };
+  dependencies: Record<string, string>;
+}
+
+export const root = join(import.meta.dirname, '../..');
+
+export function readPackage(): Package {
+  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Package;
+}
