@@ -48,8 +48,8 @@ export async function startService(options: TestServiceOptions): Promise<TestSer
     fill(target: Buffer, start: number, end: number) {
       target.fill('S', start, end);
       // A ticket key of one letter would be refused.
-      for (let at = start; at < end && end - start === 80; at += 1) {
-        target[at] = at;
+      if (end - start === 80) {
+        Buffer.from(Array.from({ length: 80 }, (_, at) => at)).copy(target, start);
       }
     },
     stirTime: () => void (pool.stirs += 1),
