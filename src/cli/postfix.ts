@@ -14,11 +14,29 @@ const builtInDirectory = '/etc/postfix';
 /** Of Postfix 3.4, which had no parameter for it yet. */
 const usualServiceName = 'tlsmgr';
 
+/** Asked for at once: each question is a process. */
+const parameterNames = [
+  'daemon_directory',
+  'mail_version',
+  'maillog_file',
+  'queue_directory',
+  'smtp_enforce_tls',
+  'smtp_tls_security_level',
+  'smtp_use_tls',
+  'smtpd_enforce_tls',
+  'smtpd_tls_security_level',
+  'smtpd_use_tls',
+  'tls_ssl_options',
+  'tlsmgr_service_name',
+] as const;
+
+export type PostfixParameter = (typeof parameterNames)[number];
+
 export class Postfix {
   /** With main.cf and master.cf; absolute. */
   readonly directory: string;
-  /** The service that Postfix's programs ask. */
-  #serviceName: string | undefined;
+  /** Name to expanded value, of all that is asked for here; filled at the first question. */
+  #parameters: Map<string, string> | undefined;
 
   /** @param asked Postfix's own directory if undefined and MAIL_CONFIG isn't set. */
   constructor(asked: string | undefined, environment: NodeJS.ProcessEnv) {
@@ -26,12 +44,14 @@ export class Postfix {
   }
 
   /** The value of a parameter, expanded; empty for one that this Postfix doesn't know. */
-  parameter(name: string): string {
-    return this.#run('postconf', '-x', '-h', name).trim();
+  parameter(name: PostfixParameter): string {
+    this.#parameters ??= this.#readParameters();
+    return this.#parameters.get(name) ?? '';
   }
 
+  /** The service that Postfix's programs ask. */
   get serviceName(): string {
-    const found = (this.#serviceName ??= this.parameter('tlsmgr_service_name'));
+    const found = this.parameter('tlsmgr_service_name');
     return found === '' ? usualServiceName : found;
   }
 
@@ -79,6 +99,16 @@ export class Postfix {
 
   reload(): void {
     this.#run('postfix', 'reload');
+  }
+
+  #readParameters(): Map<string, string> {
+    const lines = this.#run('postconf', '-x', ...parameterNames).split('\n');
+    return new Map(
+      lines.map((line) => {
+        const [name, ...rest] = line.split(' =');
+        return [name!.trim(), rest.join(' =').trim()];
+      }),
+    );
   }
 
   #run(command: 'postconf' | 'postfix', ...args: string[]): string {

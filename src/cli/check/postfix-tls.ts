@@ -2,7 +2,7 @@
  * What Postfix's own TLS parameters make of the caches: whether anything can be
  * resumed at all. Read through postconf(1), as they aren't the daemon's.
  */
-import { type CacheLabel, cacheLabels } from '../../sessions/session-cache.ts';
+import { cacheLabels } from '../../sessions/session-cache.ts';
 import type { Config } from '../../config/config.ts';
 import { databaseOf } from '../../sessions/database.ts';
 import type { Postfix } from '../postfix.ts';
@@ -24,9 +24,7 @@ function serverFindings(postfix: Postfix, config: Config): Finding[] {
     return [];
   }
   const { database } = config.caches.smtpd;
-  const noTickets = /\bNO_TICKET\b/iu.test(
-    `${postfix.parameter('tls_ssl_options')} ${postfix.parameter('smtpd_tls_options')}`,
-  );
+  const noTickets = /\bNO_TICKET\b/iu.test(postfix.parameter('tls_ssl_options'));
   if (noTickets && database === '') {
     return [
       {
@@ -65,7 +63,7 @@ function clientFindings(postfix: Postfix, config: Config): Finding[] {
       ];
 }
 
-function usesTls(postfix: Postfix, label: CacheLabel): boolean {
+function usesTls(postfix: Postfix, label: 'smtpd' | 'smtp'): boolean {
   const level = postfix.parameter(`${label}_tls_security_level`);
   return level === ''
     ? postfix.parameter(`${label}_use_tls`) === 'yes' ||

@@ -49,7 +49,8 @@ export function rehearse(launcher: string, line: MasterLine, configDirectory: st
     .split('\n')
     .filter((text) => text !== '')
     .at(-1);
-  const how = error?.message ?? `exit status ${status}`;
+  // One that ends before it has read the question tells more by its status than by the broken pipe.
+  const how = status === null ? (error?.message ?? 'ended by a signal') : `exit status ${status}`;
   throw new TlsmgrError(
     'UNAVAILABLE',
     `the daemon does not start and answer: ${said === undefined ? how : `${said} (${how})`}`,
