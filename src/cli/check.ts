@@ -13,7 +13,14 @@ import { parseArgs } from 'node:util';
 import type { Setting } from '../config/main-cf.ts';
 import { FatalError, TlsmgrError, messageOf } from '../errors.ts';
 import { examineSetUp, type Examined } from './check/examine.ts';
-import { type Finding, findingText, sorted, statusOfWorst, summary } from './check/finding.ts';
+import {
+  type Finding,
+  findingText,
+  forInstance,
+  sorted,
+  statusOfWorst,
+  summary,
+} from './check/finding.ts';
 import { installedFindings } from './check/installed.ts';
 import {
   entryFindings,
@@ -44,7 +51,8 @@ export async function runCheck(args: readonly string[], io: CliIo): Promise<numb
     options: { json: { type: 'boolean' }, ...socketOption, ...configOptions },
   });
   const postfix = new Postfix(values.config, io.environment);
-  const found = sorted(await allFindings(postfix, configChoice(values), values.socket, io));
+  const all = await allFindings(postfix, configChoice(values), values.socket, io);
+  const found = forInstance(sorted(all), postfix.directory);
   if (values.json === true) {
     io.out(`${JSON.stringify(found, undefined, 2)}\n`);
   } else {

@@ -15,7 +15,7 @@
 import { parseArgs } from 'node:util';
 import { TlsmgrError, messageOf } from '../errors.ts';
 import { version } from '../version.ts';
-import { findingText } from './check/finding.ts';
+import { findingText, forInstance } from './check/finding.ts';
 import { configChoice, configOptions } from './config-options.ts';
 import { requireRoot, whyNot } from './install/agree.ts';
 import { announcementFor, isOurs, lineText } from './install/master-line.ts';
@@ -51,7 +51,8 @@ export async function runInstall(args: readonly string[], io: CliIo): Promise<nu
   const plan = makePlan(postfix, { node: values.node, overrides }, io);
   const faults = plan.findings.filter(({ severity }) => severity === 'error');
   const others = plan.findings.filter(({ severity }) => severity === 'warning');
-  io.err([...faults, ...others].map((finding) => findingText(finding)).join(''));
+  const shown = forInstance([...faults, ...others], postfix.directory);
+  io.err(shown.map((finding) => findingText(finding)).join(''));
   if (faults.length > 0) {
     throw new TlsmgrError('UNAVAILABLE', 'not installed, and nothing was changed');
   }

@@ -60,7 +60,10 @@ export class CheckSetUp {
     chownSync(path, owner, owner);
   }
 
-  /** With these parameters in main.cf, in the place of the set-up's own; paths shown as DIR. */
+  /**
+   * With these parameters in main.cf, in the place of the set-up's own. Paths are
+   * shown as DIR; commands as they would be for Postfix's own directory.
+   */
   async check(parameters: Record<string, string> = {}, ...args: string[]): Promise<Checked> {
     const all: Record<string, string> = {
       compatibility_level: '3.6',
@@ -82,7 +85,8 @@ export class CheckSetUp {
       err: (text) => void (err += text),
       environment: {},
     });
-    const shown = (text: string): string => text.replaceAll(this.directory, 'DIR');
+    const shown = (text: string): string =>
+      text.replaceAll(` -c ${this.directory}`, '').replaceAll(this.directory, 'DIR');
     return { status, out: shown(out), err: shown(err) };
   }
 

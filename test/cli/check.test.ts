@@ -4,7 +4,7 @@ import { chmodSync, chownSync, linkSync, mkdirSync, rmSync, writeFileSync } from
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
-import type { Severity } from '../../src/cli/check/finding.ts';
+import { forInstance, type Severity } from '../../src/cli/check/finding.ts';
 import { oldestNode } from '../../src/cli/check/program.ts';
 import { launcherText } from '../../src/cli/install/launcher.ts';
 import { readPackage } from '../package/read-package.ts';
@@ -501,6 +501,21 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
       /^error: DIR\/main\.cf, line \d+: missing '=' after attribute name: .*can't/u,
     );
     assert.deepEqual([err, status], ['', 1]);
+  });
+
+  test('what mends another instance names its directory', () => {
+    const remedies = ['postconf x=y; postfix reload', 'tlsmgr install', 'ls /x'];
+    const findings = remedies.map((remedy) => {
+      return { severity: 'note' as const, name: 'x', text: 'x', remedy };
+    });
+    const inDirectory = (directory: string): string[] =>
+      forInstance(findings, directory).map(({ remedy }) => remedy);
+    assert.deepEqual(inDirectory('/etc/postfix'), remedies);
+    assert.deepEqual(inDirectory('/etc/mx2'), [
+      'postconf -c /etc/mx2 x=y; postfix -c /etc/mx2 reload',
+      'tlsmgr install -c /etc/mx2',
+      'ls /x',
+    ]);
   });
 
   test('wants the node that package.json wants', () => {

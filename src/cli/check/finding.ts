@@ -5,6 +5,9 @@
 
 export const severities = ['error', 'warning', 'note'] as const;
 
+/** Where Postfix's commands look without being told. */
+const usualDirectory = '/etc/postfix';
+
 export type Severity = (typeof severities)[number];
 
 export interface Finding {
@@ -35,6 +38,21 @@ export function sorted(findings: readonly Finding[]): Finding[] {
 /** `error: TEXT`, and the remedy below it. */
 export function findingText({ severity, text, remedy }: Finding): string {
   return `${severity}: ${text}\n    ${remedy}\n`;
+}
+
+/** With remedies for the Postfix of that directory, where it isn't the usual one. */
+export function forInstance(findings: readonly Finding[], configDirectory: string): Finding[] {
+  if (configDirectory === usualDirectory) {
+    return [...findings];
+  }
+  const option = ` -c ${configDirectory}`;
+  return findings.map((finding) => ({
+    ...finding,
+    remedy: finding.remedy.replaceAll(
+      /\b(?:postconf|postfix(?= reload)|tlsmgr (?:un)?install)\b(?! again)/gu,
+      `$&${option}`,
+    ),
+  }));
 }
 
 /** `1 error, 2 notes`; empty for none. */
