@@ -103,7 +103,6 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     );
     await tryAll(batch);
   }
-  coverage.stop();
   return {
     executions,
     seconds: (performance.now() - startedMs) / 1000,
