@@ -85,6 +85,14 @@ async function allFindings(
     }
     findings = without(messageOf(thrown));
   }
+  if (process.getuid?.() !== 0) {
+    findings.push({
+      severity: 'note',
+      name: 'not-root',
+      text: 'this is not root: files in data_directory and the running daemon were not examined',
+      remedy: 'run tlsmgr check as root',
+    });
+  }
   if (socket !== undefined) {
     const asked = { socketPath: resolve(socket), announcement: true, ours: undefined };
     findings.push(...(await runningFindings(asked, undefined)));

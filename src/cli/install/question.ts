@@ -2,12 +2,12 @@
  * Asks who serves a socket, and waits after a reload until the right one does.
  *
  * Two requests in one write tell who it is, without waiting for what doesn't
- * come: ours answers both, the original the first alone, and then a third. The
- * second is `stats`, which only ours knows. Throws TlsmgrError `UNAVAILABLE` when
+ * come: ours answers both, the original the first alone. The second is `stats`,
+ * which only ours knows; a third, when the first reply is there, is answered by
+ * either. Throws TlsmgrError `UNAVAILABLE` when
  * nobody answers in time.
  */
 import { connect } from 'node:net';
-import { TlsmgrClient } from '../../client/client.ts';
 import type { Report } from '../../daemon/report.ts';
 import { TlsmgrError, messageOf } from '../../errors.ts';
 
@@ -36,27 +36,32 @@ export type Answer = { kind: 'ours'; report: Report } | { kind: 'original' };
 const pauseMs = 200;
 const shortestTryMs = 1000;
 const longestTryMs = 5000;
-const seedBytes = 32;
 
 const policy = 'request\x00policy\x00cache_type\x00smtpd\x00\x00';
 const stats = 'request\x00stats\x00\x00';
+const seed = 'request\x00seed\x00size\x0032\x00\x00';
 const listEnd = '\x00\x00';
 const reportStart = 'status\x000\x00report\x00';
+const seedStart = 'status\x000\x00seed\x00';
+const seedName = '\x00seed\x00';
 
 export async function whoAnswers(
   place: Place,
   timeoutMs: number = longestTryMs,
   signal?: AbortSignal,
 ): Promise<Answer> {
-  const options = { ...place, timeoutMs, signal };
-  const [, reply] = await converse(options);
-  await requireSeed(options);
-  return reply!.startsWith(reportStart)
-    ? { kind: 'ours', report: JSON.parse(reply!.slice(reportStart.length)) as Report }
-    : { kind: 'original' };
+  const replies = await converse({ ...place, timeoutMs, signal });
+  const last = replies.at(-1)!;
+  if (!last.startsWith(seedStart)) {
+    throw new TlsmgrError('UNAVAILABLE', `${place.socketPath}: no seed is given out`);
+  }
+  const report = replies.find((reply) => reply.startsWith(reportStart));
+  return report === undefined
+    ? { kind: 'original' }
+    : { kind: 'ours', report: JSON.parse(report.slice(reportStart.length)) as Report };
 }
 
-/** @returns the first two replies, without the end of their lists: no value of theirs is empty. */
+/** @returns the replies up to that with a seed, without the end of their lists: no value of theirs is empty. */
 function converse({ socketPath, announcement, timeoutMs, signal }: Asking): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath);
@@ -75,14 +80,15 @@ function converse({ socketPath, announcement, timeoutMs, signal }: Asking): Prom
       if (asked === 0 && lists.length >= greetings) {
         asked = 1;
         socket.write(policy + stats);
-      } else if (asked === 1 && replies.length > 0) {
-        asked = 2;
-        socket.write(policy);
       }
-      if (replies.length > 1) {
+      if (asked === 1 && replies.length > 0) {
+        asked = 2;
+        socket.write(seed);
+      }
+      if (replies.at(-1)?.includes(seedName) === true) {
         clearTimeout(limit);
-        socket.destroy();
-        resolve(replies.slice(0, 2));
+        socket.end();
+        resolve(replies);
       }
     };
     socket.on('connect', proceed);
@@ -156,16 +162,4 @@ async function hear(question: Question, timeoutMs: number): Promise<Answer | str
   return answer.kind === 'ours' && answer.report.pid === question.before
     ? 'the daemon from before still answers'
     : answer;
-}
-
-async function requireSeed({ socketPath, announcement, timeoutMs }: Asking): Promise<void> {
-  const client = new TlsmgrClient({ socketPath, announcement, timeoutMs, retries: 0 });
-  try {
-    const seed = await client.seed(seedBytes);
-    if (seed.length !== seedBytes) {
-      throw new TlsmgrError('UNAVAILABLE', `a seed of ${seed.length} bytes, not ${seedBytes}`);
-    }
-  } finally {
-    client.close();
-  }
 }

@@ -1,0 +1,88 @@
+/** tlsmgr check beside a running Postfix, and the question that install asks at a terminal. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { Finding } from '../../src/cli/check/finding.ts';
+import { PostfixInstance } from './instance.ts';
+import { originalTlsmgr, requireBuilt, skipWithoutPostfix } from './under-test.ts';
+
+const launcher = join(import.meta.dirname, '../../bin/tlsmgr');
+const noScript = existsSync('/usr/bin/script') ? false : 'no /usr/bin/script to make a terminal';
+
+describe('check and install beside a running Postfix', { skip: skipWithoutPostfix }, () => {
+  let postfix: PostfixInstance;
+
+  const run = (...args: string[]) =>
+    spawnSync(launcher, [...args, '-c', postfix.configDirectory], { encoding: 'utf8', env: {} });
+  const check = (): string[] => {
+    const found = JSON.parse(run('check', '--json').stdout) as Finding[];
+    return found.filter(({ severity }) => severity !== 'note').map(({ name }) => name);
+  };
+
+  before(async () => {
+    requireBuilt();
+    postfix = await PostfixInstance.create({ tlsmgr: originalTlsmgr, name: 'check' });
+    await postfix.start();
+  });
+
+  after(async () => {
+    await postfix.stop();
+    postfix.cleanup();
+  });
+
+  test('at a terminal install asks, and no is no', { skip: noScript }, () => {
+    const masterCf = join(postfix.configDirectory, 'master.cf');
+    const was = readFileSync(masterCf, 'utf8');
+    const command = `${launcher} install -c ${postfix.configDirectory}`;
+    const asked = spawnSync('/usr/bin/script', ['-qec', command, '/dev/null'], {
+      input: 'n\n',
+      encoding: 'utf8',
+    });
+    assert.match(asked.stdout, /go ahead\? \[y\/N\] [^]*nothing was changed/u);
+    assert.equal(asked.status, 1);
+    assert.equal(readFileSync(masterCf, 'utf8'), was);
+  });
+
+  test('it sees who answers, what the daemon still has, and what is off', async () => {
+    const masterCf = join(postfix.configDirectory, 'master.cf');
+    assert.deepEqual(check(), []);
+    assert.equal(run('install', '--yes').status, 0);
+    assert.deepEqual(check(), []);
+
+    postfix.writeMainCf({ smtp_tls_session_cache_database: 'internal:' });
+    assert.deepEqual(check(), ['not-reloaded']);
+    postfix.writeMainCf({ smtp_tls_session_cache_database: 'cdb:/etc/x' });
+    await postfix.reload();
+    assert.deepEqual(check(), ['cache-unusable', 'cache-off']);
+    postfix.writeMainCf({});
+    await postfix.reload();
+    assert.deepEqual(check(), []);
+
+    const ours = readFileSync(masterCf, 'utf8');
+    postfix.writeMasterCf({});
+    assert.deepEqual(check(), ['other-answers']);
+    assert.match(ours, /node-tlsmgr/u);
+    assert.equal(run('uninstall', '--yes').status, 0);
+    await postfix.reload();
+    assert.deepEqual(check(), []);
+    // Neither installing nor asking leaves anything in the log that looks like a fault of somebody.
+    assert.deepEqual(
+      postfix.complaints().filter((line) => !/cdb:|redirecting/u.test(line)),
+      [],
+    );
+  });
+
+  test('with Postfix stopped, uninstall still puts master.cf back', async () => {
+    const masterCf = join(postfix.configDirectory, 'master.cf');
+    const was = readFileSync(masterCf, 'utf8');
+    assert.equal(run('install', '--yes').status, 0);
+    await postfix.stop();
+    const { status, stdout } = run('uninstall', '--yes');
+    assert.equal(status, 0);
+    assert.match(stdout, /\ndone; Postfix is not running\n$/u);
+    assert.equal(readFileSync(masterCf, 'utf8'), was);
+    await postfix.start();
+  });
+});
