@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { TlsmgrError, messageOf } from '../errors.ts';
 import { masterEntry } from './check/master-entry.ts';
 import { secondsOf } from './install.ts';
-import { requireRoot, whyNot } from './install/agree.ts';
+import { type Consent, requireRoot, whyNot } from './install/agree.ts';
 import { Launcher } from './install/launcher.ts';
 import { type InstallRecord, MasterCfCopy } from './install/master-cf-copy.ts';
 import {
@@ -50,10 +50,16 @@ export async function runUninstall(args: readonly string[], io: CliIo): Promise<
   const waitSeconds = secondsOf(values.wait);
   requireRoot(values);
   const postfix = new Postfix(values.config, io.environment);
-  const launcher = new Launcher(postfix.parameter('daemon_directory'));
   const copy = new MasterCfCopy(postfix.directory);
   const record = copy.record();
-  const current = masterEntry(postfix);
+  let launcher: Launcher;
+  let current: MasterLine | undefined;
+  try {
+    launcher = new Launcher(postfix.parameter('daemon_directory'));
+    current = masterEntry(postfix);
+  } catch (thrown) {
+    return putBackBlindly(thrown, record, copy, values, io);
+  }
   const step = stepOf(current, record, copy);
   if (step.kind === 'nothing' && record === undefined && !launcher.serves(postfix.directory)) {
     io.out('not installed: nothing to do\n');
@@ -70,6 +76,31 @@ export async function runUninstall(args: readonly string[], io: CliIo): Promise<
     io.out(`${launcher.path} stays for ${others.join(', ')}\n`);
   }
   return 0;
+}
+
+/** Postfix's commands don't work, for a broken main.cf maybe: the file can be put back all the same. */
+async function putBackBlindly(
+  thrown: unknown,
+  record: InstallRecord | undefined,
+  copy: MasterCfCopy,
+  consent: Consent,
+  io: CliIo,
+): Promise<number> {
+  if (record === undefined || !copy.isUntouched(record)) {
+    throw thrown;
+  }
+  io.out(`put back ${copy.masterCf} as it was, from ${copy.backup}\n`);
+  const status = await whyNot(consent, io);
+  if (status !== undefined) {
+    return status;
+  }
+  copy.putBack();
+  copy.forget();
+  throw new TlsmgrError(
+    'UNAVAILABLE',
+    `master.cf is put back, but the rest waits for a Postfix that works; then run tlsmgr uninstall again: ${messageOf(thrown)}`,
+    { cause: thrown },
+  );
 }
 
 function stepOf(

@@ -307,6 +307,22 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
     assertUntouched();
   });
 
+  test('with a broken main.cf, uninstall puts master.cf back, and the rest when it is mended', () => {
+    installed();
+    const mainCf = join(postfix.configDirectory, 'main.cf');
+    writeFileSync(mainCf, 'this is no parameter\n');
+    const { status, stderr } = run('uninstall', '--yes');
+    postfix.writeMainCf({});
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /master\.cf is put back, but the rest waits .*: postconf: fatal: .*missing '='/u,
+    );
+    assert.equal(readFileSync(masterCfOf(postfix), 'utf8'), untouched['master.cf']);
+    assert.match(removed(), /only what install has left is removed/u);
+    assertUntouched();
+  });
+
   test('the launcher stays until the last instance has gone back', async () => {
     const other = await PostfixInstance.create({
       tlsmgr: originalTlsmgr,
