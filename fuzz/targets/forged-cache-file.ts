@@ -16,29 +16,18 @@ import {
 } from '../cache-sample.ts';
 import { latin1, type Target } from '../target.ts';
 
-const mostSlots = 8000;
-const cacheTimeAt = 68;
-const mostSeconds = 2 ** 31;
 const manifestHeadBytes = 80;
 const manifestEntryBytes = 32;
 const frameMagic = latin1('TSMF');
 const frameHeaderBytes = 64;
 
-/**
- * Puts the checksum of a manifest where it belongs, if there is room for it, and
- * keeps two numbers within what a file of this format can say: a slot's, and the
- * cache's time.
- */
+/** Puts the checksum of a manifest where it belongs, if there is room for it. */
 function sealManifest(manifest: Buffer): void {
   if (manifest.length < manifestHeadBytes) {
     return;
   }
   const length = manifestHeadBytes + manifest.readUInt32LE(64) * manifestEntryBytes;
   if (length + 4 <= manifest.length) {
-    for (let at = manifestHeadBytes; at < length; at += manifestEntryBytes) {
-      manifest.writeUInt32LE(manifest.readUInt32LE(at) % mostSlots, at);
-    }
-    manifest.writeUInt32LE(manifest.readUInt32LE(cacheTimeAt) % mostSeconds, cacheTimeAt);
     manifest.writeUInt32LE(crc32(manifest.subarray(0, length)), length);
   }
 }

@@ -81,11 +81,20 @@ export class EgdServer {
           return;
         }
         input = input.subarray(taken.length);
+        if (socket.writableNeedDrain) {
+          // Who doesn't read its answers isn't read either.
+          socket.pause();
+          socket.once('drain', () => {
+            socket.resume();
+            work();
+          });
+          return;
+        }
       }
     };
     socket.on('data', (chunk: Buffer) => {
       input = Buffer.concat([input, chunk]);
-      if (waiting === undefined) {
+      if (waiting === undefined && !socket.writableNeedDrain) {
         work();
       }
     });

@@ -15,6 +15,9 @@ export interface TimeMark {
   wallSeconds: number;
 }
 
+/** Longer than any session lives: a clock that starts at 1970 now and then doesn't use this time up. */
+const longestAwaySeconds = 200 * 86_400;
+
 export class CacheTime {
   readonly #clock: Clock;
   readonly #startMs: number;
@@ -42,7 +45,8 @@ export class CacheTime {
 
   /** Goes on from a mark that another process has left. Before anything is stored only. */
   continueFrom(mark: TimeMark): void {
-    const awaySeconds = Math.max(0, this.#clock.nowSeconds() - mark.wallSeconds);
+    const wallSeconds = this.#clock.nowSeconds() - mark.wallSeconds;
+    const awaySeconds = Math.min(Math.max(0, wallSeconds), longestAwaySeconds);
     this.#startSeconds += mark.cacheSeconds + awaySeconds - this.now();
   }
 }

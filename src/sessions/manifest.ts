@@ -94,6 +94,9 @@ export function encodeManifest(manifest: Manifest): Buffer {
   return bytes;
 }
 
+/** A file whose time is beyond it is begun anew: 32 bits must hold what is stored later, too. */
+const latestCacheSeconds = 2 ** 32 - 2 ** 30;
+
 /** @returns undefined unless it is all right in every byte, this version and this machine's. */
 export function decodeManifest(bytes: Buffer): Manifest | undefined {
   if (
@@ -109,6 +112,18 @@ export function decodeManifest(bytes: Buffer): Manifest | undefined {
     count > mostSlots ||
     length + 4 > bytes.length ||
     crc32(bytes.subarray(0, length)) !== bytes.readUInt32LE(length)
+  ) {
+    return undefined;
+  }
+  const cacheSeconds = bytes.readUInt32LE(68);
+  const slots = new Set<number>();
+  for (let at = headBytes; at < length; at += entryBytes) {
+    slots.add(bytes.readUInt32LE(at));
+  }
+  if (
+    cacheSeconds > latestCacheSeconds ||
+    slots.size < count ||
+    Math.max(-1, ...slots) >= mostSlots
   ) {
     return undefined;
   }
@@ -131,7 +146,7 @@ export function decodeManifest(bytes: Buffer): Manifest | undefined {
     lastArrival: bytes.readDoubleLE(40),
     lastWriteNumber: bytes.readDoubleLE(48),
     fileId: Buffer.from(bytes.subarray(56, 64)),
-    writtenAt: { cacheSeconds: bytes.readUInt32LE(68), wallSeconds: bytes.readUInt32LE(72) },
+    writtenAt: { cacheSeconds, wallSeconds: bytes.readUInt32LE(72) },
     entries,
   };
 }

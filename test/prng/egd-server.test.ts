@@ -123,6 +123,22 @@ describe('EGD server', () => {
     server.close();
   });
 
+  test('does not read on from a client that reads no answers', async () => {
+    const { path, server } = await start();
+    const deaf = connect(path);
+    deaf.on('error', () => deaf.destroy());
+    const other = connect(path);
+    let taken = 0;
+    for (let count = 0; count < 500; count += 1) {
+      deaf.write(Buffer.alloc(4000), () => (taken += 1));
+      await ask(other, [0], 4);
+    }
+    assert.ok(taken < 300, `${taken} times 4000 commands were taken without an answer read`);
+    deaf.destroy();
+    other.destroy();
+    server.close();
+  });
+
   test('closes on what is no command', async () => {
     const { path, server } = await start();
     await assert.rejects(ask(connect(path), [77], 1), /closed/u);
