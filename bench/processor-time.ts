@@ -1,7 +1,6 @@
 /** Processor time and memory of other processes, from /proc. */
 import { readdirSync, readFileSync } from 'node:fs';
-
-const pageBytes = 4096;
+import { residentBytes } from '../test/postfix/processes.ts';
 
 /** Seconds that all threads of the processes have run. */
 export function processorSeconds(pids: readonly number[]): number {
@@ -17,6 +16,5 @@ export function processorSeconds(pids: readonly number[]): number {
 
 /** Resident memory in MB (10^6 bytes). */
 export function residentMegabytes(pid: number): number {
-  const [, pages] = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ');
-  return (Number(pages) * pageBytes) / 1e6;
+  return residentBytes(pid) / 1e6;
 }

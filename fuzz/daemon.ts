@@ -8,8 +8,9 @@
  * connection, or grow without bound. Stops at the first that goes wrong.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { messageOf } from '../src/errors.ts';
 import { Standalone } from '../test/cli/standalone.ts';
+import { residentBytes } from '../test/postfix/processes.ts';
 import { piecesOf, visit } from './bad-client.ts';
 import { GoodClient } from './good-client.ts';
 import { mutate } from './mutate.ts';
@@ -21,7 +22,6 @@ import { hasOneLetterName, splitLists } from './wire.ts';
 /** Bad clients at one time. */
 const crowd = 8;
 const requestLimitBytes = 65_536;
-const pageBytes = 4096;
 
 export interface DaemonFuzzOptions {
   seed: number;
@@ -80,7 +80,7 @@ async function run(daemon: Standalone, options: DaemonFuzzOptions): Promise<Daem
     try {
       await visitAndCheck(daemon.socket, input, new Random(ownSeed), result);
     } catch (thrown) {
-      result.finding ??= { input, reason: reasonOf(thrown) };
+      result.finding ??= { input, reason: messageOf(thrown) };
     }
   };
   while (result.connections < options.connections && performance.now() < options.untilMs) {
@@ -91,7 +91,7 @@ async function run(daemon: Standalone, options: DaemonFuzzOptions): Promise<Daem
     result.connections += crowd;
     const [answered] = await Promise.allSettled([good.round(), ...visits]);
     if (answered?.status === 'rejected') {
-      const reason = `the good client: ${reasonOf(answered.reason)}`;
+      const reason = `the good client: ${messageOf(answered.reason)}`;
       result.finding ??= { input: Buffer.alloc(0), reason };
     }
     if (result.finding !== undefined) {
@@ -144,17 +144,8 @@ async function goneAll(good: GoodClient): Promise<void> {
   }
 }
 
-function residentBytes(pid: number): number {
-  const [, residentPages] = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ');
-  return Number(residentPages) * pageBytes;
-}
-
 function endFinding(status: number | null, said: string): DaemonFuzzResult['finding'] {
   const bad = /^.*(?:after a fault|request failed|panic|fatal).*$/mu.exec(said)?.[0];
   const reason = bad ?? (status === 0 ? undefined : `ended with ${status}: ${said.slice(-500)}`);
   return reason === undefined ? undefined : { input: Buffer.alloc(0), reason };
-}
-
-function reasonOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -3,6 +3,7 @@
  * block of code that none has reached before stays, and others are made from it.
  * The same seed gives the same run.
  */
+import { messageOf } from '../src/errors.ts';
 import { Coverage } from './coverage.ts';
 import { mutate } from './mutate.ts';
 import { Random } from './random.ts';
@@ -115,8 +116,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
 
 /** The first line: what follows shows the values, and those differ from input to input. */
 function reasonOf(thrown: unknown): string {
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return text.split('\n', 1)[0]!;
+  return messageOf(thrown).split('\n', 1)[0]!;
 }
 
 /** Cuts pieces out of a failing input as long as it fails in the same way, and patience lasts. */

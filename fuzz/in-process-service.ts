@@ -4,14 +4,10 @@
  * lmtp's is off.
  */
 import { Pool } from '../src/prng/pool.ts';
-import { Dispatcher } from '../src/requests/dispatcher.ts';
-import { RequestCounts } from '../src/requests/request-counts.ts';
-import { requestTable } from '../src/requests/table.ts';
 import { CircularLog } from '../src/sessions/circular-log.ts';
-import { AnnouncementWatch } from '../src/socket/announcement-watch.ts';
-import { Service } from '../src/socket/service.ts';
+import type { Service } from '../src/socket/service.ts';
 import { systemClock } from '../src/system/clock.ts';
-import { KeyRing } from '../src/tickets/key-ring.ts';
+import { serviceOf } from '../test/socket/service-parts.ts';
 import { lateCache } from './late-cache.ts';
 import { lifetimeSeconds } from './reference.ts';
 
@@ -46,23 +42,14 @@ export function inProcessService(maxRequestBytes: number): InProcessService {
     smtp: { label: 'smtp', lifetimeSeconds, cache: lateCache(smtp) },
     lmtp: { label: 'lmtp', lifetimeSeconds, cache: undefined },
   } as const;
-  const keys = new KeyRing(lifetimeSeconds, pool, systemClock);
-  const types = requestTable({ pool, caches, keys, report: () => ({ of: 'a fuzzer' }), warn });
-  const service = new Service({
-    dispatcher: new Dispatcher({
-      types,
-      serviceName: 'tlsmgr',
-      warn,
-      counts: new RequestCounts(types.map(({ name }) => name)),
-      stirTime: () => pool.stirTime(),
-    }),
-    serviceName: 'tlsmgr',
+  const { service } = serviceOf({
+    pool,
+    caches,
+    lifetimeSeconds,
+    clock: systemClock,
+    warn,
     announce: false,
     maxRequestBytes,
-    requestTimeSeconds: 60,
-    connectionLimit: 1000,
-    warn,
-    announcements: new AnnouncementWatch(systemClock, () => {}),
   });
   return {
     service,

@@ -1,33 +1,13 @@
 /** Clients that nobody wishes for. Each holds on for a while and leaves. */
-import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventOrEnd, openSocket } from '../../test/socket/plain-socket.ts';
 
 const holdMs = 2000;
 
-export const policyRequest = Buffer.from('request\0policy\0cache_type\0smtpd\0\0', 'latin1');
-
-/** An event, or the end. */
-function first(socket: Socket, event: string): Promise<unknown> {
-  return new Promise((resolve) => {
-    socket.once(event, resolve).once('close', resolve);
-  });
-}
-
-async function open(path: string): Promise<Socket> {
-  for (;;) {
-    const socket = connect(path);
-    socket.on('error', () => socket.destroy());
-    await first(socket, 'connect');
-    if (!socket.destroyed) {
-      return socket;
-    }
-    // The listen queue is full: as any client would, a little later.
-    await sleep(5);
-  }
-}
+const policyRequest = Buffer.from('request\0policy\0cache_type\0smtpd\0\0', 'latin1');
 
 export async function halfRequest(path: string): Promise<void> {
-  const socket = await open(path);
+  const socket = await openSocket(path);
   socket.resume();
   socket.write('request\0look');
   await sleep(holdMs);
@@ -35,7 +15,7 @@ export async function halfRequest(path: string): Promise<void> {
 }
 
 export async function neverReads(path: string): Promise<void> {
-  const socket = await open(path);
+  const socket = await openSocket(path);
   socket.pause();
   socket.write(Buffer.concat(Array<Buffer>(20_000).fill(policyRequest)));
   await sleep(holdMs);
@@ -45,7 +25,7 @@ export async function neverReads(path: string): Promise<void> {
 export async function manyIdle(path: string): Promise<void> {
   const sockets = [];
   for (let count = 0; count < 2000; count += 1) {
-    const socket = await open(path);
+    const socket = await openSocket(path);
     socket.resume();
     sockets.push(socket);
   }
@@ -57,32 +37,32 @@ export async function manyIdle(path: string): Promise<void> {
 
 export async function connectAndClose(path: string): Promise<void> {
   for (let count = 0; count < 5000; count += 1) {
-    const socket = await open(path);
+    const socket = await openSocket(path);
     socket.destroy();
   }
 }
 
 export async function flood(path: string): Promise<void> {
-  const socket = await open(path);
+  const socket = await openSocket(path);
   socket.resume();
   const block = Buffer.concat(Array<Buffer>(2000).fill(policyRequest));
   const untilMs = performance.now() + holdMs;
   while (performance.now() < untilMs && !socket.destroyed) {
     if (!socket.write(block)) {
-      await Promise.race([first(socket, 'drain'), sleep(holdMs)]);
+      await Promise.race([eventOrEnd(socket, 'drain'), sleep(holdMs)]);
     }
   }
   socket.destroy();
 }
 
 export async function longValue(path: string): Promise<void> {
-  const socket = await open(path);
+  const socket = await openSocket(path);
   socket.resume();
   socket.write('request\0update\0cache_type\0smtpd\0cache_id\0long\0session\0');
   const block = Buffer.alloc(1_000_000, 'A');
   for (let megabytes = 0; megabytes < 320 && !socket.destroyed; megabytes += 1) {
     if (!socket.write(block)) {
-      await Promise.race([first(socket, 'drain'), sleep(30_000)]);
+      await Promise.race([eventOrEnd(socket, 'drain'), sleep(30_000)]);
     }
   }
   socket.destroy();
@@ -90,10 +70,10 @@ export async function longValue(path: string): Promise<void> {
 
 export async function noise(path: string): Promise<void> {
   for (let count = 0; count < 200; count += 1) {
-    const socket = await open(path);
+    const socket = await openSocket(path);
     socket.resume();
     socket.end(Buffer.alloc(500, String.fromCharCode(33 + (count % 90), 0, count % 256)));
-    await Promise.race([first(socket, 'close'), sleep(1000)]);
+    await Promise.race([eventOrEnd(socket, 'close'), sleep(1000)]);
     socket.destroy();
   }
 }

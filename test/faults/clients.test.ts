@@ -1,11 +1,12 @@
 /** Clients that nobody wishes for, at a daemon of its own process: others are served as ever. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 import { poll } from '../postfix/poll.ts';
+import { eventOrEnd, openSocket } from '../socket/plain-socket.ts';
 
 interface Report {
   connections: {
@@ -17,32 +18,9 @@ interface Report {
   process: { residentBytes: number };
 }
 
-/** A connection; tried again while the queue of those who wait is full. */
-async function open(path: string): Promise<Socket> {
-  for (;;) {
-    const socket = connect(path);
-    socket.on('error', () => socket.destroy());
-    const connected = await new Promise((resolve) => {
-      socket.once('connect', () => resolve(true)).once('close', () => resolve(false));
-    });
-    if (connected === true) {
-      return socket;
-    }
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
-}
-
 /** Log lines come by a pipe, when they come. */
 async function untilSaid(daemon: Standalone, pattern: RegExp): Promise<void> {
   await poll(`a line like ${String(pattern)}`, () => pattern.test(daemon.said));
-}
-
-function drainedOrClosed(socket: Socket): Promise<unknown> {
-  return new Promise((resolve) => {
-    socket.once('drain', resolve).once('close', resolve);
-  });
 }
 
 describe('rude clients', { skip: notBuilt }, () => {
@@ -64,7 +42,7 @@ describe('rude clients', { skip: notBuilt }, () => {
     const [daemon, client] = await start(100);
     const crowd: Socket[] = [];
     for (let count = 0; count < 300; count += 1) {
-      const socket = await open(daemon.socket);
+      const socket = await openSocket(daemon.socket);
       socket.resume();
       crowd.push(socket);
     }
@@ -90,14 +68,14 @@ describe('rude clients', { skip: notBuilt }, () => {
   test('a value without end is cut off, and takes no memory', async () => {
     const [daemon, client] = await start();
     await client.seed(32);
-    const socket = await open(daemon.socket);
+    const socket = await openSocket(daemon.socket);
     socket.resume();
     socket.write('request\0update\0cache_type\0smtpd\0cache_id\0n\0session\0');
     const block = Buffer.alloc(1_000_000, 'A');
     let megabytes = 0;
     for (; megabytes < 64 && !socket.destroyed; megabytes += 1) {
       if (!socket.write(block)) {
-        await drainedOrClosed(socket);
+        await eventOrEnd(socket, 'drain');
       }
     }
     assert.ok(megabytes < 8, `${megabytes} MB were taken`);
@@ -111,9 +89,9 @@ describe('rude clients', { skip: notBuilt }, () => {
 
   test('half a request and a reader that never reads hold up nobody', async () => {
     const [daemon, client] = await start();
-    const half = await open(daemon.socket);
+    const half = await openSocket(daemon.socket);
     half.write('request\0look');
-    const deaf = await open(daemon.socket);
+    const deaf = await openSocket(daemon.socket);
     deaf.pause();
     deaf.write(Buffer.alloc(33 * 40_000, 'request\0policy\0cache_type\0smtpd\0\0'));
     for (let count = 0; count < 100; count += 1) {
@@ -135,7 +113,7 @@ describe('rude clients', { skip: notBuilt }, () => {
     const others = connections.accepted;
     let made = 0;
     for (let count = 0; count < 1000; count += 1) {
-      (await open(daemon.socket)).destroy();
+      (await openSocket(daemon.socket)).destroy();
       made += 1;
     }
     for (let tries = 0; tries < 50_000; tries += 1) {

@@ -4,6 +4,8 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
+const pageBytes = 4096;
+
 /** Whether there is such a process, and it isn't just waiting for its parent to look at it. */
 export function isAlive(pid: number): boolean {
   const state = statusOf(`/proc/${pid}`)?.get('State');
@@ -32,6 +34,12 @@ export function threadStatuses(pid: number): Map<string, string>[] {
   return readdirSync(`/proc/${pid}/task`)
     .map((thread) => statusOf(`/proc/${pid}/task/${thread}`))
     .filter((status) => status !== undefined);
+}
+
+/** Bytes of its memory that are resident. */
+export function residentBytes(pid: number): number {
+  const [, pages] = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ');
+  return Number(pages) * pageBytes;
 }
 
 export function childrenOf(parent: number): number[] {

@@ -6,14 +6,9 @@
 import { createInterface } from 'node:readline';
 import { writeHeapSnapshot } from 'node:v8';
 import { Pool } from '../../src/prng/pool.ts';
-import { Dispatcher } from '../../src/requests/dispatcher.ts';
-import { RequestCounts } from '../../src/requests/request-counts.ts';
-import { requestTable } from '../../src/requests/table.ts';
 import { CircularLog } from '../../src/sessions/circular-log.ts';
-import { AnnouncementWatch } from '../../src/socket/announcement-watch.ts';
 import { listenOnPath } from '../../src/socket/listener.ts';
-import { Service } from '../../src/socket/service.ts';
-import { KeyRing } from '../../src/tickets/key-ring.ts';
+import { serviceOf } from '../socket/service-parts.ts';
 
 const path = process.argv[2]!;
 let seconds = 1_000_000;
@@ -33,33 +28,16 @@ const cache = new CircularLog(
   { clock },
 );
 const off = { lifetimeSeconds, cache: undefined };
-const keys = new KeyRing(lifetimeSeconds, pool, clock);
-const types = requestTable({
+const { service } = serviceOf({
   pool,
   caches: {
     smtpd: { label: 'smtpd', lifetimeSeconds, cache },
     smtp: { label: 'smtp', ...off },
     lmtp: { label: 'lmtp', ...off },
   },
-  keys,
-  report: () => ({ keys: keys.describe() }),
+  lifetimeSeconds,
+  clock,
   warn,
-});
-const service = new Service({
-  dispatcher: new Dispatcher({
-    types,
-    serviceName: 'tlsmgr',
-    warn,
-    counts: new RequestCounts(types.map(({ name }) => name)),
-    stirTime: () => pool.stirTime(),
-  }),
-  serviceName: 'tlsmgr',
-  announce: true,
-  maxRequestBytes: 65_536,
-  requestTimeSeconds: 60,
-  connectionLimit: 10,
-  warn,
-  announcements: new AnnouncementWatch(clock, warn),
 });
 const log = { verbose: 0, info: warn, warning: warn, error: warn };
 await listenOnPath(path, service, { log, warn });

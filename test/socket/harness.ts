@@ -4,16 +4,14 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../src/log/logger.ts';
-import { Dispatcher } from '../../src/requests/dispatcher.ts';
-import { RequestCounts } from '../../src/requests/request-counts.ts';
+import type { RequestCounts } from '../../src/requests/request-counts.ts';
 import type { RequestType } from '../../src/requests/request-type.ts';
-import { requestTable } from '../../src/requests/table.ts';
+import type { Services } from '../../src/requests/table.ts';
 import { cacheLabels, type ByteSpan, type SessionCache } from '../../src/sessions/session-cache.ts';
-import { AnnouncementWatch } from '../../src/socket/announcement-watch.ts';
 import { listenOnPath } from '../../src/socket/listener.ts';
-import { Service } from '../../src/socket/service.ts';
+import type { Service } from '../../src/socket/service.ts';
 import { type Clock, systemClock } from '../../src/system/clock.ts';
-import { KeyRing } from '../../src/tickets/key-ring.ts';
+import { serviceOf } from './service-parts.ts';
 
 export interface TestService {
   path: string;
@@ -60,31 +58,16 @@ export async function startService(options: TestServiceOptions): Promise<TestSer
       label,
       { label, lifetimeSeconds: 3600, cache: label === 'lmtp' ? undefined : mapCache() },
     ]),
-  ) as Parameters<typeof requestTable>[0]['caches'];
-  const keys = new KeyRing(3600, pool, systemClock);
-  const types = [
-    ...requestTable({ pool, caches, keys, report: () => ({ version: 'test' }), warn }),
-    ...(options.extraTypes ?? []),
-  ];
-  const counts = new RequestCounts(types.map(({ name }) => name));
-  const service = new Service({
-    dispatcher: new Dispatcher({
-      types,
-      serviceName: 'tlsmgr',
-      warn,
-      counts,
-      stirTime: pool.stirTime,
-    }),
-    serviceName: 'tlsmgr',
-    announce: options.announce ?? true,
-    maxRequestBytes: options.maxRequestBytes ?? 1024 * 1024,
-    requestTimeSeconds: options.requestTimeSeconds ?? 60,
-    connectionLimit: options.connectionLimit ?? 1000,
+  ) as Services['caches'];
+  const { service, counts } = serviceOf({
+    ...options,
+    pool,
+    caches,
+    lifetimeSeconds: 3600,
+    clock: systemClock,
+    watchClock: options.clock,
     warn,
-    announcements: new AnnouncementWatch(
-      options.clock ?? systemClock,
-      (text) => void warnings.push(text),
-    ),
+    warnOfAnnouncement: (text) => void warnings.push(text),
   });
   const path = options.path ?? join(folder, 'socket');
   const listener = await listenOnPath(path, service, {

@@ -1,0 +1,60 @@
+/** Puts parts together into a service, as the daemon does, for a process that is no daemon. */
+import type { LogWarning } from '../../src/log/logger.ts';
+import type { RandomPool } from '../../src/prng/random.ts';
+import { Dispatcher } from '../../src/requests/dispatcher.ts';
+import { RequestCounts } from '../../src/requests/request-counts.ts';
+import type { RequestType } from '../../src/requests/request-type.ts';
+import { type Services, requestTable } from '../../src/requests/table.ts';
+import { AnnouncementWatch } from '../../src/socket/announcement-watch.ts';
+import { Service } from '../../src/socket/service.ts';
+import type { Clock } from '../../src/system/clock.ts';
+import { KeyRing } from '../../src/tickets/key-ring.ts';
+
+export interface ServiceParts {
+  pool: RandomPool;
+  caches: Services['caches'];
+  /** Of ticket keys. */
+  lifetimeSeconds: number;
+  clock: Clock;
+  /** What the watch for wrong announcements goes by; `clock` if not given. */
+  watchClock?: Clock | undefined;
+  warn: LogWarning;
+  /** Told of wrong announcements. */
+  warnOfAnnouncement?: (text: string) => void;
+  extraTypes?: readonly RequestType[];
+  announce?: boolean | undefined;
+  maxRequestBytes?: number | undefined;
+  requestTimeSeconds?: number | undefined;
+  connectionLimit?: number | undefined;
+}
+
+export function serviceOf(parts: ServiceParts): { service: Service; counts: RequestCounts } {
+  const { pool, caches, clock, warn } = parts;
+  const keys = new KeyRing(parts.lifetimeSeconds, pool, clock);
+  const report = (): object => ({ version: 'test' });
+  const types = [
+    ...requestTable({ pool, caches, keys, report, warn }),
+    ...(parts.extraTypes ?? []),
+  ];
+  const counts = new RequestCounts(types.map(({ name }) => name));
+  const service = new Service({
+    dispatcher: new Dispatcher({
+      types,
+      serviceName: 'tlsmgr',
+      warn,
+      counts,
+      stirTime: () => pool.stirTime(),
+    }),
+    serviceName: 'tlsmgr',
+    announce: parts.announce ?? true,
+    maxRequestBytes: parts.maxRequestBytes ?? 1024 * 1024,
+    requestTimeSeconds: parts.requestTimeSeconds ?? 60,
+    connectionLimit: parts.connectionLimit ?? 1000,
+    warn,
+    announcements: new AnnouncementWatch(
+      parts.watchClock ?? clock,
+      parts.warnOfAnnouncement ?? (() => {}),
+    ),
+  });
+  return { service, counts };
+}
