@@ -30,9 +30,6 @@ import { Postfix } from './postfix.ts';
 /** The new process may have to wait for the old one to end. */
 const usualWaitSeconds = 20;
 
-/** For one look at who serves before the change. */
-const lookMs = 1000;
-
 export async function runInstall(args: readonly string[], io: CliIo): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
@@ -181,7 +178,7 @@ async function whoIsThere({ postfix, mailVersion }: Plan): Promise<Answer | unde
     socketPath: postfix.socketPath,
     announcement: announcementFor(mailVersion),
   };
-  return postfix.isRunning ? whoAnswersIfAny(place, lookMs) : undefined;
+  return postfix.isRunning ? whoAnswersIfAny(place) : undefined;
 }
 
 /** @returns what to tell of the daemon from before. */

@@ -26,9 +26,6 @@ import { abortOnSignals } from './install/signals.ts';
 import type { CliIo } from './io.ts';
 import { Postfix } from './postfix.ts';
 
-/** For one look at who serves before the change. */
-const lookMs = 1000;
-
 type Step =
   /** master.cf as a whole. */
   | { kind: 'whole' }
@@ -161,7 +158,7 @@ async function carryOut(
   }
   const signals = abortOnSignals();
   try {
-    const earlier = await whoAnswersIfAny({ socketPath, announcement }, lookMs);
+    const earlier = await whoAnswersIfAny({ socketPath, announcement });
     await restartWith(change, { postfix, copy, answering: earlier !== undefined });
     await waitForAnswer({
       socketPath,

@@ -22,7 +22,7 @@ import { booleanValue, integerValue, sizeValue, textValue, timeValue, words } fr
 export type { LoadOptions } from './settings.ts';
 
 /** Lifetimes below are raised to it. Source: src/tlsmgr/tlsmgr.c. */
-const shortestCacheSeconds = 120;
+export const shortestCacheSeconds = 120;
 
 export function loadConfig(options: LoadOptions): Config {
   return new Checks(new Settings(options), options).config();

@@ -69,11 +69,13 @@ interface Wanted {
   path: string | undefined;
 }
 
-function parameterOf(label: CacheLabel): string {
+/** The parameter that names a cache's database. */
+export function parameterOf(label: CacheLabel): string {
   return `${label}_tls_session_cache_database`;
 }
 
-function isEnabled(settings: CacheSettings): boolean {
+/** Whether main.cf wants this cache. */
+export function isEnabled(settings: CacheSettings): boolean {
   return settings.database !== '' && settings.lifetimeSeconds > 0;
 }
 

@@ -186,7 +186,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
 
   update(id: ByteSpan, session: ByteSpan): void {
     const now = this.time.now();
-    this.expire(expiryPerUpdate);
+    this.expire(expiryPerUpdate, now);
     const hash = this.#hash(id.buffer, id.start, id.end);
     this.#wanted = id;
     const known = this.#index.find(hash, this);
@@ -314,9 +314,9 @@ export class CircularLog implements SessionCache, RecordMatcher {
     this.#mirror?.closeNow();
   }
 
-  /** Removes expired entries from the front, `most` at most. @returns how many. */
-  expire(most: number): number {
-    const before = this.time.now() - this.#settings.lifetimeSeconds;
+  /** Removes entries that have expired by `now` from the front, `most` at most. @returns how many. */
+  expire(most: number, now = this.time.now()): number {
+    const before = now - this.#settings.lifetimeSeconds;
     let count = 0;
     while (count < most) {
       const segment = this.#oldest();

@@ -41,7 +41,7 @@ export class IdIndex {
   #overflow: number[] = [];
 
   constructor() {
-    this.#directory[0] = this.#memory.take(0);
+    this.#begin();
   }
 
   /** Bytes that the tables occupy. */
@@ -108,9 +108,13 @@ export class IdIndex {
   clear(): void {
     this.#memory.clear();
     this.#overflow = [];
-    this.#directory = new Int32Array(1);
+    this.#begin();
+  }
+
+  /** With one table, for any hash. */
+  #begin(): void {
+    this.#directory = Int32Array.of(this.#memory.take(0));
     this.#mask = 0;
-    this.#directory[0] = this.#memory.take(0);
   }
 
   #put(table: number, hash: number, locator: number): void {

@@ -116,21 +116,19 @@ export function decodeManifest(bytes: Buffer): Manifest | undefined {
     return undefined;
   }
   const cacheSeconds = bytes.readUInt32LE(68);
-  const slots = new Set<number>();
-  for (let at = headBytes; at < length; at += entryBytes) {
-    slots.add(bytes.readUInt32LE(at));
-  }
-  if (
-    cacheSeconds > latestCacheSeconds ||
-    slots.size < count ||
-    Math.max(-1, ...slots) >= mostSlots
-  ) {
+  if (cacheSeconds > latestCacheSeconds) {
     return undefined;
   }
   const entries: ManifestEntry[] = [];
+  const slots = new Set<number>();
   for (let at = headBytes; at < length; at += entryBytes) {
+    const slot = bytes.readUInt32LE(at);
+    if (slot >= mostSlots || slots.has(slot)) {
+      return undefined;
+    }
+    slots.add(slot);
     entries.push({
-      slot: bytes.readUInt32LE(at),
+      slot,
       bytes: bytes.readUInt32LE(at + 4),
       writeNumber: bytes.readDoubleLE(at + 8),
       lastArrival: bytes.readDoubleLE(at + 16),

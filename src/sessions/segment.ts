@@ -51,6 +51,8 @@ export function recordBytes(idBytes: number, sessionBytes: number): number {
 
 export class Segment {
   readonly number: number;
+  /** The memory that it has; goes back to the pool with it. */
+  readonly piece: Piece;
   readonly buffer: Buffer;
   /** The same bytes as words. */
   readonly words: Uint32Array;
@@ -83,8 +85,10 @@ export class Segment {
   /** Whether the file's writer knows that there is something to write. */
   dirty = false;
 
-  constructor(number: number, buffer: Buffer) {
+  constructor(number: number, piece: Piece) {
+    const { bytes: buffer } = piece;
     this.number = number;
+    this.piece = piece;
     this.buffer = buffer;
     this.words = new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.length >> 2);
   }
@@ -121,7 +125,6 @@ export class SegmentPool {
   readonly #warm: Piece[] = [];
   readonly #cold: Piece[] = [];
   /** By the number of a segment. */
-  readonly #pieces: Piece[] = [];
   #areaOf = new Uint16Array(64);
   #startOf = new Int32Array(64);
   #taken = 0;
@@ -153,7 +156,7 @@ export class SegmentPool {
       return undefined;
     }
     const piece = this.#warm.pop() ?? this.#cold.pop() ?? this.#memory.take();
-    const segment = new Segment(number, piece.bytes);
+    const segment = new Segment(number, piece);
     this.#place(number, piece);
     this.#byNumber[number] = segment;
     this.#taken += 1;
@@ -164,7 +167,7 @@ export class SegmentPool {
     this.#byNumber[segment.number] = undefined;
     this.#freeNumbers.push(segment.number);
     this.#taken -= 1;
-    const piece = this.#pieces[segment.number]!;
+    const { piece } = segment;
     if (this.#warm.length < warmBuffers + this.#taken * warmShare) {
       segment.buffer.fill(0, 0, segment.used);
       this.#warm.push(piece);
@@ -201,7 +204,6 @@ export class SegmentPool {
       starts.set(this.#startOf);
       this.#startOf = starts;
     }
-    this.#pieces[number] = piece;
     this.#areaOf[number] = piece.area;
     this.#startOf[number] = piece.start;
   }

@@ -118,7 +118,6 @@ export class Connection implements TransportEvents, Client {
   }
 
   makeRoom(): void {
-    this.#service.noteCrowded();
     this.#close();
   }
 

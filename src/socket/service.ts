@@ -95,7 +95,7 @@ export class Service {
     counts.open += 1;
     this.#open.add(connection);
     if (this.#open.size > this.#connectionLimit) {
-      this.#open.longestIdle(connection)?.makeRoom();
+      this.#makeRoomFor(connection);
     }
   }
 
@@ -103,14 +103,6 @@ export class Service {
     this.counts.open -= 1;
     this.#open.remove(connection);
     this.unwatch(connection);
-  }
-
-  /** An idle connection gave its place to another. */
-  noteCrowded(): void {
-    this.counts.connectionLimitHits += 1;
-    this.warn('too many connections', () => {
-      return `too many connections to ${this.peer}: idle ones are closed to keep to ${this.#connectionLimit} (tlsmgr_connection_limit)`;
-    });
   }
 
   /** Takes note that a request has been answered. */
@@ -134,6 +126,18 @@ export class Service {
       clearInterval(this.#sweeper);
       this.#sweeper = undefined;
     }
+  }
+
+  #makeRoomFor(connection: Client): void {
+    const idle = this.#open.longestIdle(connection);
+    if (idle === undefined) {
+      return;
+    }
+    this.counts.connectionLimitHits += 1;
+    this.warn('too many connections', () => {
+      return `too many connections to ${this.peer}: idle ones are closed to keep to ${this.#connectionLimit} (tlsmgr_connection_limit)`;
+    });
+    idle.makeRoom();
   }
 
   #sweep(): void {

@@ -7,8 +7,10 @@ import { constrainedMemory } from 'node:process';
 import { totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { CacheSettings, Config } from '../../config/config.ts';
+import { shortestCacheSeconds } from '../../config/load.ts';
 import type { Logger } from '../../log/logger.ts';
 import { fileSuffix } from '../../sessions/cache-file.ts';
+import { isEnabled, parameterOf } from '../../sessions/caches.ts';
 import { databaseOf } from '../../sessions/database.ts';
 import { type CacheLabel, cacheLabels } from '../../sessions/session-cache.ts';
 import { redirectTable } from '../../system/data-redirect.ts';
@@ -19,7 +21,6 @@ import type { Finding } from './finding.ts';
 
 /** RFC 8446, section 4.6.1: no ticket of TLS 1.3 is used for longer. */
 const longestTicketSeconds = 7 * 86_400;
-const shortestCacheSeconds = 120;
 
 /** A larger share of the host's memory leaves too little to the mail system. */
 const largestShare = 0.5;
@@ -61,15 +62,8 @@ export function cacheFindings(config: Config): Finding[] {
   return [...findings, ...keyFileFindings(config)];
 }
 
-function isEnabled({ database, lifetimeSeconds }: CacheSettings): boolean {
-  return database !== '' && lifetimeSeconds > 0;
-}
-
-function parameterOf(label: CacheLabel): string {
-  return `${label}_tls_session_cache_database`;
-}
-
-function databaseRemedy(label: CacheLabel): string {
+/** Gives a cache the file that it usually has. */
+export function databaseRemedy(label: CacheLabel): string {
   return `postconf '${parameterOf(label)}=btree:$data_directory/${label}_scache'; postfix reload`;
 }
 

@@ -1,6 +1,7 @@
 /** queue_directory and data_directory: there, mail_owner's, closed to others, with room. */
 import { statfsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
+import { isEnabled } from '../../sessions/caches.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';
 import { byteCount } from '../output.ts';
 import { examine } from './access.ts';
@@ -79,7 +80,7 @@ function roomFindings({ dataDirectory, persistentCaches, caches }: Config): Find
   }
   const wantedBytes = cacheLabels
     .map((label) => caches[label])
-    .filter(({ database, lifetimeSeconds }) => database !== '' && lifetimeSeconds > 0)
+    .filter((settings) => isEnabled(settings))
     .map(({ sizeLimitBytes }) => sizeLimitBytes)
     .reduce((sum, bytes) => sum + bytes, 0);
   return wantedBytes <= freeBytes

@@ -6,6 +6,7 @@ import { cacheLabels } from '../../sessions/session-cache.ts';
 import type { Config } from '../../config/config.ts';
 import { databaseOf } from '../../sessions/database.ts';
 import type { Postfix } from '../postfix.ts';
+import { databaseRemedy } from './caches.ts';
 import type { Finding } from './finding.ts';
 
 /** Types of Berkeley DB, which distributions drop. */
@@ -31,8 +32,7 @@ function serverFindings(postfix: Postfix, config: Config): Finding[] {
         severity: 'warning',
         name: 'server-resumes-nothing',
         text: 'tls_ssl_options has NO_TICKET and smtpd_tls_session_cache_database is empty: no client can resume a session with this server',
-        remedy:
-          "postconf 'smtpd_tls_session_cache_database=btree:$data_directory/smtpd_scache'; postfix reload",
+        remedy: databaseRemedy('smtpd'),
       },
     ];
   }
@@ -57,8 +57,7 @@ function clientFindings(postfix: Postfix, config: Config): Finding[] {
           severity: 'note',
           name: 'client-resumes-nothing',
           text: 'the SMTP client uses TLS and smtp_tls_session_cache_database is empty: it resumes no session, and every delivery pays for a full handshake',
-          remedy:
-            "postconf 'smtp_tls_session_cache_database=btree:$data_directory/smtp_scache'; postfix reload",
+          remedy: databaseRemedy('smtp'),
         },
       ];
 }

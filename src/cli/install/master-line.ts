@@ -129,7 +129,8 @@ function withoutOverrides(args: readonly string[], matches: (name: string) => bo
   return kept;
 }
 
-function withoutBraces(word: string): string {
+/** The text in braces, without the blanks around it; any other word as it is. */
+export function withoutBraces(word: string): string {
   return word.startsWith('{') && word.endsWith('}') ? word.slice(1, -1).trim() : word;
 }
 

@@ -34,6 +34,7 @@ interface Asking extends Place {
 export type Answer = { kind: 'ours'; report: Report } | { kind: 'original' };
 
 const pauseMs = 200;
+const lookMs = 1000;
 const shortestTryMs = 1000;
 const longestTryMs = 5000;
 
@@ -107,13 +108,10 @@ function converse({ socketPath, announcement, timeoutMs, signal }: Asking): Prom
   });
 }
 
-/** The same; undefined when nobody answers. */
-export async function whoAnswersIfAny(
-  place: Place,
-  timeoutMs: number,
-): Promise<Answer | undefined> {
+/** One look at who serves; undefined when nobody answers soon. */
+export async function whoAnswersIfAny(place: Place): Promise<Answer | undefined> {
   try {
-    return await whoAnswers(place, timeoutMs);
+    return await whoAnswers(place, lookMs);
   } catch (thrown) {
     if (thrown instanceof TlsmgrError) {
       return undefined;

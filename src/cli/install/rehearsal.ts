@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { parameters } from '../../config/parameters.ts';
 import { TlsmgrError } from '../../errors.ts';
-import type { MasterLine } from './master-line.ts';
+import { type MasterLine, withoutBraces } from './master-line.ts';
 
 const limitMs = 30_000;
 const request = 'request\0seed\0size\x0032\0\0';
@@ -32,7 +32,7 @@ export function rehearse(launcher: string, line: MasterLine, configDirectory: st
     line.service,
     ...(line.unprivileged === 'n' ? [] : ['-u']),
     ...(line.chroot === 'y' ? ['-c'] : []),
-    ...line.args.map((word) => word.replace(/^\{\s*(.*?)\s*\}$/su, '$1')),
+    ...line.args.map((word) => withoutBraces(word)),
     ...leftAlone.flatMap((name) => ['-o', `${name}=`]),
   ];
   const { stdout, stderr, error, status } = spawnSync(launcher, args, {
