@@ -47,6 +47,7 @@ export function inProcessService(maxRequestBytes: number): InProcessService {
     caches,
     lifetimeSeconds,
     clock: systemClock,
+    report: { of: 'a fuzzer' },
     warn,
     announce: false,
     maxRequestBytes,

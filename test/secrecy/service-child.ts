@@ -37,6 +37,7 @@ const { service } = serviceOf({
   },
   lifetimeSeconds,
   clock,
+  report: {},
   warn,
 });
 const log = { verbose: 0, info: warn, warning: warn, error: warn };

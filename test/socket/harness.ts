@@ -65,6 +65,7 @@ export async function startService(options: TestServiceOptions): Promise<TestSer
     caches,
     lifetimeSeconds: 3600,
     clock: systemClock,
+    report: { version: 'test' },
     watchClock: options.clock,
     warn,
     warnOfAnnouncement: (text) => void warnings.push(text),

@@ -16,6 +16,8 @@ export interface ServiceParts {
   /** Of ticket keys. */
   lifetimeSeconds: number;
   clock: Clock;
+  /** The answer to `stats`. */
+  report: object;
   /** What the watch for wrong announcements goes by; `clock` if not given. */
   watchClock?: Clock | undefined;
   warn: LogWarning;
@@ -31,9 +33,8 @@ export interface ServiceParts {
 export function serviceOf(parts: ServiceParts): { service: Service; counts: RequestCounts } {
   const { pool, caches, clock, warn } = parts;
   const keys = new KeyRing(parts.lifetimeSeconds, pool, clock);
-  const report = (): object => ({ version: 'test' });
   const types = [
-    ...requestTable({ pool, caches, keys, report, warn }),
+    ...requestTable({ pool, caches, keys, report: () => parts.report, warn }),
     ...(parts.extraTypes ?? []),
   ];
   const counts = new RequestCounts(types.map(({ name }) => name));
