@@ -5,11 +5,15 @@
 import type { Config } from '../config/config.ts';
 import type { Prng } from '../prng/prng.ts';
 import type { CountsByStatus, RequestCounts } from '../requests/request-counts.ts';
+import type { TroubleReport } from '../log/troubles.ts';
 import type { Caches } from '../sessions/caches.ts';
 import { cacheLabels, type CacheLabel, type CacheStatistics } from '../sessions/session-cache.ts';
-import type { ConnectionCounts } from '../socket/service.ts';
+import type { ConnectionCounts, Service } from '../socket/service.ts';
+import type { ServiceTimeReport } from '../socket/service-times.ts';
 import type { KeyDescription, KeyRing } from '../tickets/key-ring.ts';
 import { version } from '../version.ts';
+import { type Problem, problemsOf } from './health.ts';
+import type { History, HistoryReport, RateReport } from './history.ts';
 import type { ProcessFigures } from './process-figures.ts';
 
 /** How this process was started. */
@@ -24,7 +28,13 @@ export interface CacheReport extends Partial<CacheStatistics> {
   lifetimeSeconds: number;
 }
 
+/** Changes when a member goes or changes its meaning; new members don't change it. */
+const schemaVersion = 1;
+
 export interface Report {
+  schemaVersion: number;
+  /** What is wrong now, worst first; empty when all is well. */
+  problems: Problem[];
   version: string;
   node: string;
   pid: number;
@@ -35,9 +45,13 @@ export interface Report {
   caches: Record<CacheLabel, CacheReport>;
   tickets: { enabled: boolean; keys: KeyDescription[] };
   prng: ReturnType<Prng['statistics']>;
+  rates: RateReport;
   requests: { total: number; byName: Record<string, CountsByStatus> };
-  connections: ConnectionCounts;
+  connections: ConnectionCounts & { limit: number };
+  serviceTimes: ServiceTimeReport;
+  log: TroubleReport;
   process: { residentBytes: number; processorSeconds: number };
+  history: HistoryReport;
 }
 
 export interface ReportSources {
@@ -46,15 +60,27 @@ export interface ReportSources {
   keys: KeyRing;
   prng: Prng;
   counts: RequestCounts;
-  connections: ConnectionCounts;
+  service: Service;
+  history: History;
+  log: { readonly troubles: { report(): TroubleReport } };
   figures: ProcessFigures;
   mode: ReportMode;
 }
 
 export function makeReport(sources: ReportSources): Report {
-  const { config, caches, keys, prng, counts, connections, figures, mode } = sources;
+  const { config, caches, keys, prng, counts, service, history, log, figures, mode } = sources;
   const uptimeSeconds = process.uptime();
+  const cacheReports = Object.fromEntries(
+    cacheLabels.map((label) => [label, reportOf(caches, label)]),
+  ) as Record<CacheLabel, CacheReport>;
+  const pool = prng.statistics();
   return {
+    schemaVersion,
+    problems: problemsOf({
+      caches: cacheReports,
+      prng: pool,
+      evictedOfLate: history.evictedOfLate(),
+    }),
     version,
     node: process.version,
     pid: process.pid,
@@ -62,17 +88,19 @@ export function makeReport(sources: ReportSources): Report {
     serviceName: config.serviceName,
     startedAt: new Date(Date.now() - uptimeSeconds * 1000).toISOString(),
     uptimeSeconds: Math.floor(uptimeSeconds),
-    caches: Object.fromEntries(
-      cacheLabels.map((label) => [label, reportOf(caches, label)]),
-    ) as Record<CacheLabel, CacheReport>,
+    caches: cacheReports,
     tickets: { enabled: keys.enabled, keys: keys.describe() },
-    prng: prng.statistics(),
+    prng: pool,
+    rates: history.rates(),
     requests: { total: counts.total, byName: counts.byName() },
-    connections: { ...connections },
+    connections: { ...service.counts, limit: service.connectionLimit },
+    serviceTimes: service.serviceTimes.report(),
+    log: log.troubles.report(),
     process: {
       residentBytes: figures.residentBytes(),
       processorSeconds: figures.processorSeconds(),
     },
+    history: history.report(),
   };
 }
 

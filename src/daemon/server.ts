@@ -11,11 +11,13 @@ import { Dispatcher, type TraceRequest } from '../requests/dispatcher.ts';
 import { RequestCounts } from '../requests/request-counts.ts';
 import { requestTable } from '../requests/table.ts';
 import type { Caches } from '../sessions/caches.ts';
+import { cacheLabels } from '../sessions/session-cache.ts';
 import { AnnouncementWatch } from '../socket/announcement-watch.ts';
 import { Service } from '../socket/service.ts';
 import { openFilesLimit } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { KeyRing } from '../tickets/key-ring.ts';
+import { type Counters, History } from './history.ts';
 import { makeReport, type ReportMode } from './report.ts';
 import type { ProcessFigures } from './process-figures.ts';
 
@@ -49,7 +51,7 @@ export function assembleServer(parts: ServerParts): Server {
     pool: prng.pool,
     caches,
     keys,
-    report: () => makeReport({ ...parts, keys, counts, connections: service.counts }),
+    report: () => makeReport({ ...parts, keys, counts, service, history }),
     warn,
   });
   const counts = new RequestCounts(types.map(({ name }) => name));
@@ -77,16 +79,40 @@ export function assembleServer(parts: ServerParts): Server {
     trace: verbose ? (text) => log.info(text) : undefined,
     ...(firstAnswer === undefined ? {} : { firstAnswer }),
   });
+  const history = new History(() => countersOf(service, counts, caches), systemClock);
+  history.start();
   return {
     service,
     limiter,
     close() {
+      history.stop();
       limiter.flush();
       prng.saveNow();
       caches.closeNow();
       keys.wipe();
       prng.close();
     },
+  };
+}
+
+function countersOf(service: Service, counts: RequestCounts, caches: Caches): Counters {
+  let hits = 0;
+  let misses = 0;
+  let evicted = 0;
+  for (const label of cacheLabels) {
+    const statistics = caches[label].cache?.statistics();
+    hits += statistics?.hits ?? 0;
+    misses += statistics?.misses ?? 0;
+    evicted += statistics?.evicted ?? 0;
+  }
+  return {
+    requests: counts.total,
+    byName: counts.byName(),
+    hits,
+    misses,
+    evicted,
+    accepted: service.counts.accepted,
+    serviceTimes: service.serviceTimes.counts,
   };
 }
 

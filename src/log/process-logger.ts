@@ -2,18 +2,23 @@
  * The logger of a whole process over any number of outlets: makes the text
  * printable and hands it on. Nothing here throws or waits, but for drainNow.
  */
+import { type Clock, systemClock } from '../system/clock.ts';
 import type { Logger, Severity } from './logger.ts';
 import { loadTimeZone, printableText } from './line.ts';
 import type { Outlet } from './outlet.ts';
+import { Troubles } from './troubles.ts';
 
 export class ProcessLogger implements Logger {
   verbose = 0;
+  /** The warnings and errors among what was logged. */
+  readonly troubles: Troubles;
   /** Whether text other than ASCII stays as it is. */
   protected keepUtf8: boolean;
   protected outlets: Outlet[];
   #ending = false;
 
-  constructor(outlets: Outlet[], keepUtf8: boolean) {
+  constructor(outlets: Outlet[], keepUtf8: boolean, clock: Clock = systemClock) {
+    this.troubles = new Troubles(clock);
     this.outlets = outlets;
     this.keepUtf8 = keepUtf8;
     loadTimeZone();
@@ -77,6 +82,7 @@ export class ProcessLogger implements Logger {
 
   #log(severity: Severity, text: string): void {
     const printable = printableText(text, this.keepUtf8);
+    this.troubles.note(severity, printable);
     for (const outlet of this.outlets) {
       outlet.post(severity, printable);
     }

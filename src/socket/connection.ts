@@ -60,11 +60,16 @@ export class Connection implements TransportEvents, Client {
     if (this.#answers === 0) {
       this.#service.announcements.forget(this);
     }
+    const { serviceTimes } = this.#service;
+    const beganMs = serviceTimes.begin();
     try {
       this.#decoder.push(chunk, length);
       this.#work();
     } catch (thrown) {
       this.#fault(thrown);
+    }
+    if (beganMs !== 0) {
+      serviceTimes.end(beganMs);
     }
   }
 

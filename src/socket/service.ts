@@ -7,6 +7,7 @@ import { Encoder, encodedName } from '../protocol/encoder.ts';
 import { announcementName, announcementValue } from '../protocol/names.ts';
 import type { AnnouncementWatch } from './announcement-watch.ts';
 import type { Dispatcher } from '../requests/dispatcher.ts';
+import { ServiceTimes } from './service-times.ts';
 import { type Member, OpenConnections } from './open-connections.ts';
 
 export interface ServiceOptions {
@@ -61,6 +62,7 @@ export class Service {
   readonly announcement: Buffer | undefined;
   /** Replies of the connection at hand: filled and sent within one turn. */
   readonly replies = new Encoder();
+  readonly serviceTimes = new ServiceTimes();
   readonly counts: ConnectionCounts = {
     accepted: 0,
     open: 0,
@@ -70,7 +72,7 @@ export class Service {
     wakeups: 0,
   };
   readonly #open = new OpenConnections<Client>();
-  readonly #connectionLimit: number;
+  readonly connectionLimit: number;
   readonly #stalled = new Set<Client>();
   #firstAnswer: (() => void) | undefined;
   #sweeper: NodeJS.Timeout | undefined;
@@ -80,7 +82,7 @@ export class Service {
     this.peer = `${options.serviceName} socket`;
     this.maxRequestBytes = options.maxRequestBytes;
     this.requestTimeSeconds = options.requestTimeSeconds;
-    this.#connectionLimit = options.connectionLimit;
+    this.connectionLimit = options.connectionLimit;
     this.warn = options.warn;
     this.announcements = options.announcements;
     this.trace = options.trace;
@@ -94,7 +96,7 @@ export class Service {
     counts.accepted += 1;
     counts.open += 1;
     this.#open.add(connection);
-    if (this.#open.size > this.#connectionLimit) {
+    if (this.#open.size > this.connectionLimit) {
       this.#makeRoomFor(connection);
     }
   }
@@ -135,7 +137,7 @@ export class Service {
     }
     this.counts.connectionLimitHits += 1;
     this.warn('too many connections', () => {
-      return `too many connections to ${this.peer}: idle ones are closed to keep to ${this.#connectionLimit} (tlsmgr_connection_limit)`;
+      return `too many connections to ${this.peer}: idle ones are closed to keep to ${this.connectionLimit} (tlsmgr_connection_limit)`;
     });
     idle.makeRoom();
   }

@@ -44,18 +44,6 @@ describe('the verbs, against a standalone tlsmgr', { skip: notBuilt }, () => {
     await client.flush('smtpd');
   });
 
-  test('status --json has what docs/protocol.md lists', async () => {
-    const { out } = await tlsmgr.run('status', '--json', '--socket', tlsmgr.socket);
-    const report = JSON.parse(out) as Record<string, unknown>;
-    const documented =
-      'socket version node pid mode serviceName startedAt uptimeSeconds caches tickets prng requests connections process'.split(
-        ' ',
-      );
-    assert.deepEqual(Object.keys(report), documented);
-    assert.equal(report['pid'], tlsmgr.pid);
-    assert.equal(report['mode'], 'standalone');
-  });
-
   test('no key and no session appears in it', async () => {
     const key = await client.ticketKey();
     assert.ok(key !== undefined);

@@ -1,0 +1,171 @@
+/**
+ * The last five minutes, a sample every five seconds: what rates and plots are
+ * made of. The daemon keeps it, so that a glance shows rates at once and a page
+ * that has just been opened isn't empty.
+ */
+import type { CountsByStatus } from '../requests/request-counts.ts';
+import { percentileSeconds } from '../socket/service-times.ts';
+import type { Clock } from '../system/clock.ts';
+
+const everySeconds = 5;
+const mostSamples = 61;
+const rateSeconds = 60;
+
+/** Counters at one moment: they only grow. */
+export interface Counters {
+  requests: number;
+  byName: Record<string, CountsByStatus>;
+  hits: number;
+  misses: number;
+  evicted: number;
+  accepted: number;
+  /** As ServiceTimes keeps them; copied here. */
+  serviceTimes: ArrayLike<number>;
+}
+
+export interface HistoryPoint {
+  /** How long ago these five seconds ended. */
+  ageSeconds: number;
+  requestsPerSecond: number;
+  connectionsPerSecond: number;
+  /** 0 to 1, of all caches together; null without look-ups. */
+  hitRatio: number | null;
+  /** To the bound of its bucket; null without samples, and beyond the last bound. */
+  p99Seconds: number | null;
+}
+
+export interface RateReport {
+  /** What the rates are the mean of: the last minute, less after a start. */
+  overSeconds: number;
+  requestsPerSecond: number;
+  connectionsPerSecond: number;
+  byName: Record<string, number>;
+  /** Within these seconds; null without look-ups. */
+  hitRatio: number | null;
+  p50Seconds: number | null;
+  p99Seconds: number | null;
+}
+
+export interface HistoryReport {
+  everySeconds: number;
+  /** Oldest first. */
+  points: HistoryPoint[];
+}
+
+interface Sample extends Counters {
+  atMs: number;
+}
+
+export class History {
+  readonly #read: () => Counters;
+  readonly #clock: Clock;
+  readonly #samples: Sample[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(read: () => Counters, clock: Clock) {
+    this.#read = read;
+    this.#clock = clock;
+    this.sample();
+  }
+
+  /** Samples from now on. Never keeps the process alive. */
+  start(): void {
+    this.#timer = setInterval(() => this.sample(), everySeconds * 1000).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  sample(): void {
+    this.#samples.push(this.#now());
+    if (this.#samples.length > mostSamples) {
+      this.#samples.shift();
+    }
+  }
+
+  rates(): RateReport {
+    const now = this.#now();
+    const from =
+      this.#samples.find(({ atMs }) => now.atMs - atMs <= rateSeconds * 1000) ??
+      this.#samples.at(-1)!;
+    const seconds = secondsBetween(from, now);
+    const times = difference(from.serviceTimes, now.serviceTimes);
+    return {
+      overSeconds: rounded(seconds),
+      requestsPerSecond: rounded((now.requests - from.requests) / seconds),
+      connectionsPerSecond: rounded((now.accepted - from.accepted) / seconds),
+      byName: Object.fromEntries(
+        Object.entries(now.byName).map(([name, counts]) => {
+          const before = from.byName[name];
+          return [name, rounded((sum(counts) - (before ? sum(before) : 0)) / seconds)];
+        }),
+      ),
+      hitRatio: hitRatio(from, now),
+      p50Seconds: finite(percentileSeconds(times, 0.5)),
+      p99Seconds: finite(percentileSeconds(times, 0.99)),
+    };
+  }
+
+  report(): HistoryReport {
+    const nowMs = this.#clock.monotonicMs();
+    return {
+      everySeconds,
+      points: this.#samples.slice(1).map((to, index) => {
+        const from = this.#samples[index]!;
+        const seconds = secondsBetween(from, to);
+        return {
+          ageSeconds: rounded((nowMs - to.atMs) / 1000),
+          requestsPerSecond: rounded((to.requests - from.requests) / seconds),
+          connectionsPerSecond: rounded((to.accepted - from.accepted) / seconds),
+          hitRatio: hitRatio(from, to),
+          p99Seconds: finite(
+            percentileSeconds(difference(from.serviceTimes, to.serviceTimes), 0.99),
+          ),
+        };
+      }),
+    };
+  }
+
+  /** Entries removed while valid, within these five minutes. */
+  evictedOfLate(): number {
+    return this.#read().evicted - this.#samples[0]!.evicted;
+  }
+
+  #now(): Sample {
+    const counters = this.#read();
+    return {
+      ...counters,
+      serviceTimes: Float64Array.from(counters.serviceTimes),
+      atMs: this.#clock.monotonicMs(),
+    };
+  }
+}
+
+/** At least a millisecond: two samples may be taken at once. */
+function secondsBetween(from: Sample, to: Sample): number {
+  return Math.max(0.001, (to.atMs - from.atMs) / 1000);
+}
+
+function sum({ ok, error, fail }: CountsByStatus): number {
+  return ok + error + fail;
+}
+
+function hitRatio(from: Counters, to: Counters): number | null {
+  const hits = to.hits - from.hits;
+  const all = hits + to.misses - from.misses;
+  return all === 0 ? null : rounded(hits / all);
+}
+
+function difference(from: ArrayLike<number>, to: ArrayLike<number>): Float64Array {
+  return Float64Array.from(to, (count, index) => count - from[index]!);
+}
+
+function finite(seconds: number | undefined): number | null {
+  return seconds === undefined || seconds === Number.POSITIVE_INFINITY ? null : seconds;
+}
+
+/** Three decimals: more would only lengthen the report. */
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { TlsmgrClient } from '../../src/client/client.ts';
+import { History } from '../../src/daemon/history.ts';
+import type { Report } from '../../src/daemon/report.ts';
+import { Troubles } from '../../src/log/troubles.ts';
+import { cacheLabels } from '../../src/sessions/session-cache.ts';
+import { TestClock } from '../log/scratch.ts';
+import { notBuilt, Standalone } from './standalone.ts';
+
+const page = readFileSync(join(import.meta.dirname, '../../docs/status.md'), 'utf8');
+const documented = [...page.matchAll(/^\| `([\w.[\]]+)` \| [^|]+ \| [^|]+ \|$/gmu)].map(
+  ([, path]) => path!,
+);
+
+/** `caches.LABEL.hits`, `tickets.keys[].ageSeconds`: one for each leaf. */
+function pathsOf(value: unknown, path: string): string[] {
+  if (Array.isArray(value)) {
+    return value.flatMap((item) => pathsOf(item, `${path}[]`));
+  }
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value).flatMap(([name, member]) =>
+      pathsOf(member, path === '' ? name : `${path}.${name}`),
+    );
+  }
+  return [path];
+}
+
+function general(path: string, requests: readonly string[]): string {
+  const labels = cacheLabels.join('|');
+  return path
+    .replace(new RegExp(`^caches\\.(?:${labels})\\.`, 'u'), 'caches.LABEL.')
+    .replace(
+      new RegExp(`^((?:requests|rates)\\.byName)\\.(?:${requests.join('|')})`, 'u'),
+      '$1.NAME',
+    );
+}
+
+/** What a daemon tells of only after minutes or in trouble, from the parts that tell it. */
+function toldLater(): Pick<Report, 'history' | 'log' | 'problems'> {
+  const clock = new TestClock();
+  const history = new History(
+    () => ({
+      requests: 1,
+      byName: {},
+      hits: 0,
+      misses: 0,
+      evicted: 0,
+      accepted: 0,
+      serviceTimes: [],
+    }),
+    clock,
+  );
+  clock.ms += 5000;
+  history.sample();
+  const troubles = new Troubles(clock);
+  troubles.note('warning', 'text');
+  return {
+    history: history.report(),
+    log: troubles.report(),
+    problems: [{ severity: 'error', text: 'text' }],
+  };
+}
+
+describe('the JSON of status', { skip: notBuilt }, () => {
+  const tlsmgr = new Standalone();
+  before(() => tlsmgr.start());
+  after(async () => {
+    await tlsmgr.stop();
+    tlsmgr.remove();
+  });
+
+  test('has the members that docs/status.md describes, and no others', async () => {
+    const client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+    await client.ticketKey();
+    client.close();
+    const { out } = await tlsmgr.run('status', '--json', '--socket', tlsmgr.socket);
+    const report = JSON.parse(out) as Report;
+    assert.equal(report.schemaVersion, 1);
+    assert.equal(report.pid, tlsmgr.pid);
+    assert.equal(report.mode, 'standalone');
+    const requests = Object.keys(report.requests.byName);
+    const paths = pathsOf({ ...report, ...toldLater() }, '').map((path) => general(path, requests));
+    assert.deepEqual([...new Set(paths)].toSorted(), documented.toSorted());
+  });
+});
