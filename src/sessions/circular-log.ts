@@ -593,6 +593,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
       this.#locatorOf(target, to),
     );
     source.words[(offset >> 2) + word.idLength]! += deadBit;
+    source.moved = true;
     source.liveBytes -= size;
     source.liveCount -= 1;
     target.used = to + size;

@@ -4,6 +4,13 @@
  */
 import { type Segment, SegmentPool } from './segment.ts';
 
+/**
+ * A small cache whose sessions are replaced all the time would be packed all the
+ * time: with some segments to spare the oldest ones are nearly empty when their
+ * turn comes.
+ */
+const uncountedSegments = 4;
+
 export class SegmentChain {
   readonly pool: SegmentPool;
   /** The oldest segment. */
@@ -18,10 +25,10 @@ export class SegmentChain {
     this.pool = pool;
   }
 
-  /** Which part of the segments holds nothing alive, two of them not counted. */
+  /** Which part of the segments holds nothing alive, the first few of them not counted. */
   get waste(): number {
     const { count, segmentBytes } = this.pool;
-    return count <= 2 ? 0 : (count - 2 - this.liveBytes / segmentBytes) / count;
+    return Math.max(0, (count - uncountedSegments - this.liveBytes / segmentBytes) / count);
   }
 
   /** A new last segment; undefined when there are as many as there may be. */

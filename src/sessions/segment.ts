@@ -60,6 +60,8 @@ export class Segment {
   used = 0;
   /** Offset below which every record is dead. */
   start = 0;
+  /** Records have been copied elsewhere, and what they hold is still here. */
+  moved = false;
   /** Bytes of records that aren't dead. */
   liveBytes = 0;
   liveCount = 0;
@@ -169,7 +171,10 @@ export class SegmentPool {
     this.#taken -= 1;
     const { piece } = segment;
     if (this.#warm.length < warmBuffers + this.#taken * warmShare) {
-      segment.buffer.fill(0, 0, segment.used);
+      // A record that died was wiped then.
+      if (segment.moved || segment.liveCount > 0) {
+        segment.buffer.fill(0, 0, segment.used);
+      }
       this.#warm.push(piece);
     } else {
       releasePages(segment.buffer);

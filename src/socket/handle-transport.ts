@@ -45,6 +45,8 @@ class SharedState {
   readonly readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   readonly #WriteWrap: new () => WriteRequest;
   #idle: WriteRequest;
+  #viewed: Buffer | undefined;
+  #viewLength = 0;
   #view: Uint8Array = new Uint8Array(0);
 
   constructor(binding: StreamBinding) {
@@ -62,8 +64,9 @@ class SharedState {
 
   /** The bytes buffer[0, length). Replies of one kind have one length: the last view often does. */
   viewOf(buffer: Buffer, length: number): Uint8Array {
-    const last = this.#view;
-    if (last.buffer !== buffer.buffer || last.byteLength !== length) {
+    if (this.#viewed !== buffer || this.#viewLength !== length) {
+      this.#viewed = buffer;
+      this.#viewLength = length;
       this.#view = new Uint8Array(buffer.buffer, buffer.byteOffset, length);
     }
     return this.#view;

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** Time as the parts see it: handed in, so that a test can set it. */
 export interface Clock {
   /** Seconds since 1970, whole. */
