@@ -14,12 +14,18 @@ export const standaloneSocket = 'run/tlsmgr.sock';
 /** The option that every verb shares, for parseArgs. */
 export const socketOption = { socket: { type: 'string' } } as const;
 
-export function socketPath(asked: string | undefined, io: CliIo): string {
+/** Where a daemon is, and whether it speaks first. */
+export interface Place {
+  socketPath: string;
+  announcement: boolean;
+}
+
+export function placeOf(asked: string | undefined, io: CliIo): Place {
   if (asked !== undefined) {
-    return asked;
+    return { socketPath: asked, announcement: true };
   }
   if (isSocket(standaloneSocket)) {
-    return resolve(standaloneSocket);
+    return { socketPath: resolve(standaloneSocket), announcement: true };
   }
   const config = loadConfig({
     environment: io.environment,
@@ -29,7 +35,10 @@ export function socketPath(asked: string | undefined, io: CliIo): string {
     mode: 'print',
     warn: (text) => io.err(`tlsmgr: warning: ${text}\n`),
   });
-  return join(config.queueDirectory, 'private', config.serviceName);
+  return {
+    socketPath: join(config.queueDirectory, 'private', config.serviceName),
+    announcement: config.announce,
+  };
 }
 
 /** Runs one conversation with the daemon and closes it. */
@@ -38,10 +47,10 @@ export async function withDaemon<T>(
   io: CliIo,
   talk: (client: TlsmgrClient, path: string) => Promise<T>,
 ): Promise<T> {
-  const path = socketPath(asked, io);
-  const client = new TlsmgrClient({ socketPath: path, retries: 0 });
+  const place = placeOf(asked, io);
+  const client = new TlsmgrClient({ ...place, retries: 0 });
   try {
-    return await talk(client, path);
+    return await talk(client, place.socketPath);
   } finally {
     client.close();
   }

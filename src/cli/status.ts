@@ -1,94 +1,74 @@
-/** tlsmgr status: how a running daemon is, for people or as JSON. */
+/** tlsmgr status: how a running daemon is, for people, again and again, or as JSON. */
+import { isatty } from 'node:tty';
 import { parseArgs } from 'node:util';
-import type { CacheReport, Report } from '../daemon/report.ts';
-import { cacheLabels } from '../sessions/session-cache.ts';
-import type { CliIo } from './io.ts';
-import { byteCount, duration, percent } from './output.ts';
-import { socketOption, withDaemon } from './reach.ts';
+import type { Report } from '../daemon/report.ts';
+import { TlsmgrError } from '../errors.ts';
+import { type CliIo, UsageError } from './io.ts';
+import { placeOf, socketOption, withDaemon } from './reach.ts';
+import { lookOf } from './status/paint.ts';
+import { screenLines } from './status/screen.ts';
+
+const usualIntervalSeconds = 2;
+const shortestIntervalSeconds = 0.1;
 
 export async function runStatus(args: readonly string[], io: CliIo): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { ...socketOption, json: { type: 'boolean' } },
+    options: {
+      ...socketOption,
+      json: { type: 'boolean' },
+      watch: { type: 'boolean' },
+      interval: { type: 'string' },
+    },
   });
+  if (values.watch === true) {
+    if (values.json === true) {
+      throw new UsageError('--watch and --json exclude each other');
+    }
+    return startWatch(values.socket, intervalOf(values.interval), io);
+  }
   return withDaemon(values.socket, io, async (client, path) => {
-    const report = (await client.stats()) as Report;
-    io.out(
-      values.json === true
-        ? `${JSON.stringify({ socket: path, ...report }, undefined, 2)}\n`
-        : statusText(report, path),
-    );
+    const report = await client.stats().catch((thrown: unknown) => notOurs(thrown, path));
+    if (values.json === true) {
+      io.out(`${JSON.stringify({ socket: path, ...(report as Report) }, undefined, 2)}\n`);
+    } else {
+      const look = lookOf(io.environment, isatty(1) ? process.stdout : undefined);
+      io.out(`${screenLines(report as Report, path, look).join('\n')}\n`);
+    }
     return 0;
   });
 }
 
-/** The whole screen. */
-export function statusText(report: Report, path: string): string {
-  return [
-    `tlsmgr ${report.version} is up since ${duration(report.uptimeSeconds)} (pid ${report.pid}, ${report.mode}, Node ${report.node})`,
-    `socket      ${path}`,
-    ...cacheLabels.map((label) => `${label.padEnd(12)}${cacheText(report.caches[label])}`),
-    `tickets     ${ticketText(report.tickets)}`,
-    `pool        ${poolText(report.prng)}`,
-    `requests    ${requestText(report.requests)}`,
-    `connections ${report.connections.open} open, ${report.connections.accepted} accepted`,
-    `process     ${byteCount(report.process.residentBytes)} resident, ${duration(report.process.processorSeconds)} of processor time`,
-    '',
-  ].join('\n');
-}
-
-function cacheText(cache: CacheReport): string {
-  if (!cache.enabled) {
-    return cache.database === '' ? 'off' : `off (${cache.database})`;
+function intervalOf(text: string | undefined): number {
+  const seconds = text === undefined ? usualIntervalSeconds : Number(text);
+  if (!(seconds >= shortestIntervalSeconds)) {
+    throw new UsageError(`--interval: ${shortestIntervalSeconds} seconds at least`);
   }
-  const {
-    entries = 0,
-    bytes = 0,
-    hits = 0,
-    misses = 0,
-    sizeLimitBytes = 0,
-    entryLimit = 0,
-  } = cache;
-  const limit = entryLimit === 0 ? '' : ` or ${entryLimit} entries`;
-  return [
-    `${cache.type}: ${entries} entries`,
-    `${byteCount(bytes)} of ${byteCount(sizeLimitBytes)}${limit}`,
-    `${hits} hits, ${misses} misses (${percent(hits, hits + misses)} hit)`,
-    `lifetime ${duration(cache.lifetimeSeconds)}`,
-    ...((cache.evicted ?? 0) > 0 ? [`${cache.evicted} evicted while valid`] : []),
-  ].join(', ');
+  return seconds;
 }
 
-function ticketText(tickets: Report['tickets']): string {
-  const [current, ...older] = tickets.keys;
-  if (!tickets.enabled) {
-    return 'off (smtpd lifetime 0)';
+async function startWatch(
+  socket: string | undefined,
+  intervalSeconds: number,
+  io: CliIo,
+): Promise<number> {
+  if (!isatty(0) || !isatty(1)) {
+    throw new UsageError('--watch needs a terminal; scripts use --json');
   }
-  if (current === undefined) {
-    return 'no key asked for yet';
+  const { watch } = await import('./status/watch.ts');
+  return watch({
+    place: placeOf(socket, io),
+    intervalSeconds,
+    environment: io.environment,
+    output: process.stdout,
+    input: process.stdin,
+  });
+}
+
+/** The original answers as well, and knows no such request. */
+function notOurs(thrown: unknown, path: string): never {
+  if (thrown instanceof TlsmgrError && thrown.code === 'REFUSED') {
+    throw new TlsmgrError('REFUSED', `${path}: Postfix's own tlsmgr serves here: it has no status`);
   }
-  const seals =
-    current.sealsForSeconds > 0
-      ? `next in ${duration(current.sealsForSeconds)}`
-      : 'retired, next when asked for';
-  const verifying = older.length === 0 ? '' : `, ${older.length} older one still verifies`;
-  return `key ${current.fingerprint}, age ${duration(current.ageSeconds)}, ${seals}${verifying}`;
-}
-
-function poolText(prng: Report['prng']): string {
-  const source = prng.source === '' ? 'no source' : prng.source;
-  const health = prng.sourceHealthy ? 'healthy' : 'FAILING, serving from the pool';
-  const reseed =
-    prng.lastReseedAgeSeconds === undefined
-      ? 'not yet read'
-      : `last read ${duration(prng.lastReseedAgeSeconds)} ago`;
-  return `${source} (${health}), ${reseed}, ${prng.reseeds} reseeds, ${byteCount(prng.bytesServed)} served`;
-}
-
-function requestText(requests: Report['requests']): string {
-  const asked = Object.entries(requests.byName)
-    .map(([name, { ok, error, fail }]): [string, number] => [name, ok + error + fail])
-    .filter(([, count]) => count > 0)
-    .map(([name, count]) => `${name} ${count}`);
-  return `${requests.total}${asked.length === 0 ? '' : ` (${asked.join(', ')})`}`;
+  throw thrown;
 }

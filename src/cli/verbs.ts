@@ -22,7 +22,7 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: 'status',
-    usage: '[--json] [--socket PATH]',
+    usage: '[--json] [--watch [--interval SECONDS]] [--socket PATH]',
     summary: 'show how a running tlsmgr is',
     load: async () => (await import('./status.ts')).runStatus,
   },

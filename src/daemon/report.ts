@@ -13,6 +13,7 @@ import type { ServiceTimeReport } from '../socket/service-times.ts';
 import type { KeyDescription, KeyRing } from '../tickets/key-ring.ts';
 import { version } from '../version.ts';
 import { type Problem, problemsOf } from './health.ts';
+export type { HistoryPoint } from './history.ts';
 import type { History, HistoryReport, RateReport } from './history.ts';
 import type { ProcessFigures } from './process-figures.ts';
 

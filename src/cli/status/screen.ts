@@ -1,0 +1,199 @@
+/**
+ * One screen that tells how a tlsmgr is, for somebody who was woken: first
+ * whether anything is wrong, then the caches, what is asked of it, the keys,
+ * the entropy, the log. It fits into 80 columns and 24 rows.
+ */
+import type { CacheReport, Report } from '../../daemon/report.ts';
+import { cacheLabels } from '../../sessions/session-cache.ts';
+import { byteCount, duration, percent } from '../output.ts';
+import { cut, type Look, paint } from './paint.ts';
+import { bar } from './plots.ts';
+
+const labelCells = 12;
+
+/** The whole screen, a line each. */
+export function screenLines(report: Report, path: string, look: Look): string[] {
+  return [
+    ...headLines(report, path, look),
+    '',
+    ...cacheLines(report, look),
+    '',
+    ...sectionLines(report, look),
+  ];
+}
+
+function headLines(report: Report, path: string, look: Look): string[] {
+  const { problems } = report;
+  const worst = problems[0]?.severity;
+  const verdict =
+    worst === undefined
+      ? paint(look, 'good', 'OK'.padEnd(labelCells))
+      : worst === 'error'
+        ? paint(look, 'bad', 'FAILING'.padEnd(labelCells))
+        : paint(look, 'warning', 'WARNING'.padEnd(labelCells));
+  const up = `tlsmgr ${report.version}, up ${duration(report.uptimeSeconds)}, ${report.mode}, pid ${report.pid}, Node ${report.node}`;
+  const room = look.columns - labelCells;
+  return [
+    verdict + paint(look, 'strong', cut(up, room)),
+    ...problems.map(({ severity, text }) => {
+      const tone = severity === 'error' ? 'bad' : 'warning';
+      return paint(look, tone, row(severity, text, look));
+    }),
+    row('socket', path, look),
+  ];
+}
+
+function cacheLines(report: Report, look: Look): string[] {
+  const barCells = Math.min(30, Math.max(8, look.columns - 60));
+  const head = `${'cache'.padEnd(labelCells)}${'full'.padEnd(barCells + 6)}${'entries'.padStart(9)}${'size'.padStart(11)}${'hits'.padStart(6)}  lifetime`;
+  return [
+    paint(look, 'faint', cut(head, look.columns)),
+    ...cacheLabels.map((label) => cacheLine(label, report.caches[label], barCells, look)),
+  ];
+}
+
+function cacheLine(label: string, cache: CacheReport, barCells: number, look: Look): string {
+  if (!cache.enabled) {
+    const why = cache.database === '' ? 'off' : `off (${cache.database})`;
+    return row(label, why, look);
+  }
+  const { entries = 0, bytes = 0, hits = 0, misses = 0 } = cache;
+  const share = fullness(cache);
+  const tone = (cache.evicted ?? 0) > 0 && share > 0.9 ? 'warning' : 'good';
+  return [
+    label.padEnd(labelCells),
+    paint(look, tone, bar(share, barCells, look)),
+    percent(share, 1).padStart(5).padEnd(6),
+    String(entries).padStart(9),
+    byteCount(bytes).padStart(11),
+    percent(hits, hits + misses).padStart(6),
+    `  ${duration(cache.lifetimeSeconds)}`,
+  ].join('');
+}
+
+/** How near a cache is to the limit that it will meet first: 0 to 1. */
+function fullness({
+  bytes = 0,
+  sizeLimitBytes = 0,
+  entries = 0,
+  entryLimit = 0,
+}: CacheReport): number {
+  return Math.max(
+    sizeLimitBytes === 0 ? 0 : bytes / sizeLimitBytes,
+    entryLimit === 0 ? 0 : entries / entryLimit,
+  );
+}
+
+function sectionLines(report: Report, look: Look): string[] {
+  return [
+    row('requests', requestText(report), look),
+    row('answered', answerText(report), look),
+    row('connections', connectionText(report), look),
+    row('ticket key', ticketText(report.tickets), look),
+    ...olderKeyTexts(report.tickets).map((text) => row('', text, look)),
+    row('entropy', poolText(report.prng), look),
+    ...logLines(report, look),
+    row(
+      'process',
+      `${byteCount(report.process.residentBytes)} resident, ${duration(report.process.processorSeconds)} of processor time`,
+      look,
+    ),
+  ];
+}
+
+function row(label: string, text: string, look: Look): string {
+  return label.padEnd(labelCells) + cut(text, look.columns - labelCells);
+}
+
+function requestText({ rates, requests }: Report): string {
+  const busiest = Object.entries(rates.byName)
+    .filter(([, perSecond]) => perSecond > 0)
+    .toSorted(([, one], [, other]) => other - one)
+    .map(([name, perSecond]) => `${name} ${figure(perSecond)}`);
+  const kinds = busiest.length === 0 ? '' : `: ${busiest.join(', ')}`;
+  return `${figure(rates.requestsPerSecond)} a second, ${requests.total} in all${kinds}`;
+}
+
+function answerText({ rates }: Report): string {
+  const { hitRatio, p50Seconds, p99Seconds, overSeconds } = rates;
+  const hit = hitRatio === null ? 'no look-ups' : `${percent(hitRatio, 1)} of look-ups hit`;
+  const waits =
+    p50Seconds === null || p99Seconds === null
+      ? ''
+      : `, half within ${waitText(p50Seconds)}, 99% within ${waitText(p99Seconds)}`;
+  return `${hit}${waits} (last ${duration(overSeconds)})`;
+}
+
+function connectionText({ connections, rates }: Report): string {
+  const { open, limit, sizeLimitHits, timeLimitHits, connectionLimitHits } = connections;
+  const closed = [
+    [sizeLimitHits, 'for size'],
+    [timeLimitHits, 'for time'],
+    [connectionLimitHits, 'to make room'],
+  ]
+    .filter(([count]) => count !== 0)
+    .map(([count, why]) => `${count} ${why}`);
+  const limits = closed.length === 0 ? '' : `; closed: ${closed.join(', ')}`;
+  return `${open} open of ${limit}, ${figure(rates.connectionsPerSecond)} a second${limits}`;
+}
+
+function ticketText(tickets: Report['tickets']): string {
+  const [current] = tickets.keys;
+  if (!tickets.enabled) {
+    return 'off (smtpd lifetime 0)';
+  }
+  if (current === undefined) {
+    return 'no key asked for yet';
+  }
+  const next =
+    current.sealsForSeconds > 0
+      ? `next in ${duration(current.sealsForSeconds)}`
+      : 'retired, next when asked for';
+  return `${current.fingerprint}, age ${duration(current.ageSeconds)}, ${next}`;
+}
+
+function olderKeyTexts(tickets: Report['tickets']): string[] {
+  return tickets.keys
+    .slice(1)
+    .map(
+      ({ fingerprint, opensForSeconds }) =>
+        `${fingerprint} opens tickets for ${duration(opensForSeconds)} more`,
+    );
+}
+
+function poolText(prng: Report['prng']): string {
+  const source = prng.source === '' ? 'no source' : prng.source;
+  const health = prng.sourceHealthy ? '' : ' FAILING';
+  const reseed =
+    prng.lastReseedAgeSeconds === undefined
+      ? 'not yet read'
+      : `last reseed ${duration(prng.lastReseedAgeSeconds)} ago`;
+  return `${source}${health}, ${reseed}, ${prng.reseeds} in all, ${byteCount(prng.bytesServed)} served`;
+}
+
+function logLines({ log }: Report, look: Look): string[] {
+  const { warnings, errors } = log.lastHour;
+  const tone = errors > 0 ? 'bad' : 'warning';
+  const counts = `${plural(warnings, 'warning')}, ${plural(errors, 'error')} in the last hour`;
+  if (log.last === null) {
+    return [row('log', counts, look)];
+  }
+  const { severity, text, ageSeconds } = log.last;
+  const last = row('', `${duration(ageSeconds)} ago: ${severity}: ${text}`, look);
+  const recent = warnings + errors > 0;
+  return [row('log', counts, look), paint(look, recent ? tone : 'faint', last)];
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/** A rate with what figures count. */
+export function figure(value: number): string {
+  return value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1);
+}
+
+/** A short time: microseconds or milliseconds. */
+export function waitText(seconds: number): string {
+  return seconds < 0.001 ? `${Math.round(seconds * 1e6)} us` : `${seconds * 1000} ms`;
+}

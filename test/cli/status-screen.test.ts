@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import * as fc from 'fast-check';
+import { type Look, lookOf } from '../../src/cli/status/paint.ts';
+import { bar, sparkline } from '../../src/cli/status/plots.ts';
+import { screenLines } from '../../src/cli/status/screen.ts';
+import type { Report } from '../../src/daemon/report.ts';
+import { serviceTimeBounds } from '../../src/socket/service-times.ts';
+
+const plain: Look = { columns: 80, colours: false, blocks: false };
+
+function report(): Report {
+  const cache = {
+    enabled: true,
+    database: 'btree:/var/lib/postfix/smtpd_scache',
+    type: 'btree',
+    lifetimeSeconds: 3600,
+    entries: 123_456,
+    bytes: 200_000_000,
+    sizeLimitBytes: 400_000_000,
+    entryLimit: 0,
+    hits: 9,
+    misses: 1,
+    evicted: 0,
+  };
+  return {
+    schemaVersion: 1,
+    problems: [],
+    version: '1.2.3',
+    node: 'v20.20.2',
+    pid: 12_345,
+    mode: 'daemon',
+    serviceName: 'tlsmgr',
+    startedAt: '2026-11-03T00:00:00.000Z',
+    uptimeSeconds: 273_906,
+    caches: {
+      smtpd: cache,
+      smtp: { ...cache, entries: 0, bytes: 0, hits: 0, misses: 0 },
+      lmtp: { enabled: false, database: '', type: '', lifetimeSeconds: 3600 },
+    },
+    tickets: {
+      enabled: true,
+      keys: [
+        {
+          fingerprint: '0123456789abcdef',
+          ageSeconds: 60,
+          sealsForSeconds: 1740,
+          opensForSeconds: 3540,
+        },
+        {
+          fingerprint: 'fedcba9876543210',
+          ageSeconds: 1860,
+          sealsForSeconds: -60,
+          opensForSeconds: 1740,
+        },
+      ],
+    },
+    prng: {
+      source: 'dev:/dev/urandom',
+      sourceHealthy: true,
+      sourceFailures: 0,
+      lastReseedAgeSeconds: 120,
+      reseeds: 7,
+      refills: 1,
+      bytesServed: 4096,
+      exchangeFile: '/var/lib/postfix/prng_exch',
+      exchangeUpdates: 3,
+      exchangeHealthy: true,
+    },
+    rates: {
+      overSeconds: 60,
+      requestsPerSecond: 152.25,
+      connectionsPerSecond: 0.4,
+      byName: { seed: 70, lookup: 52, update: 30.25, policy: 0 },
+      hitRatio: 0.91,
+      p50Seconds: 0.00002,
+      p99Seconds: 0.002,
+    },
+    requests: { total: 9_876_543, byName: {} },
+    connections: {
+      accepted: 100,
+      open: 12,
+      limit: 5000,
+      sizeLimitHits: 0,
+      timeLimitHits: 2,
+      connectionLimitHits: 0,
+      wakeups: 0,
+    },
+    serviceTimes: {
+      timedOneIn: 32,
+      samples: 0,
+      sumSeconds: 0,
+      buckets: serviceTimeBounds.map((upToSeconds) => ({ upToSeconds, samples: 0 })),
+    },
+    log: { warnings: 0, errors: 0, lastHour: { warnings: 0, errors: 0 }, last: null },
+    process: { residentBytes: 65_000_000, processorSeconds: 99 },
+    history: { everySeconds: 5, points: [] },
+  };
+}
+
+describe('the screen of status', () => {
+  test('all is well', () => {
+    assert.deepEqual(screenLines(report(), '/q/private/tlsmgr', plain), [
+      'OK          tlsmgr 1.2.3, up 3d 4h, daemon, pid 12345, Node v20.20.2',
+      'socket      /q/private/tlsmgr',
+      '',
+      'cache       full                        entries       size  hits  lifetime',
+      'smtpd       ##########..........  50%    123456  190.7 MiB   90%  1h 0m',
+      'smtp        ....................   0%         0        0 B     -  1h 0m',
+      'lmtp        off',
+      '',
+      'requests    152 a second, 9876543 in all: seed 70, lookup 52, update 30.3',
+      'answered    91% of look-ups hit, half within 20 us, 99% within 2 ms (last 1m 0s)',
+      'connections 12 open of 5000, 0.4 a second; closed: 2 for time',
+      'ticket key  0123456789abcdef, age 1m 0s, next in 29m 0s',
+      '            fedcba9876543210 opens tickets for 29m 0s more',
+      'entropy     dev:/dev/urandom, last reseed 2m 0s ago, 7 in all, 4.0 KiB served',
+      'log         0 warnings, 0 errors in the last hour',
+      'process     62.0 MiB resident, 1m 39s of processor time',
+    ]);
+  });
+
+  test('what is wrong comes first, and the last warning is quoted', () => {
+    const sick = report();
+    sick.problems = [
+      { severity: 'error', text: 'smtpd cache is off' },
+      { severity: 'warning', text: 'entropy source fails' },
+    ];
+    sick.log = {
+      warnings: 2,
+      errors: 1,
+      lastHour: { warnings: 2, errors: 1 },
+      last: { severity: 'warning', text: 'something odd', ageSeconds: 61 },
+    };
+    const lines = screenLines(sick, '/s', plain);
+    assert.match(lines[0]!, /^FAILING +tlsmgr/u);
+    assert.deepEqual(lines.slice(1, 3), [
+      'error       smtpd cache is off',
+      'warning     entropy source fails',
+    ]);
+    assert.ok(lines.includes('log         2 warnings, 1 error in the last hour'));
+    assert.ok(lines.includes('            1m 1s ago: warning: something odd'));
+    sick.problems = sick.problems.slice(1);
+    assert.match(screenLines(sick, '/s', plain)[0]!, /^WARNING +tlsmgr/u);
+  });
+
+  test('it keeps to its columns, and to 24 rows with five problems', () => {
+    const long = report();
+    long.problems = Array.from({ length: 5 }, () => {
+      return { severity: 'warning', text: 'x'.repeat(300) } as const;
+    });
+    long.log.last = { severity: 'error', text: 'y'.repeat(300), ageSeconds: 1 };
+    fc.assert(
+      fc.property(fc.integer({ min: 75, max: 300 }), (columns) => {
+        const lines = screenLines(long, 'p'.repeat(300), { ...plain, columns });
+        assert.ok(lines.length <= 24, `${lines.length} rows`);
+        for (const line of lines) {
+          assert.ok(line.length <= columns, line);
+        }
+      }),
+    );
+  });
+
+  test('colours only on a terminal that wants them', () => {
+    const terminal = { columns: 100 };
+    assert.equal(lookOf({}, undefined).colours, false);
+    assert.equal(lookOf({ TERM: 'xterm' }, terminal).colours, true);
+    assert.equal(lookOf({ TERM: 'xterm', NO_COLOR: '1' }, terminal).colours, false);
+    assert.equal(lookOf({ TERM: 'dumb' }, terminal).colours, false);
+    assert.equal(lookOf({ LANG: 'en_GB.UTF-8' }, terminal).blocks, true);
+    assert.equal(lookOf({ LANG: 'en_GB.UTF-8', LC_ALL: 'C' }, terminal).blocks, false);
+    assert.equal(lookOf({}, { columns: 0 }).columns, 80);
+    const coloured = screenLines(report(), '/s', { ...plain, colours: true }).join('\n');
+    assert.deepEqual(coloured.split('\u001B[32mOK').length, 2);
+  });
+});
+
+describe('plots', () => {
+  test('a bar is as long as asked, and shows what is neither empty nor full', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.integer({ min: 2, max: 80 }),
+        (share, cells) => {
+          const drawn = bar(share, cells, plain);
+          assert.equal(drawn.length, cells);
+          assert.equal(drawn.includes('#'), share > 0);
+          assert.equal(drawn.includes('.'), share < 1);
+        },
+      ),
+    );
+  });
+
+  test('a history plot grows from 0 to its largest value, newest at the right', () => {
+    assert.equal(sparkline([0, 1, 2, 4, 8], 5, plain), '__.-#');
+    assert.equal(sparkline([8, null, 8], 5, plain), '  # #');
+    assert.equal(sparkline([9, 0, 0], 2, plain), '__');
+    assert.equal(sparkline([0, 8], 2, { ...plain, blocks: true }), '▁█');
+    assert.equal(sparkline([], 3, plain), '   ');
+  });
+});
