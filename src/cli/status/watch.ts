@@ -29,7 +29,7 @@ const home = `${escape}H`;
 const clearLine = `${escape}K`;
 const clearBelow = `${escape}J`;
 
-const endingKeys = new Set(['q', 'Q', '\u0003', '\u0004']);
+const endingKeys = ['q', 'Q', '\u0003', '\u0004'];
 const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 /** A daemon that doesn't answer for so long is told as away. */
 const patienceMs = 3000;
@@ -126,7 +126,8 @@ function untilEnd({ input, output }: WatchOptions): End {
     wake();
   };
   const onKey = (keys: Buffer): void => {
-    if ([...keys.toString('latin1')].some((key) => endingKeys.has(key))) {
+    const typed = keys.toString('latin1');
+    if (endingKeys.some((key) => typed.includes(key))) {
       finish(0);
     }
   };
