@@ -4,8 +4,8 @@
  * isn't here.
  */
 import { parameterOf } from '../sessions/caches.ts';
-import { cacheLabels } from '../sessions/session-cache.ts';
-import type { Report } from './report.ts';
+import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
+import type { CacheReport, Report } from './report.ts';
 
 export interface Problem {
   /** `error`: something that main.cf asks for isn't served. */
@@ -14,21 +14,33 @@ export interface Problem {
 }
 
 /** Which members of the report tell of health. */
-export type Vitals = Pick<Report, 'caches' | 'prng'> & { evictedOfLate: number };
+export type Vitals = Pick<Report, 'caches' | 'prng'> & {
+  /** Valid sessions that had to go within five minutes. */
+  evictedOfLate(label: CacheLabel): number;
+};
 
 export function problemsOf(vitals: Vitals): Problem[] {
   const problems = [...poolProblems(vitals.prng), ...cacheProblems(vitals.caches)];
-  if (vitals.evictedOfLate > 0) {
-    problems.push({
-      severity: 'warning',
-      text: `${vitals.evictedOfLate} valid sessions had to make room within five minutes: a cache is too small (tlsmgr_cache_size_limit)`,
-    });
+  for (const label of cacheLabels) {
+    const evicted = vitals.evictedOfLate(label);
+    if (evicted > 0) {
+      problems.push({
+        severity: 'warning',
+        text: `${label} cache is too small: ${evicted} valid sessions had to go within five minutes (${limitOf(vitals.caches[label], label)})`,
+      });
+    }
   }
   return problems.toSorted((one, other) => rank(one) - rank(other));
 }
 
 function rank({ severity }: Problem): number {
   return severity === 'error' ? 0 : 1;
+}
+
+/** The limit that such a cache has met. */
+function limitOf({ entries = 0, entryLimit = 0 }: CacheReport, label: CacheLabel): string {
+  const which = entryLimit > 0 && entries >= entryLimit ? 'entry' : 'size';
+  return `${label}_tls_session_cache_${which}_limit`;
 }
 
 function poolProblems(prng: Report['prng']): Problem[] {

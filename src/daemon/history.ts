@@ -5,6 +5,7 @@
  */
 import type { CountsByStatus } from '../requests/request-counts.ts';
 import { percentileSeconds } from '../socket/service-times.ts';
+import type { CacheLabel } from '../sessions/session-cache.ts';
 import type { Clock } from '../system/clock.ts';
 
 const everySeconds = 5;
@@ -17,7 +18,7 @@ export interface Counters {
   byName: Record<string, CountsByStatus>;
   hits: number;
   misses: number;
-  evicted: number;
+  evicted: Readonly<Record<CacheLabel, number>>;
   accepted: number;
   /** As ServiceTimes keeps them; copied here. */
   serviceTimes: ArrayLike<number>;
@@ -127,9 +128,9 @@ export class History {
     };
   }
 
-  /** Entries removed while valid, within these five minutes. */
-  evictedOfLate(): number {
-    return this.#read().evicted - this.#samples[0]!.evicted;
+  /** Entries removed from a cache while valid, within these five minutes. */
+  evictedOfLate(label: CacheLabel): number {
+    return this.#read().evicted[label] - this.#samples[0]!.evicted[label];
   }
 
   #now(): Sample {

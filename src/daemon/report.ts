@@ -80,7 +80,7 @@ export function makeReport(sources: ReportSources): Report {
     problems: problemsOf({
       caches: cacheReports,
       prng: pool,
-      evictedOfLate: history.evictedOfLate(),
+      evictedOfLate: (label) => history.evictedOfLate(label),
     }),
     version,
     node: process.version,

@@ -98,12 +98,12 @@ export function assembleServer(parts: ServerParts): Server {
 function countersOf(service: Service, counts: RequestCounts, caches: Caches): Counters {
   let hits = 0;
   let misses = 0;
-  let evicted = 0;
+  const evicted = { smtpd: 0, smtp: 0, lmtp: 0 };
   for (const label of cacheLabels) {
     const statistics = caches[label].cache?.statistics();
     hits += statistics?.hits ?? 0;
     misses += statistics?.misses ?? 0;
-    evicted += statistics?.evicted ?? 0;
+    evicted[label] = statistics?.evicted ?? 0;
   }
   return {
     requests: counts.total,

@@ -47,7 +47,7 @@ function toldLater(): Pick<Report, 'history' | 'log' | 'problems'> {
       byName: {},
       hits: 0,
       misses: 0,
-      evicted: 0,
+      evicted: { smtpd: 0, smtp: 0, lmtp: 0 },
       accepted: 0,
       serviceTimes: [],
     }),

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { problemsOf, type Vitals } from '../../src/daemon/health.ts';
 import type { CacheReport } from '../../src/daemon/report.ts';
@@ -29,7 +31,7 @@ function vitals(): Vitals {
       exchangeUpdates: 1,
       exchangeHealthy: true,
     },
-    evictedOfLate: 0,
+    evictedOfLate: () => 0,
   };
 }
 
@@ -44,19 +46,16 @@ describe('what is wrong now', () => {
     broken.prng.exchangeHealthy = false;
     broken.caches.smtpd.fileHealthy = false;
     broken.caches.smtp.enabled = false;
-    broken.evictedOfLate = 12;
+    broken.evictedOfLate = (label) => (label === 'smtp' ? 12 : 0);
     const problems = problemsOf(broken);
     assert.deepEqual(
-      problems.map(({ severity, text }) => [
-        severity,
-        /\((?:\S+ )?(\w+)[^()]*\)$/u.exec(text)?.[1],
-      ]),
+      problems.map(({ severity, text }) => [severity, /\((\w+)\)$/u.exec(text)?.[1]]),
       [
         ['error', 'smtp_tls_session_cache_database'],
         ['warning', 'tls_random_source'],
         ['warning', 'tls_random_exchange_name'],
         ['warning', 'smtpd_tls_session_cache_database'],
-        ['warning', 'tlsmgr_cache_size_limit'],
+        ['warning', 'smtp_tls_session_cache_size_limit'],
       ],
     );
   });
@@ -69,5 +68,25 @@ describe('what is wrong now', () => {
       problemsOf(odd).map(({ severity }) => severity),
       ['warning'],
     );
+  });
+});
+
+describe('docs/operations.md', () => {
+  test('explains each of these texts, and no others', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
+    const documented = [...page.matchAll(/^\| (?:error|warning) \| `([^`]+)` \|/gmu)].map(
+      ([, text]) => text!,
+    );
+    const source = readFileSync(join(import.meta.dirname, '../../src/daemon/health.ts'), 'utf8');
+    const coded = [
+      ...source.matchAll(/text:\s+(?:`((?:[^`$]|\$\{[^}]*\})*)`|'([^']*)'|"([^"]*)")/gu),
+    ].map(([, ...texts]) => texts.find((text) => text !== undefined)!);
+    const shape = (text: string): string =>
+      text.replaceAll(
+        /\$\{(?:[^{}]|\{[^}]*\})*\}|\b(?:LABEL|DATABASE|PARAMETER|SOURCE|PATH|N)\b/gu,
+        '*',
+      );
+    assert.equal(coded.length, 6);
+    assert.deepEqual(documented.map(shape).toSorted(), coded.map(shape).toSorted());
   });
 });

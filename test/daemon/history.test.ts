@@ -15,7 +15,7 @@ function setUp() {
     byName: { lookup: { ok: 0, error: 0, fail: 0 } },
     hits: 0,
     misses: 0,
-    evicted: 0,
+    evicted: { smtpd: 0, smtp: 0, lmtp: 0 },
     accepted: 0,
     serviceTimes: new Float64Array(serviceTimeBounds.length + 1),
   };
@@ -86,12 +86,13 @@ describe('the last five minutes', () => {
 
   test('evictions count while they are within the five minutes', () => {
     const { history, counters, pass } = setUp();
-    counters.evicted = 7;
-    assert.equal(history.evictedOfLate(), 7);
+    counters.evicted = { smtpd: 0, smtp: 7, lmtp: 0 };
+    assert.equal(history.evictedOfLate('smtp'), 7);
+    assert.equal(history.evictedOfLate('smtpd'), 0);
     for (let round = 0; round < 61; round += 1) {
       pass(0, 0, 0);
     }
-    assert.equal(history.evictedOfLate(), 0);
+    assert.equal(history.evictedOfLate('smtp'), 0);
   });
 });
 
