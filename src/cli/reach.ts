@@ -7,18 +7,13 @@ import { join, resolve } from 'node:path';
 import { TlsmgrClient } from '../client/client.ts';
 import { loadConfig } from '../config/load.ts';
 import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
+import type { Place } from './install/question.ts';
 import { type CliIo, UsageError } from './io.ts';
 
 export const standaloneSocket = 'run/tlsmgr.sock';
 
 /** The option that every verb shares, for parseArgs. */
 export const socketOption = { socket: { type: 'string' } } as const;
-
-/** Where a daemon is, and whether it speaks first. */
-export interface Place {
-  socketPath: string;
-  announcement: boolean;
-}
 
 export function placeOf(asked: string | undefined, io: CliIo): Place {
   if (asked !== undefined) {

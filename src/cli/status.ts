@@ -2,14 +2,18 @@
 import { isatty } from 'node:tty';
 import { parseArgs } from 'node:util';
 import type { Report } from '../daemon/report.ts';
-import { TlsmgrError } from '../errors.ts';
+import { messageOf, TlsmgrError } from '../errors.ts';
+import { type Answer, type Place, whoAnswers } from './install/question.ts';
 import { type CliIo, UsageError } from './io.ts';
 import { placeOf, socketOption, withDaemon } from './reach.ts';
 import { lookOf } from './status/paint.ts';
 import { screenLines } from './status/screen.ts';
+import { readSessionFile } from './status/session-file.ts';
+import { isCached, judge, verdictText } from './status/ticket.ts';
 
 const usualIntervalSeconds = 2;
 const shortestIntervalSeconds = 0.1;
+const patienceMs = 10_000;
 
 export async function runStatus(args: readonly string[], io: CliIo): Promise<number> {
   const { values } = parseArgs({
@@ -19,24 +23,45 @@ export async function runStatus(args: readonly string[], io: CliIo): Promise<num
       json: { type: 'boolean' },
       watch: { type: 'boolean' },
       interval: { type: 'string' },
+      ticket: { type: 'string' },
     },
   });
   if (values.watch === true) {
-    if (values.json === true) {
-      throw new UsageError('--watch and --json exclude each other');
+    if (values.json === true || values.ticket !== undefined) {
+      throw new UsageError('--watch goes with neither --json nor --ticket');
     }
     return startWatch(values.socket, intervalOf(values.interval), io);
   }
-  return withDaemon(values.socket, io, async (client, path) => {
-    const report = await client.stats().catch((thrown: unknown) => notOurs(thrown, path));
-    if (values.json === true) {
-      io.out(`${JSON.stringify({ socket: path, ...(report as Report) }, undefined, 2)}\n`);
-    } else {
-      const look = lookOf(io.environment, isatty(1) ? process.stdout : undefined);
-      io.out(`${screenLines(report as Report, path, look).join('\n')}\n`);
-    }
-    return 0;
-  });
+  if (values.ticket !== undefined) {
+    return tellOfTicket(values.ticket, values.socket, values.json === true, io);
+  }
+  const place = placeOf(values.socket, io);
+  const report = await reportOf(place);
+  const path = place.socketPath;
+  if (values.json === true) {
+    io.out(`${JSON.stringify({ socket: path, ...report }, undefined, 2)}\n`);
+  } else {
+    const look = lookOf(io.environment, isatty(1) ? process.stdout : undefined);
+    io.out(`${screenLines(report, path, look).join('\n')}\n`);
+  }
+  return 0;
+}
+
+/** @returns 0 when it would resume, 1 when not. */
+async function tellOfTicket(
+  file: string,
+  socket: string | undefined,
+  json: boolean,
+  io: CliIo,
+): Promise<number> {
+  const session = readSessionFile(file);
+  const report = await reportOf(placeOf(socket, io));
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  const verdict = await judge(session, report, nowSeconds, (id) =>
+    withDaemon(socket, io, (client) => isCached(client, id)),
+  );
+  io.out(json ? `${JSON.stringify(verdict, undefined, 2)}\n` : verdictText(verdict));
+  return verdict.resumes ? 0 : 1;
 }
 
 function intervalOf(text: string | undefined): number {
@@ -66,9 +91,21 @@ async function startWatch(
 }
 
 /** The original answers as well, and knows no such request. */
-function notOurs(thrown: unknown, path: string): never {
-  if (thrown instanceof TlsmgrError && thrown.code === 'REFUSED') {
-    throw new TlsmgrError('REFUSED', `${path}: Postfix's own tlsmgr serves here: it has no status`);
+async function reportOf(place: Place): Promise<Report> {
+  const { socketPath } = place;
+  let answer: Answer;
+  try {
+    answer = await whoAnswers(place, patienceMs);
+  } catch (thrown) {
+    throw new TlsmgrError('UNAVAILABLE', `nobody answers on ${socketPath}: ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
   }
-  throw thrown;
+  if (answer.kind === 'original') {
+    throw new TlsmgrError(
+      'REFUSED',
+      `${socketPath}: Postfix's own tlsmgr serves here, and it tells nothing of itself`,
+    );
+  }
+  return answer.report;
 }

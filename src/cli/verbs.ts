@@ -22,7 +22,7 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: 'status',
-    usage: '[--json] [--watch [--interval SECONDS]] [--socket PATH]',
+    usage: '[--json] [--watch [--interval SECONDS]] [--ticket FILE] [--socket PATH]',
     summary: 'show how a running tlsmgr is',
     load: async () => (await import('./status.ts')).runStatus,
   },

@@ -15,6 +15,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { messageOf, TlsmgrError } from '../errors.ts';
 import { type DerElement, DerError, derInteger, DerReader, derTag } from './der.ts';
+import { keyFingerprint, keyNameBytes } from '../tickets/ticket-key.ts';
 import { cipherNames } from './cipher-names.ts';
 
 export interface SessionSummary {
@@ -28,7 +29,13 @@ export interface SessionSummary {
   sessionId: string;
   /** SHA-256 in hexadecimal, which tells tickets apart without giving one away. */
   ticket:
-    | { bytes: number; fingerprint: string; lifetimeHintSeconds: number | undefined }
+    | {
+        bytes: number;
+        fingerprint: string;
+        /** Of the key that a server with Postfix's keys has sealed it with. */
+        keyFingerprint: string;
+        lifetimeHintSeconds: number | undefined;
+      }
     | undefined;
   hostname: string | undefined;
   /** X509_V_OK is 0. */
@@ -115,6 +122,7 @@ function decode(session: Buffer): SessionSummary {
     ticket: ticket && {
       bytes: ticket.length,
       fingerprint: createHash('sha256').update(ticket).digest('hex'),
+      keyFingerprint: keyFingerprint(ticket.subarray(0, keyNameBytes)),
       lifetimeHintSeconds: number(9),
     },
     hostname: octets(6)?.toString('utf8'),

@@ -8,11 +8,10 @@
  * the life of a key. Nothing runs in the background: a key is made when asked
  * for. Source: src/tls/tls_scache.c.
  */
-import { createHash } from 'node:crypto';
 import type { RandomPool } from '../prng/random.ts';
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
-import { keyNameBytes, makeTicketKey } from './ticket-key.ts';
+import { keyFingerprint, keyNameBytes, makeTicketKey } from './ticket-key.ts';
 
 interface RingKey {
   readonly bytes: Buffer;
@@ -87,10 +86,7 @@ export class KeyRing {
       .filter((key) => key !== undefined)
       .filter((key) => this.#opens(key, now))
       .map((key) => ({
-        fingerprint: createHash('sha256')
-          .update(key.bytes.subarray(0, keyNameBytes))
-          .digest('hex')
-          .slice(0, 16),
+        fingerprint: keyFingerprint(key.bytes.subarray(0, keyNameBytes)),
         ageSeconds: Math.floor((this.#clock.monotonicMs() - key.madeAtMs) / 1000),
         sealsForSeconds: key.expirySeconds - now,
         opensForSeconds: key.expirySeconds + this.#halfSeconds - now,

@@ -126,7 +126,7 @@ describe('the verbs, against a standalone tlsmgr', { skip: notBuilt }, () => {
   test('no daemon at the socket is status 1', async () => {
     const { status, err } = await tlsmgr.run('status', '--socket', join(tlsmgr.folder, 'none'));
     assert.equal(status, 1);
-    assert.match(err, /^tlsmgr: fatal: problem talking to /u);
+    assert.match(err, /^tlsmgr: fatal: nobody answers on /u);
   });
 
   test('help names every verb', async () => {

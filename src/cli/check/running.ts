@@ -4,7 +4,7 @@ import type { Report } from '../../daemon/report.ts';
 import { messageOf } from '../../errors.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';
 import { version } from '../../version.ts';
-import { type Answer, whoAnswers } from '../install/question.ts';
+import { type Answer, noSeeds, whoAnswers } from '../install/question.ts';
 import type { Finding } from './finding.ts';
 
 export interface Running {
@@ -36,7 +36,19 @@ export async function runningFindings(
   if (ours !== undefined && ours !== (answer.kind === 'ours')) {
     return [otherFinding(ours)];
   }
-  return answer.kind === 'ours' ? reportFindings(answer.report, config) : [];
+  if (answer.kind !== 'ours') {
+    return [];
+  }
+  const findings = reportFindings(answer.report, config);
+  if (!answer.givesSeeds) {
+    findings.unshift({
+      severity: 'error',
+      name: 'no-seeds',
+      text: `the daemon on ${socketPath} answers, but ${noSeeds}`,
+      remedy: 'see in the log why: lines of tlsmgr',
+    });
+  }
+  return findings;
 }
 
 function otherFinding(ours: boolean): Finding {

@@ -31,7 +31,7 @@ interface Asking extends Place {
   signal: AbortSignal | undefined;
 }
 
-export type Answer = { kind: 'ours'; report: Report } | { kind: 'original' };
+export type Answer = { kind: 'ours'; report: Report; givesSeeds: boolean } | { kind: 'original' };
 
 const pauseMs = 200;
 const lookMs = 1000;
@@ -44,6 +44,8 @@ const seed = 'request\x00seed\x00size\x0032\x00\x00';
 const listEnd = '\x00\x00';
 const reportStart = 'status\x000\x00report\x00';
 const seedStart = 'status\x000\x00seed\x00';
+/** What is wrong with a daemon that refuses the plainest of requests. */
+export const noSeeds = 'no seed is given out';
 const seedName = '\x00seed\x00';
 
 export async function whoAnswers(
@@ -52,14 +54,16 @@ export async function whoAnswers(
   signal?: AbortSignal,
 ): Promise<Answer> {
   const replies = await converse({ ...place, timeoutMs, signal });
-  const last = replies.at(-1)!;
-  if (!last.startsWith(seedStart)) {
-    throw new TlsmgrError('UNAVAILABLE', `${place.socketPath}: no seed is given out`);
+  const givesSeeds = replies.at(-1)!.startsWith(seedStart);
+  const text = replies.find((reply) => reply.startsWith(reportStart));
+  if (text !== undefined) {
+    const report = JSON.parse(text.slice(reportStart.length)) as Report;
+    return { kind: 'ours', report, givesSeeds };
   }
-  const report = replies.find((reply) => reply.startsWith(reportStart));
-  return report === undefined
-    ? { kind: 'original' }
-    : { kind: 'ours', report: JSON.parse(report.slice(reportStart.length)) as Report };
+  if (!givesSeeds) {
+    throw new TlsmgrError('UNAVAILABLE', `${place.socketPath}: ${noSeeds}`);
+  }
+  return { kind: 'original' };
 }
 
 /** @returns the replies up to that with a seed, without the end of their lists: no value of theirs is empty. */
@@ -155,6 +159,9 @@ async function hear(question: Question, timeoutMs: number): Promise<Answer | str
     return answer.kind === 'ours'
       ? 'the daemon from before still answers'
       : "it is Postfix's own tlsmgr that answers";
+  }
+  if (answer.kind === 'ours' && !answer.givesSeeds) {
+    return noSeeds;
   }
   // Right after a reload the process from before may answer once more.
   return answer.kind === 'ours' && answer.report.pid === question.before

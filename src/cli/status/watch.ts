@@ -9,7 +9,7 @@ import { TlsmgrClient } from '../../client/client.ts';
 import type { HistoryPoint, Report } from '../../daemon/report.ts';
 import { messageOf } from '../../errors.ts';
 import { duration } from '../output.ts';
-import type { Place } from '../reach.ts';
+import type { Place } from '../install/question.ts';
 import { cut, type Look, lookOf, paint } from './paint.ts';
 import { sparkline } from './plots.ts';
 import { figure, screenLines, waitText } from './screen.ts';
