@@ -54,12 +54,12 @@ describe('status --ticket beside a real smtpd', { skip }, () => {
       await postfix.reload();
       // Its key is made when smtpd asks for one.
       await startTls(postfix.port, [version]);
-      const after = status(resumed);
-      assert.equal(after.status, 1, after.out);
-      assert.match(after.out, /^WOULD NOT RESUME: sealed with a key that is not known here/u);
+      const restarted = status(resumed);
+      assert.equal(restarted.status, 1, restarted.out);
+      assert.match(restarted.out, /^WOULD NOT RESUME: sealed with a key that is not known here/u);
       const late = await startTls(postfix.port, [version, '-sess_in', resumed]);
       assert.deepEqual(late.kinds, ['New']);
-      assert.ok(!after.out.includes(readFileSync(resumed, 'latin1').split('\n')[1]!));
+      assert.ok(!restarted.out.includes(readFileSync(resumed, 'latin1').split('\n')[1]!));
     });
   }
 
