@@ -2,7 +2,7 @@
 // files in dist/program for bin/tlsmgr (a daemon of 100 modules starts 30 ms
 // later than one of a few files), and the absolute path of node.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build as esbuild } from 'esbuild';
 
@@ -21,6 +21,13 @@ const { status } = spawnSync(
 if (status !== 0) {
   process.exit(status ?? 1);
 }
+// What a browser gets stays as it was written, beside the module that reads it.
+for (const folder of ['metrics', 'program']) {
+  cpSync(`${root}src/metrics/page`, `${fresh}/${folder}/page`, {
+    recursive: true,
+    filter: (path) => !path.endsWith('.json'),
+  });
+}
 await esbuild({
   entryPoints: [`${fresh}/main.js`],
   outdir: `${fresh}/program`,
@@ -29,7 +36,7 @@ await esbuild({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  external: ['koffi'],
+  external: ['koffi', 'prom-client'],
   logLevel: 'warning',
 });
 writeFileSync(`${fresh}/node-path`, `${process.execPath}\n`);

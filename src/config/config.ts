@@ -2,6 +2,7 @@
  * The settings of one tlsmgr, resolved and checked: what the other parts read.
  * load.ts makes one from main.cf, `-o` overrides and the table in parameters.ts.
  */
+import type { ListenAddress } from '../metrics/listen-address.ts';
 import type { CacheLabel } from '../sessions/session-cache.ts';
 
 export interface MailOwner {
@@ -79,6 +80,8 @@ export interface Config {
   random: RandomSettings;
   log: LogSettings;
   limits: LimitSettings;
+  /** Where metrics and the page are served; undefined: nowhere. */
+  metricsListen: ListenAddress | undefined;
   /** Every parameter's expanded text, as `postconf -x` prints it, in the table's order. */
   text: ReadonlyMap<string, string>;
 }

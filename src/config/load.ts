@@ -8,6 +8,7 @@
 import { userInfo } from 'node:os';
 import { FatalError } from '../errors.ts';
 import { syslogFacilities } from '../log/syslog.ts';
+import { type ListenAddress, parseListenAddress } from '../metrics/listen-address.ts';
 import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
 import { malformedLevel, parseLevel } from './compatibility-level.ts';
 import type { CacheSettings, Config, LogSettings, MailOwner } from './config.ts';
@@ -117,6 +118,8 @@ export const checkOrder: readonly Step[] = [
   'tlsmgr_request_time_limit',
   'tlsmgr_connection_limit',
   'tlsmgr_egd_listen',
+  'tlsmgr_metrics_listen',
+  (checks) => checks.findMetricsAddress(),
 ];
 
 /** Expanded texts to a Config. */
@@ -128,6 +131,7 @@ class Checks {
   /** What the checks have made of each text. */
   readonly #checked = new Map<string, string | number | boolean>();
   #mailOwner: MailOwner | undefined;
+  #metricsListen: ListenAddress | undefined;
 
   constructor(settings: Settings, options: LoadOptions) {
     this.#settings = settings;
@@ -176,6 +180,7 @@ class Checks {
         requestTimeSeconds: this.#number('tlsmgr_request_time_limit'),
         connections: this.#number('tlsmgr_connection_limit'),
       },
+      metricsListen: this.#metricsListen,
       /** Made when it is asked for: a daemon doesn't, and it costs a look at the installed Postfix. */
       get text() {
         text ??= settings.printed();
@@ -242,6 +247,16 @@ class Checks {
     if (!prefixes.some((prefix) => file.startsWith(prefix))) {
       throw new FatalError(
         `maillog_file value '${file}' does not match any prefix in maillog_file_prefixes`,
+      );
+    }
+  }
+
+  findMetricsAddress(): void {
+    const text = this.#text('tlsmgr_metrics_listen');
+    this.#metricsListen = text === '' ? undefined : parseListenAddress(text);
+    if (text !== '' && this.#metricsListen === undefined) {
+      throw new FatalError(
+        `${this.#settings.prefix}parameter tlsmgr_metrics_listen: bad parameter value: ${text}`,
       );
     }
   }

@@ -186,6 +186,14 @@ const service: readonly Parameter[] = [
     ours: true,
     help: 'Most connections at one time, as far as descriptors allow; an idle one makes room for a new one.',
   },
+  {
+    name: 'tlsmgr_metrics_listen',
+    kind: 'text',
+    group: 'service',
+    default: '',
+    ours: true,
+    help: 'Where metrics and a page for people are served over HTTP: host:port, [address]:port, or the path of a socket; empty: nowhere.',
+  },
 ];
 
 const misc: readonly Parameter[] = [

@@ -22,6 +22,7 @@ import { loadConfig } from '../config/load.ts';
 import { openMainCf } from '../config/settings.ts';
 import { FatalError } from '../errors.ts';
 import { MailLogger } from '../log/mail-logger.ts';
+import { openMetricsEndpoint } from '../metrics/open-endpoint.ts';
 import { Prng } from '../prng/prng.ts';
 import { openCaches } from '../sessions/caches.ts';
 import { listenOnDescriptor } from '../socket/listener.ts';
@@ -69,15 +70,18 @@ async function start(args: readonly string[], program: string, log: MailLogger):
   const figures = openProcessFigures();
   const prng = new Prng(config.random, { log, clock: systemClock });
   await prng.openSource();
-  const { caches, egdListener } = asMailOwner(config.mailOwner, () => {
+  const metrics = options.stdio ? undefined : await openMetricsEndpoint(config, log);
+  const { caches, egdListener, metricsListener } = asMailOwner(config.mailOwner, () => {
     const { exchangeName } = config.random;
     prng.openExchangeFile(exchangeName === '' ? '' : redirectFile(exchangeName, config, log));
     return {
       egdListener: prng.openEgdListener(),
+      metricsListener: metrics?.listen(),
       caches: openCaches(config, { log, clock: systemClock }),
     };
   });
   await egdListener;
+  await metricsListener;
   dropPrivileges({
     owner: config.mailOwner,
     dropRoot: options.unprivileged,
@@ -99,6 +103,7 @@ async function start(args: readonly string[], program: string, log: MailLogger):
     process.on(signal, end);
   }
   prng.start();
+  metrics?.serve(server.report, server.limiter.warn);
   if (options.stdio) {
     await serveStandardInput(server.service.dispatcher);
     end();

@@ -15,6 +15,7 @@ import { loadConfig } from '../config/load.ts';
 import { FatalError } from '../errors.ts';
 import { consoleLogger } from '../log/console-logger.ts';
 import type { ProcessLogger } from '../log/process-logger.ts';
+import { openMetricsEndpoint } from '../metrics/open-endpoint.ts';
 import { Prng } from '../prng/prng.ts';
 import { openCaches } from '../sessions/caches.ts';
 import { cacheLabels } from '../sessions/session-cache.ts';
@@ -49,6 +50,8 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   await prng.openSource();
   prng.openExchangeFile(config.random.exchangeName);
   await prng.openEgdListener();
+  const metrics = await openMetricsEndpoint(config, log);
+  await metrics?.listen();
   const caches = openCaches(config, { log, clock: systemClock });
   forbidCoreDumps();
   raiseOpenFilesLimit();
@@ -62,6 +65,7 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
     log.info(`${signal}: saving state and exiting`);
     return leave(log, () => {
       listener.close();
+      metrics?.close();
       server.close();
     });
   };
@@ -69,6 +73,7 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
     process.on(signal, end);
   }
   prng.start();
+  metrics?.serve(server.report, server.limiter.warn);
   const on = cacheLabels.filter((label) => caches[label].cache !== undefined);
   log.info(`serving on ${options.socket}, caches: ${on.join(' ') || 'none'}`);
   return 0;

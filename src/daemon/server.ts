@@ -18,7 +18,7 @@ import { openFilesLimit } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { KeyRing } from '../tickets/key-ring.ts';
 import { type Counters, History } from './history.ts';
-import { makeReport, type ReportMode } from './report.ts';
+import { makeReport, type Report, type ReportMode } from './report.ts';
 import type { ProcessFigures } from './process-figures.ts';
 
 export interface ServerParts {
@@ -35,6 +35,7 @@ export interface ServerParts {
 export interface Server {
   readonly service: Service;
   readonly limiter: WarningLimiter;
+  readonly report: () => Report;
   /**
    * Saves what must survive, wipes what must not. Synchronous, for the end of
    * the process; what fails is logged and does not keep the rest from being saved.
@@ -47,11 +48,12 @@ export function assembleServer(parts: ServerParts): Server {
   const limiter = new WarningLimiter(log, systemClock);
   const { warn } = limiter;
   const keys = new KeyRing(config.caches.smtpd.lifetimeSeconds, prng.pool, systemClock);
+  const report = (): Report => makeReport({ ...parts, keys, counts, service, history });
   const types = requestTable({
     pool: prng.pool,
     caches,
     keys,
-    report: () => makeReport({ ...parts, keys, counts, service, history }),
+    report,
     warn,
   });
   const counts = new RequestCounts(types.map(({ name }) => name));
@@ -84,6 +86,7 @@ export function assembleServer(parts: ServerParts): Server {
   return {
     service,
     limiter,
+    report,
     close() {
       history.stop();
       limiter.flush();

@@ -1,0 +1,53 @@
+/**
+ * How late the event loop comes to its timers: what every client waits for on
+ * top of its own request. Sampled twenty times a second and kept for whole
+ * windows of half a minute, so that several readers see the same and none
+ * empties what another has not read. It holds no process alive.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+/** Coarse: each sample is a wake-up. */
+const resolutionMs = 50;
+
+const windowMs = 30_000;
+
+export interface LoopDelay {
+  meanSeconds: number;
+  p99Seconds: number;
+  maxSeconds: number;
+}
+
+export class EventLoopDelay {
+  readonly #histogram = monitorEventLoopDelay({ resolution: resolutionMs });
+  #last: LoopDelay | undefined;
+
+  constructor() {
+    this.#histogram.enable();
+    setInterval(() => {
+      this.#last = this.#read();
+      this.#histogram.reset();
+    }, windowMs).unref();
+  }
+
+  /** Of the last whole window, of the first one so far; undefined before any sample. */
+  read(): LoopDelay | undefined {
+    return this.#last ?? this.#read();
+  }
+
+  #read(): LoopDelay | undefined {
+    const { count, mean, max } = this.#histogram;
+    if (count === 0) {
+      return undefined;
+    }
+    return {
+      meanSeconds: late(mean),
+      p99Seconds: late(this.#histogram.percentile(99)),
+      maxSeconds: late(max),
+    };
+  }
+}
+
+/** The histogram tells the distance of two samples, the resolution included. */
+function late(nanoseconds: number): number {
+  return Math.max(0, nanoseconds / 1e9 - resolutionMs / 1000);
+}

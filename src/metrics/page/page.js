@@ -1,0 +1,300 @@
+/**
+ * The page: asks for status.json every few seconds and puts its figures in.
+ * The daemon keeps five minutes of history, so the plots are there at once. A
+ * daemon that doesn't answer is said so; the page goes on asking.
+ */
+import { element, makePlot } from './plot.js';
+import { bytes, count, duration, percent, wait } from './words.js';
+
+/** @typedef {import('../../daemon/report.ts').Report} Report */
+
+const everyMs = 2500;
+const patienceMs = 4000;
+
+/** @param {string} id */
+function find(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+const plots = {
+  requests: makePlot(find('requests'), { title: 'Requests a second', format: count }),
+  hitRatio: makePlot(find('hit-ratio'), { title: 'Hit ratio', format: percent, ceiling: 1 }),
+  latency: makePlot(find('latency'), { title: 'Service time, 99th percentile', format: wait }),
+  connections: makePlot(find('connections'), { title: 'New connections a second', format: count }),
+};
+
+let lastAnswer = '';
+
+/** Puts a text where it differs: what stays is not read out again. @param {Element} where @param {string} text */
+function say(where, text) {
+  if (where.textContent !== text) {
+    where.textContent = text;
+  }
+}
+
+/** @param {string} id @param {string} text */
+function sayFigure(id, text) {
+  say(/** @type {Element} */ (find(id).querySelector('b')), text);
+}
+
+/**
+ * Rows of a table, made once and refilled.
+ * @param {string} id
+ * @param {(string | Node)[][]} rows
+ * @param {string[]} [classes] of the columns
+ */
+function fillTable(id, rows, classes = []) {
+  const body = /** @type {HTMLElement} */ (find(id).querySelector('tbody'));
+  body.replaceChildren(
+    ...rows.map((cells) => {
+      const row = document.createElement('tr');
+      row.append(
+        ...cells.map((cell, index) => {
+          const made = document.createElement(index === 0 ? 'th' : 'td');
+          if (index === 0) {
+            made.setAttribute('scope', 'row');
+          }
+          made.className = classes[index] ?? '';
+          made.append(cell);
+          return made;
+        }),
+      );
+      return row;
+    }),
+  );
+}
+
+/** @param {string} id @param {[string, string][]} facts */
+function fillFacts(id, facts) {
+  find(id).replaceChildren(
+    ...facts.flatMap(([name, value]) => {
+      const term = document.createElement('dt');
+      const fact = document.createElement('dd');
+      term.textContent = name;
+      fact.textContent = value;
+      return [term, fact];
+    }),
+  );
+}
+
+/** @param {Report} report */
+function showState({ problems, version, serviceName, mode, uptimeSeconds, rates }) {
+  const [worst] = problems;
+  find('state').className = worst?.severity ?? 'good';
+  const seconds = duration(uptimeSeconds);
+  say(
+    find('headline'),
+    worst === undefined
+      ? `All is well. Up for ${seconds}.`
+      : `${problems.length === 1 ? 'Something is' : `${problems.length} things are`} wrong. Up for ${seconds}.`,
+  );
+  const list = find('problems');
+  if (list.childElementCount !== problems.length || problems.length > 0) {
+    list.replaceChildren(
+      ...problems.map(({ severity, text }) => {
+        const item = document.createElement('li');
+        const word = document.createElement('b');
+        word.textContent = `${severity}: `;
+        item.append(word, text);
+        return item;
+      }),
+    );
+  }
+  say(find('who'), `${version}, ${mode === 'daemon' ? `service ${serviceName}` : 'standalone'}`);
+  document.title = `${worst === undefined ? '' : '(!) '}tlsmgr: ${count(rates.requestsPerSecond)}/s`;
+}
+
+/** @param {Report} report */
+function showPlots({ rates, history }) {
+  sayFigure('requests', count(rates.requestsPerSecond));
+  sayFigure('hit-ratio', percent(rates.hitRatio));
+  sayFigure('latency', wait(rates.p99Seconds));
+  sayFigure('connections', count(rates.connectionsPerSecond));
+  /** @param {(point: Report['history']['points'][number]) => number | null} value */
+  const series = (value) =>
+    history.points.map((point) => ({ ageSeconds: point.ageSeconds, value: value(point) }));
+  plots.requests(series((point) => point.requestsPerSecond));
+  plots.hitRatio(series((point) => point.hitRatio));
+  plots.latency(series((point) => point.p99Seconds));
+  plots.connections(series((point) => point.connectionsPerSecond));
+}
+
+/** How full, of the limit that is nearer. @param {Report['caches']['smtp']} cache */
+function fullness({ bytes: held = 0, sizeLimitBytes = 0, entries = 0, entryLimit = 0 }) {
+  const shares = [
+    sizeLimitBytes > 0 ? held / sizeLimitBytes : 0,
+    entryLimit > 0 ? entries / entryLimit : 0,
+  ];
+  return Math.min(1, Math.max(...shares));
+}
+
+/** @param {string} label @param {Report['caches']['smtp']} cache */
+function fullnessCell(label, cache) {
+  const cell = document.createDocumentFragment();
+  if (!cache.enabled) {
+    cell.append('off');
+    return cell;
+  }
+  const share = fullness(cache);
+  const bar = element('svg', {
+    class: 'bar',
+    viewBox: '0 0 100 8',
+    preserveAspectRatio: 'none',
+    role: 'img',
+    'aria-label': `${label} cache: ${percent(share)} full`,
+  });
+  bar.append(
+    element('rect', { width: '100', height: '8', rx: '2' }),
+    element('rect', {
+      width: String(share === 0 ? 0 : Math.max(0.75, share * 100)),
+      height: '8',
+      rx: '2',
+    }),
+  );
+  cell.append(bar, `${bytes(cache.bytes)} of ${bytes(cache.sizeLimitBytes)}`);
+  return cell;
+}
+
+/** @param {Report} report */
+function showCaches({ caches }) {
+  fillTable(
+    'caches',
+    Object.entries(caches).map(([label, cache]) => [
+      label,
+      fullnessCell(label, cache),
+      count(cache.entries),
+      count(cache.hits),
+      count(cache.misses),
+      count(cache.expired),
+      count(cache.evicted),
+    ]),
+    ['', 'wide', '', '', 'roomy', 'roomy', ''],
+  );
+}
+
+/** Two rows, as there are at most two keys: nothing moves at a rotation. @param {Report} report */
+function showKeys({ tickets }) {
+  const rows = tickets.keys.map(({ fingerprint, ageSeconds, sealsForSeconds, opensForSeconds }) => {
+    const code = document.createElement('code');
+    code.textContent = fingerprint;
+    return [
+      code,
+      duration(ageSeconds),
+      sealsForSeconds > 0 ? duration(sealsForSeconds) : 'retired',
+      duration(opensForSeconds),
+    ];
+  });
+  const none = tickets.enabled ? 'none asked for yet' : 'tickets are off';
+  while (rows.length < 2) {
+    rows.push([rows.length === 0 ? none : '–', '', '', '']);
+  }
+  fillTable('keys', rows);
+}
+
+/** @param {Report} report */
+function showFacts({ prng, connections, log, process, pid, node, startedAt }) {
+  fillFacts('pool', [
+    ['Source', prng.source === '' ? 'none' : prng.source],
+    ['It', prng.sourceHealthy ? 'answers' : `fails (${count(prng.sourceFailures)} times)`],
+    [
+      'Last reseed',
+      prng.lastReseedAgeSeconds === undefined
+        ? 'none yet'
+        : `${duration(prng.lastReseedAgeSeconds)} ago`,
+    ],
+    ['Seeds served', bytes(prng.bytesServed)],
+    ['Exchange file', prng.exchangeHealthy ? 'written' : "can't be written"],
+  ]);
+  const hits =
+    connections.sizeLimitHits + connections.timeLimitHits + connections.connectionLimitHits;
+  fillFacts('clients', [
+    ['Open', `${count(connections.open)} of ${count(connections.limit)}`],
+    ['Accepted', count(connections.accepted)],
+    ['Closed for a limit', count(hits)],
+    [
+      'Of size, time, number',
+      [connections.sizeLimitHits, connections.timeLimitHits, connections.connectionLimitHits]
+        .map(count)
+        .join(', '),
+    ],
+    ['Wake-ups by master', count(connections.wakeups)],
+  ]);
+  fillFacts('process', [
+    ['Up since', new Date(startedAt).toLocaleString()],
+    ['Process', `${pid}, Node ${node.replace(/^v/u, '')}`],
+    ['Memory', bytes(process.residentBytes)],
+    ['Processor time', duration(process.processorSeconds)],
+    ['Warnings in the last hour', count(log.lastHour.warnings)],
+    ['Errors in the last hour', count(log.lastHour.errors)],
+    [
+      'Last of them',
+      log.last === null ? 'none' : `${duration(log.last.ageSeconds)} ago: ${log.last.text}`,
+    ],
+  ]);
+}
+
+/** @param {Report} report */
+function showNames({ requests, rates }) {
+  fillTable(
+    'names',
+    Object.entries(requests.byName).map(([name, { ok, error, fail }]) => [
+      name,
+      count(rates.byName[name]),
+      count(ok),
+      count(error + fail),
+    ]),
+  );
+}
+
+/** @param {Report} report */
+function show(report) {
+  showState(report);
+  showPlots(report);
+  showCaches(report);
+  showKeys(report);
+  showFacts(report);
+  showNames(report);
+  document.body.classList.remove('gone-body');
+  document.body.dataset['shown'] = 'yes';
+  lastAnswer = new Date().toLocaleTimeString();
+}
+
+function showGone() {
+  find('state').className = 'gone';
+  const since = lastAnswer === '' ? '' : ` The figures below are of ${lastAnswer}.`;
+  say(find('headline'), `tlsmgr does not answer.${since}`);
+  find('problems').replaceChildren();
+  document.body.classList.add('gone-body');
+  document.title = '(!) tlsmgr does not answer';
+}
+
+async function ask() {
+  try {
+    const response = await fetch('status.json', { signal: AbortSignal.timeout(patienceMs) });
+    if (!response.ok) {
+      throw new Error(`status ${response.status}`);
+    }
+    show(await response.json());
+  } catch {
+    // Told on the page, and asked again.
+    showGone();
+  }
+}
+
+async function watch() {
+  for (;;) {
+    if (!document.hidden) {
+      await ask();
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, everyMs);
+    });
+  }
+}
+
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) {
+    void ask();
+  }
+});
+void watch();

@@ -1,0 +1,132 @@
+/**
+ * One plot of the last five minutes: a line over a soft area, in SVG. The
+ * newest point is at the right end; where there is no value the line breaks.
+ */
+
+const svgNamespace = 'http://www.w3.org/2000/svg';
+const width = 300;
+const height = 100;
+const spanSeconds = 300;
+
+/**
+ * @typedef {object} PlotOptions
+ * @property {string} title for those who hear it
+ * @property {(value: number) => string} format
+ * @property {number} [ceiling] the top, when it is always the same
+ */
+
+/** @typedef {{ ageSeconds: number, value: number | null }} Point oldest first */
+
+/**
+ * @param {Element} card where it goes
+ * @param {PlotOptions} options
+ * @returns {(points: Point[]) => void} draws
+ */
+export function makePlot(card, { title, format, ceiling }) {
+  const svg = element('svg', {
+    viewBox: `0 0 ${width} ${height}`,
+    preserveAspectRatio: 'none',
+    role: 'img',
+  });
+  for (const y of [1, height / 2, height - 1]) {
+    svg.append(element('path', { class: 'grid', d: `M0 ${y}H${width}` }));
+  }
+  const area = element('path', { class: 'area' });
+  const line = element('path', { class: 'line' });
+  svg.append(area, line);
+  const scale = document.createElement('p');
+  scale.className = 'scale';
+  const [from, top, to] = ['5 min ago', '', 'now'].map((text) => {
+    const part = document.createElement('span');
+    part.textContent = text;
+    return part;
+  });
+  scale.append(/** @type {Node} */ (from), /** @type {Node} */ (top), /** @type {Node} */ (to));
+  card.append(svg, scale);
+
+  return (points) => {
+    const values = points.flatMap(({ value }) => (value === null ? [] : [value]));
+    const highest = Math.max(0, ...values);
+    const most = ceiling ?? roundUp(highest);
+    const runs = runsOf(points);
+    line.setAttribute('d', runs.map((run) => path(run, most)).join(''));
+    area.setAttribute('d', runs.map((run) => areaBelow(run, most)).join(''));
+    const text = values.length === 0 ? 'nothing yet' : `top of the scale ${format(most)}`;
+    /** @type {HTMLElement} */ (top).textContent = text;
+    const last = values.at(-1);
+    svg.setAttribute(
+      'aria-label',
+      last === undefined
+        ? `${title}: nothing in the last five minutes`
+        : `${title} in the last five minutes: highest ${format(highest)}, last ${format(last)}`,
+    );
+  };
+}
+
+/**
+ * @param {string} name
+ * @param {Record<string, string>} attributes
+ */
+export function element(name, attributes) {
+  const made = document.createElementNS(svgNamespace, name);
+  for (const [key, value] of Object.entries(attributes)) {
+    made.setAttribute(key, value);
+  }
+  return made;
+}
+
+/**
+ * Stretches without a gap. A single point becomes a short line, to be seen.
+ * @param {Point[]} points
+ * @returns {{ ageSeconds: number, value: number }[][]}
+ */
+function runsOf(points) {
+  /** @type {{ ageSeconds: number, value: number }[][]} */
+  const runs = [];
+  let open = false;
+  for (const { ageSeconds, value } of points) {
+    if (value === null) {
+      open = false;
+      continue;
+    }
+    if (!open) {
+      runs.push([]);
+      open = true;
+    }
+    /** @type {object[]} */ (runs.at(-1)).push({ ageSeconds, value });
+  }
+  return runs.map((run) =>
+    run.length === 1 && run[0] !== undefined
+      ? [{ ...run[0], ageSeconds: run[0].ageSeconds + 5 }, run[0]]
+      : run,
+  );
+}
+
+/** @param {{ ageSeconds: number, value: number }[]} run @param {number} most */
+function path(run, most) {
+  const steps = run.map(({ ageSeconds, value }) => {
+    const x = width * Math.max(0, 1 - ageSeconds / spanSeconds);
+    const y = height - 2 - (height - 4) * Math.min(1, most === 0 ? 0 : value / most);
+    return `${x.toFixed(1)} ${y.toFixed(1)}`;
+  });
+  return `M${steps.join('L')}`;
+}
+
+/** @param {{ ageSeconds: number, value: number }[]} run @param {number} most */
+function areaBelow(run, most) {
+  const [left, right] = [run[0], run.at(-1)].map((point) =>
+    (width * Math.max(0, 1 - (point?.ageSeconds ?? 0) / spanSeconds)).toFixed(1),
+  );
+  return `${path(run, most)}L${right} ${height}L${left} ${height}Z`;
+}
+
+/** The next of 1, 2, 5, 10 and so on. @param {number} value */
+function roundUp(value) {
+  if (value <= 0) {
+    return 1;
+  }
+  const unit = 10 ** Math.floor(Math.log10(value));
+  return /** @type {number} */ (
+    [1, 2, 5, 10].map((step) => step * unit).find((step) => step >= value * 0.999)
+  );
+}
