@@ -220,9 +220,14 @@ export const metrics: readonly Metric[] = [
     ({ report }) => report.tickets.keys[0]?.sealsForSeconds,
   ),
 
-  single('counter', 'tlsmgr_prng_served_bytes_total', 'Seeds given to clients.', ({ report }) => {
-    return report.prng.bytesServed;
-  }),
+  single(
+    'counter',
+    'tlsmgr_prng_served_bytes_total',
+    'Random bytes given out: seeds, ticket keys, the exchange file.',
+    ({ report }) => {
+      return report.prng.bytesServed;
+    },
+  ),
   single(
     'counter',
     'tlsmgr_prng_reseeds_total',

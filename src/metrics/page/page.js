@@ -168,7 +168,7 @@ function showCaches({ caches }) {
       count(cache.expired),
       count(cache.evicted),
     ]),
-    ['', 'wide', '', '', 'roomy', 'roomy', ''],
+    ['', 'wide', '', '', 'roomy', 'roomy', 'roomy'],
   );
 }
 
@@ -188,14 +188,14 @@ function showKeys({ tickets }) {
   while (rows.length < 2) {
     rows.push([rows.length === 0 ? none : '–', '', '', '']);
   }
-  fillTable('keys', rows);
+  fillTable('keys', rows, ['', 'roomy', '', '']);
 }
 
 /** @param {Report} report */
 function showFacts({ prng, connections, log, process, pid, node, startedAt }) {
   fillFacts('pool', [
     ['Source', prng.source === '' ? 'none' : prng.source],
-    ['It', prng.sourceHealthy ? 'answers' : `fails (${count(prng.sourceFailures)} times)`],
+    ['State', prng.sourceHealthy ? 'answers' : `fails (${count(prng.sourceFailures)} times)`],
     [
       'Last reseed',
       prng.lastReseedAgeSeconds === undefined
@@ -224,13 +224,18 @@ function showFacts({ prng, connections, log, process, pid, node, startedAt }) {
     ['Process', `${pid}, Node ${node.replace(/^v/u, '')}`],
     ['Memory', bytes(process.residentBytes)],
     ['Processor time', duration(process.processorSeconds)],
-    ['Warnings in the last hour', count(log.lastHour.warnings)],
-    ['Errors in the last hour', count(log.lastHour.errors)],
-    [
-      'Last of them',
-      log.last === null ? 'none' : `${duration(log.last.ageSeconds)} ago: ${log.last.text}`,
-    ],
   ]);
+  const { warnings, errors } = log.lastHour;
+  say(
+    find('log-counts'),
+    `${count(warnings)} ${warnings === 1 ? 'warning' : 'warnings'}, ${count(errors)} ${errors === 1 ? 'error' : 'errors'}`,
+  );
+  say(
+    find('log-last'),
+    log.last === null
+      ? 'Nothing since the start.'
+      : `Last, ${duration(log.last.ageSeconds)} ago: ${log.last.text}`,
+  );
 }
 
 /** @param {Report} report */
@@ -268,23 +273,30 @@ function showGone() {
   document.title = '(!) tlsmgr does not answer';
 }
 
+/** @returns {Promise<Report | undefined>} undefined when there was no answer */
 async function ask() {
   try {
     const response = await fetch('status.json', { signal: AbortSignal.timeout(patienceMs) });
-    if (!response.ok) {
-      throw new Error(`status ${response.status}`);
-    }
-    show(await response.json());
+    return response.ok ? await response.json() : undefined;
   } catch {
     // Told on the page, and asked again.
+    return undefined;
+  }
+}
+
+async function refresh() {
+  const report = await ask();
+  if (report === undefined) {
     showGone();
+  } else {
+    show(report);
   }
 }
 
 async function watch() {
   for (;;) {
     if (!document.hidden) {
-      await ask();
+      await refresh();
     }
     await new Promise((resolve) => {
       setTimeout(resolve, everyMs);
@@ -294,7 +306,7 @@ async function watch() {
 
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) {
-    void ask();
+    void refresh();
   }
 });
 void watch();

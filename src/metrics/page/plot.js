@@ -47,11 +47,11 @@ export function makePlot(card, { title, format, ceiling }) {
   return (points) => {
     const values = points.flatMap(({ value }) => (value === null ? [] : [value]));
     const highest = Math.max(0, ...values);
-    const most = ceiling ?? roundUp(highest);
+    const most = ceiling ?? roundUp(highest * 1.05);
     const runs = runsOf(points);
     line.setAttribute('d', runs.map((run) => path(run, most)).join(''));
     area.setAttribute('d', runs.map((run) => areaBelow(run, most)).join(''));
-    const text = values.length === 0 ? 'nothing yet' : `top of the scale ${format(most)}`;
+    const text = values.length === 0 ? 'nothing yet' : `scale to ${format(most)}`;
     /** @type {HTMLElement} */ (top).textContent = text;
     const last = values.at(-1);
     svg.setAttribute(
@@ -127,6 +127,6 @@ function roundUp(value) {
   }
   const unit = 10 ** Math.floor(Math.log10(value));
   return /** @type {number} */ (
-    [1, 2, 5, 10].map((step) => step * unit).find((step) => step >= value * 0.999)
+    [1, 2, 5, 10, 20].map((step) => step * unit).find((step) => step >= value)
   );
 }

@@ -15,7 +15,11 @@ export function count(value) {
 
 /** @param {number | null | undefined} ratio @returns {string} 98.2 % */
 export function percent(ratio) {
-  return ratio === null || ratio === undefined ? unknown : `${(ratio * 100).toFixed(1)} %`;
+  if (ratio === null || ratio === undefined) {
+    return unknown;
+  }
+  const hundreds = ratio * 100;
+  return `${hundreds.toFixed(Number.isInteger(hundreds) ? 0 : 1)} %`;
 }
 
 /** @param {number | null | undefined} value @returns {string} 1.5 MB */

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { TlsmgrClient } from '../../src/client/client.ts';
+import { notBuilt, Standalone } from '../cli/standalone.ts';
+import { freePort } from '../postfix/instance.ts';
+import { Chromium, noChromium, type Tab, type View } from './chromium.ts';
+
+const desktop: View = { width: 1100, height: 900, scheme: 'light' };
+const telephone: View = { width: 375, height: 800, scheme: 'dark', mobile: true };
+
+/** A line that has more than its beginning. */
+const drawn = "document.querySelector('#requests .line').getAttribute('d').includes('L')";
+
+describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
+  const tlsmgr = new Standalone();
+  let origin: string;
+  let chromium: Chromium;
+
+  before(async () => {
+    const port = await freePort();
+    origin = `http://127.0.0.1:${port}/`;
+    await tlsmgr.start('-o', `tlsmgr_metrics_listen=127.0.0.1:${port}`);
+    const client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+    for (let number = 0; number < 100; number += 1) {
+      await client.update('smtp', `mx${number}.example:25`, Buffer.alloc(1000));
+      await client.lookup('smtp', `mx${number % 80}.example:25`);
+    }
+    await client.ticketKey();
+    client.close();
+    chromium = await Chromium.start();
+  });
+  after(async () => {
+    await chromium?.close();
+    await tlsmgr.stop();
+    tlsmgr.remove();
+  });
+
+  async function opened(view: View): Promise<Tab> {
+    const tab = await chromium.tab(view);
+    await tab.open(origin);
+    await tab.until("document.body?.dataset.shown === 'yes'");
+    return tab;
+  }
+
+  function text(tab: Tab, selector: string): Promise<string> {
+    return tab.value(`document.querySelector(${JSON.stringify(selector)}).innerText`);
+  }
+
+  test('shows how the daemon is, and draws what it did', async () => {
+    const tab = await opened(desktop);
+    assert.match(await text(tab, '#headline'), /^All is well\. Up for /u);
+    const smtp = await text(tab, '#caches tbody tr:nth-child(2)');
+    assert.match(smtp, /^smtp\s[^]*\b100\s+100\s+0\s/u);
+    assert.match(await text(tab, '#keys tbody tr'), /^[\da-f]{16}\s/u);
+    assert.match(await text(tab, '#pool'), /dev:\/dev\/urandom\s+State\s+answers/u);
+    assert.match(await text(tab, '#log-counts'), /^0 warnings, 0 errors$/u);
+    // The daemon's first point of history comes after five seconds.
+    await tab.until(drawn);
+    assert.notEqual(await text(tab, '#requests b'), '0');
+    assert.equal(await text(tab, '#hit-ratio b'), '100 %');
+    const label = "document.querySelector('#requests svg').getAttribute('aria-label')";
+    assert.match(
+      await tab.value(label),
+      /^Requests a second in the last five minutes: highest \d/u,
+    );
+    assert.deepEqual(tab.complaints, []);
+  });
+
+  test('asks nobody else for anything, and runs no script of a stranger', async () => {
+    const tab = await opened(desktop);
+    assert.ok(tab.requested.length >= 5, tab.requested.join('\n'));
+    assert.deepEqual(
+      tab.requested.filter((url) => !url.startsWith(origin)),
+      [],
+    );
+    assert.deepEqual(tab.complaints, []);
+    await tab.value(
+      "document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.ran = 1' }))",
+    );
+    assert.equal(await tab.value('window.ran === undefined'), true);
+    assert.match(tab.complaints.join('\n'), /Content Security Policy/u);
+  });
+
+  test('fits a telephone, and follows its scheme of colours', async () => {
+    const colours: string[] = [];
+    for (const scheme of ['light', 'dark'] as const) {
+      const tab = await opened({ ...telephone, scheme });
+      const [content, window] = await tab.value<number[]>(
+        '[document.documentElement.scrollWidth, window.innerWidth]',
+      );
+      assert.deepEqual([content, window], [375, 375]);
+      const inner = await tab.value<string[]>(
+        "[...document.querySelectorAll('.scroll')].filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.innerText)",
+      );
+      assert.deepEqual(inner, [], 'no table has to be scrolled');
+      colours.push(await tab.value('getComputedStyle(document.body).backgroundColor'));
+      assert.deepEqual(tab.complaints, []);
+    }
+    assert.notEqual(colours[0], colours[1]);
+  });
+
+  test('text stands out from what it stands on', async () => {
+    for (const scheme of ['light', 'dark'] as const) {
+      const tab = await opened({ ...desktop, scheme });
+      const [worst, where] = await tab.value<[number, string]>(leastContrast);
+      assert.ok(worst >= 4.5, `${scheme}: ${worst.toFixed(2)} at ${where}`);
+    }
+  });
+
+  test('says so when the daemon is gone, and when it is back', async () => {
+    const other = new Standalone();
+    try {
+      const port = await freePort();
+      const listen = ['-o', `tlsmgr_metrics_listen=127.0.0.1:${port}`];
+      await other.start(...listen);
+      const tab = await chromium.tab(desktop);
+      await tab.open(`http://127.0.0.1:${port}/`);
+      await tab.until("document.body?.dataset.shown === 'yes'");
+      await other.stop();
+      await tab.until("document.querySelector('#state').className === 'gone'");
+      assert.match(
+        await text(tab, '#headline'),
+        /^tlsmgr does not answer\. The figures below are of /u,
+      );
+      await other.start(...listen, '-o', 'smtp_tls_session_cache_database=btree:/nonexistent/x');
+      await tab.until("document.querySelector('#state').className === 'error'");
+      assert.match(await text(tab, '#headline'), /^Something is wrong\./u);
+      assert.match(await text(tab, '#problems'), /^error: smtp cache is off/u);
+    } finally {
+      await other.stop();
+      other.remove();
+    }
+  });
+});
+
+/** WCAG 2.2's contrast of every element that has a text of its own; the least, and whose. */
+const leastContrast = `(() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = parts(colour).map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = getComputedStyle(at).backgroundColor;
+      if (parts(colour)[3] !== 0) return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const found = [...document.body.querySelectorAll('*')]
+    .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== ''))
+    .map((element) => {
+      const pair = [light(getComputedStyle(element).color), light(behind(element))].sort((a, b) => b - a);
+      return [(pair[0] + 0.05) / (pair[1] + 0.05), element.outerHTML.slice(0, 80)];
+    });
+  return found.sort((a, b) => a[0] - b[0])[0];
+})()`;

@@ -1,0 +1,90 @@
+/** Metrics of a daemon that master(8) started, chrooted and without root's rights. */
+import assert from 'node:assert/strict';
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { TlsmgrClient } from '../../src/client/client.ts';
+import { freePort, idOf, PostfixInstance } from '../postfix/instance.ts';
+import { rootOf, threadStatuses } from '../postfix/processes.ts';
+import { requireBuilt, skipWithoutPostfix, tlsmgrUnderTest } from '../postfix/under-test.ts';
+import { type Got, get, getUntil, valueOf, type Where } from './http-client.ts';
+
+const paths = ['/', '/page.css', '/page.js', '/plot.js', '/words.js', '/icon.svg'];
+const told = ['/metrics', '/healthz', '/status.json'];
+
+describe('metrics in the chroot of a real Postfix', { skip: skipWithoutPostfix }, () => {
+  let postfix: PostfixInstance;
+  let where: { port: number };
+
+  before(async () => {
+    requireBuilt();
+    where = { port: await freePort() };
+    postfix = await PostfixInstance.create({
+      tlsmgr: tlsmgrUnderTest,
+      mainCf: { tlsmgr_metrics_listen: `localhost:${where.port}` },
+    });
+    await postfix.start();
+    await asked();
+  });
+  after(() => postfix?.cleanup());
+
+  /** Has master(8) start it. */
+  async function asked(): Promise<void> {
+    const client = new TlsmgrClient({ socketPath: postfix.socketPath, timeoutMs: 30_000 });
+    await client.seed(32);
+    client.close();
+  }
+
+  async function allAnswered(from: Where): Promise<void> {
+    const answers = await Promise.all([...paths, ...told].map((path) => get(from, path)));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      answers.map(() => 200),
+    );
+    const accept = 'application/openmetrics-text';
+    const open: Got = await get(from, '/metrics', { headers: { accept } });
+    assert.match(open.body, /# EOF\n$/u);
+  }
+
+  test('everything is answered from inside the chroot, as mail_owner', async () => {
+    const pid = postfix.tlsmgrPid()!;
+    assert.equal(rootOf(pid), postfix.queueDirectory);
+    const uid = String(idOf('-u', 'postfix'));
+    assert.match(threadStatuses(pid)[0]!.get('Uid')!, new RegExp(`^${uid}\\t`, 'u'));
+    await allAnswered(where);
+    const { body } = await get(where, '/metrics');
+    assert.ok(valueOf(body, 'process_resident_memory_bytes') > 1e6);
+    assert.ok(valueOf(body, 'process_open_fds') > 6);
+    assert.deepEqual(postfix.complaints(), []);
+  });
+
+  test('after a reload the next process has the port', async () => {
+    for (let times = 0; times < 3; times += 1) {
+      const pid = postfix.tlsmgrPid()!;
+      await postfix.reload();
+      await asked();
+      const { body } = await getUntil(where, '/status.json', ({ status }) => status === 200);
+      assert.notEqual((JSON.parse(body) as { pid: number }).pid, pid);
+    }
+    assert.deepEqual(postfix.complaints(), []);
+  });
+
+  test('a socket belongs to mail_owner and its group', async () => {
+    const socketPath = join(postfix.dataDirectory, 'metrics.sock');
+    const cached = `btree:${postfix.dataDirectory}/smtp_scache`;
+    postfix.writeMainCf({
+      smtp_tls_session_cache_database: cached,
+      tlsmgr_metrics_listen: socketPath,
+    });
+    for (let times = 0; times < 2; times += 1) {
+      await postfix.reload();
+      await asked();
+      await getUntil({ socketPath }, '/healthz', ({ status }) => status === 200);
+      await allAnswered({ socketPath });
+      const { mode, uid, gid } = lstatSync(socketPath);
+      assert.equal(mode & 0o777, 0o660);
+      assert.deepEqual([uid, gid], [idOf('-u', 'postfix'), idOf('-g', 'postfix')]);
+    }
+    assert.deepEqual(postfix.complaints(), []);
+  });
+});
