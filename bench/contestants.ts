@@ -54,7 +54,12 @@ export function ourTlsmgr(node: string | undefined): string {
 export const daemonProcessor = 0;
 export const clientProcessor = 1;
 
-export async function postfixContestant(name: string, tlsmgr: string): Promise<Contestant> {
+/** @param mainCf further parameters. */
+export async function postfixContestant(
+  name: string,
+  tlsmgr: string,
+  mainCf: Record<string, string> = {},
+): Promise<Contestant> {
   const instance = await PostfixInstance.create({
     tlsmgr,
     name,
@@ -65,6 +70,7 @@ export async function postfixContestant(name: string, tlsmgr: string): Promise<C
       smtpd_tls_loglevel: '0',
       smtp_tls_loglevel: '0',
       lmtp_tls_loglevel: '0',
+      ...mainCf,
     },
   });
   await instance.start();

@@ -14,6 +14,7 @@ const peers = [
   ['/usr/sbin/postfix', 'postfix'],
   ['openssl', 'openssl'],
   ['man', 'man-db'],
+  ['chromium', 'chromium'],
 ];
 
 const folders = process.argv.slice(2);

@@ -161,6 +161,7 @@ export class Tab {
       mobile,
       deviceScaleFactor: scale,
     });
+    await this.#send('Emulation.setScrollbarsHidden', { hidden: true });
     await this.#send('Emulation.setEmulatedMedia', {
       features: [{ name: 'prefers-color-scheme', value: scheme }],
     });
@@ -197,10 +198,9 @@ export class Tab {
   }
 
   /** @returns a PNG. */
-  async screenshot(wholePage: boolean): Promise<Buffer> {
+  async screenshot(): Promise<Buffer> {
     const { data } = await this.#send('Page.captureScreenshot', {
       format: 'png',
-      captureBeyondViewport: wholePage,
     });
     return Buffer.from(data as string, 'base64');
   }

@@ -121,6 +121,27 @@ describe('metrics over HTTP', { skip: notBuilt }, () => {
     assert.equal(report.pid, tlsmgr.pid);
   });
 
+  test('nothing that is to stay a secret', async () => {
+    const client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+    const session = Buffer.from('not for everybody to see, this session');
+    await client.update('smtp', 'secret.example:25', session);
+    const key = await client.ticketKey();
+    const seed = await client.seed(32);
+    client.close();
+    const told = await Promise.all(
+      ['/metrics', '/status.json', '/healthz'].map(
+        async (path) => (await get({ port }, path)).body,
+      ),
+    );
+    const text = told.join('\n');
+    for (const secret of [session, seed, key!, key!.subarray(0, 16), key!.subarray(16, 48)]) {
+      for (const encoding of ['latin1', 'hex', 'base64'] as const) {
+        assert.equal(text.includes(secret.toString(encoding)), false);
+      }
+    }
+    assert.equal(text.includes('secret.example'), false);
+  });
+
   test('the head of it, and nothing else', async () => {
     const { status, headers, body } = await get({ port }, '/metrics', { method: 'HEAD' });
     assert.deepEqual([status, body], [200, '']);

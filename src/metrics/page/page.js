@@ -202,7 +202,7 @@ function showFacts({ prng, connections, log, process, pid, node, startedAt }) {
         ? 'none yet'
         : `${duration(prng.lastReseedAgeSeconds)} ago`,
     ],
-    ['Seeds served', bytes(prng.bytesServed)],
+    ['Bytes given out', bytes(prng.bytesServed)],
     ['Exchange file', prng.exchangeHealthy ? 'written' : "can't be written"],
   ]);
   const hits =

@@ -120,13 +120,13 @@ function areaBelow(run, most) {
   return `${path(run, most)}L${right} ${height}L${left} ${height}Z`;
 }
 
-/** The next of 1, 2, 5, 10 and so on. @param {number} value */
+/** The next round number. @param {number} value */
 function roundUp(value) {
   if (value <= 0) {
     return 1;
   }
   const unit = 10 ** Math.floor(Math.log10(value));
   return /** @type {number} */ (
-    [1, 2, 5, 10, 20].map((step) => step * unit).find((step) => step >= value)
+    [1, 1.5, 2, 3, 5, 7.5, 10, 15].map((step) => step * unit).find((step) => step >= value)
   );
 }

@@ -1,0 +1,79 @@
+/**
+ * What metrics cost: the same load on a daemon without them and on one that is
+ * scraped once a second, in turns, each under a master(8) of its own. Prints
+ * throughput and processor time a request of both, medians of the rounds, and
+ * their ratios. Processor time is the steadier figure on a shared machine.
+ *
+ *     node --import tsx bench/metrics.ts [--rounds 7] [--requests 150000]
+ */
+import { request } from 'node:http';
+import { parseArgs } from 'node:util';
+import { freePort } from '../test/postfix/instance.ts';
+import { type Contestant, ourTlsmgr, postfixContestant } from './contestants.ts';
+import { measure, type Measurement } from './measure.ts';
+
+const { values } = parseArgs({
+  options: { rounds: { type: 'string' }, requests: { type: 'string' } },
+});
+const rounds = Number(values.rounds ?? 7);
+const requests = Number(values.requests ?? 150_000);
+
+const everyMs = 1000;
+const workload = { operation: 'mix', connections: 8, requests } as const;
+
+const port = await freePort();
+const off = await postfixContestant('metrics-off', ourTlsmgr(undefined));
+const on = await postfixContestant('metrics-on', ourTlsmgr(undefined), {
+  tlsmgr_metrics_listen: `127.0.0.1:${port}`,
+});
+const scrapes = { answered: 0 };
+try {
+  for (const contestant of [off, on]) {
+    await measure(contestant, workload);
+  }
+  const without: Measurement[] = [];
+  const withMetrics: Measurement[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    without.push(await measure(off, workload));
+    withMetrics.push(await scraped(on));
+  }
+  report(without, withMetrics);
+} finally {
+  await off.stop();
+  await on.stop();
+}
+
+async function scraped(contestant: Contestant): Promise<Measurement> {
+  scrape();
+  const timer = setInterval(scrape, everyMs);
+  try {
+    return await measure(contestant, workload);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function scrape(): void {
+  request({ port, path: '/metrics', agent: false }, (response) => {
+    response.resume().on('end', () => (scrapes.answered += 1));
+  })
+    .on('error', (error) => console.error(`scrape: ${error.message}`))
+    .end();
+}
+
+function report(without: Measurement[], withMetrics: Measurement[]): void {
+  const rows = (['requestsPerSecond', 'processorMicroseconds', 'p50', 'p99'] as const).map(
+    (figure) => {
+      const [one, other] = [without, withMetrics].map((all) =>
+        median(all.map((measurement) => measurement[figure])),
+      ) as [number, number];
+      return { figure, off: one.toFixed(1), on: other.toFixed(1), ratio: (other / one).toFixed(3) };
+    },
+  );
+  console.table(rows);
+  console.log(`${rounds} rounds of ${requests} requests, ${scrapes.answered} scrapes answered`);
+}
+
+function median(numbers: number[]): number {
+  return numbers.toSorted((one, other) => one - other)[Math.floor(numbers.length / 2)]!;
+}
