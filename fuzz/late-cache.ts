@@ -34,6 +34,7 @@ export function lateCache(cache: SessionCache): SessionCache {
       return cache.list(cursor, limit);
     },
     statistics: () => cache.statistics(),
+    change: (limits) => cache.change(limits),
     closeNow: () => cache.closeNow(),
   };
 }

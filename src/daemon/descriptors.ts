@@ -28,14 +28,18 @@ export function closeInheritedOnExec(listeners: number): void {
   }
 }
 
-function requireSocket(fd: number, what: string): void {
-  let isSocket = false;
+/** Whether a descriptor is open, and a socket. */
+export function isSocket(fd: number): boolean {
   try {
-    isSocket = fstatSync(fd).isSocket();
+    return fstatSync(fd).isSocket();
   } catch {
-    // Not open: said below.
+    // Not open.
+    return false;
   }
-  if (!isSocket) {
+}
+
+function requireSocket(fd: number, what: string): void {
+  if (!isSocket(fd)) {
     throw new FatalError(`descriptor ${fd} is not the ${what}: was this started by master(8)?`);
   }
 }

@@ -2,7 +2,8 @@
  * tlsmgr serve: the same service in the foreground, without master(8) and
  * without privileges. All three caches are on; files go into the socket's
  * folder, run/ if not told otherwise. Ctrl-C saves, removes the socket and
- * exits with 0.
+ * exits with 0; SIGHUP reads main.cf again. Under systemd it tells how it is,
+ * and serves the sockets that it is handed.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -19,15 +20,23 @@ import { openMetricsEndpoint } from '../metrics/open-endpoint.ts';
 import { Prng } from '../prng/prng.ts';
 import { openCaches } from '../sessions/caches.ts';
 import { cacheLabels } from '../sessions/session-cache.ts';
-import { listenOnPath, requireUnserved } from '../socket/listener.ts';
-import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf } from '../system/calls.ts';
+import {
+  type Listener,
+  listenOnDescriptor,
+  listenOnPath,
+  requireUnserved,
+} from '../socket/listener.ts';
+import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf, setCloseOnExec } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
+import { takeSystemd } from '../system/systemd.ts';
+import { isSocket } from './descriptors.ts';
 import { leave, panicOnUncaught } from './exit.ts';
 import { openProcessFigures } from './process-figures.ts';
-import { assembleServer } from './server.ts';
+import { reload } from './reload.ts';
+import { assembleServer, type Server } from './server.ts';
 
 /** SIGUSR1 would open Node's debugger if it had no handler. */
-const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1'] as const;
+const endingSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGUSR1'] as const;
 
 interface ServeOptions {
   socket: string;
@@ -40,10 +49,14 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   const options = serveOptions(args);
   const log = consoleLogger({ tag: 'tlsmgr', withTime: true });
   log.verbose = options.verbose;
+  const systemd = takeSystemd(io.environment, log);
   const folder = dirname(options.socket);
   makeFolder(folder);
-  await requireUnserved(options.socket);
-  const config = standaloneConfig(options, folder, io, log);
+  if (systemd.descriptors.length === 0) {
+    await requireUnserved(options.socket);
+  }
+  const readConfig = (): Config => standaloneConfig(options, folder, io, log);
+  let config = readConfig();
 
   const figures = openProcessFigures();
   const prng = new Prng(config.random, { log, clock: systemClock });
@@ -56,15 +69,15 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   forbidCoreDumps();
   raiseOpenFilesLimit();
   const server = assembleServer({ config, log, prng, caches, figures, mode: 'standalone' });
-  const listener = await listenOnPath(options.socket, server.service, {
-    log,
-    warn: server.limiter.warn,
-  });
+  const listeners = await listen(options.socket, systemd.descriptors, server, log);
   panicOnUncaught(log);
   const end = (signal: string): never => {
     log.info(`${signal}: saving state and exiting`);
+    systemd.stopping();
     return leave(log, () => {
-      listener.close();
+      for (const listener of listeners) {
+        listener.close();
+      }
       metrics?.close();
       server.close();
     });
@@ -72,11 +85,53 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   for (const signal of endingSignals) {
     process.on(signal, end);
   }
+  const status = (): string => {
+    const on = cacheLabels.filter((label) => caches[label].cache !== undefined);
+    return `serving on ${placeName(options.socket, systemd.descriptors)}, caches: ${on.join(' ') || 'none'}`;
+  };
+  process.on('SIGHUP', () => {
+    systemd.reloading();
+    config = reload({ config, read: readConfig, change: (next) => server.change(next), log });
+    systemd.ready(status());
+  });
   prng.start();
   metrics?.serve(server.report, server.limiter.warn);
-  const on = cacheLabels.filter((label) => caches[label].cache !== undefined);
-  log.info(`serving on ${options.socket}, caches: ${on.join(' ') || 'none'}`);
+  log.info(status());
+  systemd.ready(status());
+  systemd.startWatchdog();
   return 0;
+}
+
+/** The socket of our own, or those that systemd has handed over. */
+async function listen(
+  path: string,
+  descriptors: readonly number[],
+  { service, limiter }: Server,
+  log: ProcessLogger,
+): Promise<Listener[]> {
+  const options = { log, warn: limiter.warn };
+  if (descriptors.length === 0) {
+    return [await listenOnPath(path, service, options)];
+  }
+  const listeners: Listener[] = [];
+  for (const fd of descriptors) {
+    try {
+      if (!isSocket(fd)) {
+        throw new Error('not a socket');
+      }
+      setCloseOnExec(fd);
+      listeners.push(await listenOnDescriptor(fd, service, options));
+    } catch (thrown) {
+      throw new FatalError(`descriptor ${fd} of LISTEN_FDS: ${reasonOf(thrown)}`, {
+        cause: thrown,
+      });
+    }
+  }
+  return listeners;
+}
+
+function placeName(path: string, descriptors: readonly number[]): string {
+  return descriptors.length === 0 ? path : `descriptor ${descriptors.join(', ')} of systemd`;
 }
 
 function serveOptions(args: readonly string[]): ServeOptions {

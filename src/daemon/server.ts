@@ -11,9 +11,9 @@ import { Dispatcher, type TraceRequest } from '../requests/dispatcher.ts';
 import { RequestCounts } from '../requests/request-counts.ts';
 import { requestTable } from '../requests/table.ts';
 import type { Caches } from '../sessions/caches.ts';
-import { cacheLabels } from '../sessions/session-cache.ts';
+import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
 import { AnnouncementWatch } from '../socket/announcement-watch.ts';
-import { Service } from '../socket/service.ts';
+import { Service, type ServiceLimits } from '../socket/service.ts';
 import { openFilesLimit } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { KeyRing } from '../tickets/key-ring.ts';
@@ -36,6 +36,11 @@ export interface Server {
   readonly service: Service;
   readonly limiter: WarningLimiter;
   readonly report: () => Report;
+  /**
+   * Goes by other settings from now on, as far as that can be (reload.ts).
+   * @returns the caches whose database changes at the next start only.
+   */
+  change(next: Config): CacheLabel[];
   /**
    * Saves what must survive, wipes what must not. Synchronous, for the end of
    * the process; what fails is logged and does not keep the rest from being saved.
@@ -72,10 +77,7 @@ export function assembleServer(parts: ServerParts): Server {
           : undefined,
     }),
     serviceName: config.serviceName,
-    announce: config.announce,
-    maxRequestBytes: config.limits.requestSizeBytes,
-    requestTimeSeconds: config.limits.requestTimeSeconds,
-    connectionLimit: connectionLimit(config.limits.connections),
+    ...serviceLimits(config),
     warn,
     announcements: new AnnouncementWatch(systemClock, (text) => log.warning(text)),
     trace: verbose ? (text) => log.info(text) : undefined,
@@ -87,6 +89,12 @@ export function assembleServer(parts: ServerParts): Server {
     service,
     limiter,
     report,
+    change(next) {
+      const kept = caches.change(next);
+      keys.changeLifetime(next.caches.smtpd.lifetimeSeconds);
+      service.change(serviceLimits(next));
+      return kept;
+    },
     close() {
       history.stop();
       limiter.flush();
@@ -116,6 +124,15 @@ function countersOf(service: Service, counts: RequestCounts, caches: Caches): Co
     evicted,
     accepted: service.counts.accepted,
     serviceTimes: service.serviceTimes.counts,
+  };
+}
+
+function serviceLimits({ announce, limits }: Config): ServiceLimits {
+  return {
+    announce,
+    maxRequestBytes: limits.requestSizeBytes,
+    requestTimeSeconds: limits.requestTimeSeconds,
+    connectionLimit: connectionLimit(limits.connections),
   };
 }
 

@@ -9,23 +9,16 @@
  *
  * Behaviour: Postfix src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
  */
-import { closeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { CacheSettings, MailOwner } from '../config/config.ts';
 import { FatalError, TlsmgrError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { reasonOf } from '../system/calls.ts';
-import type { Clock } from '../system/clock.ts';
 import { redirectTable } from '../system/data-redirect.ts';
-import { after, type Timer } from '../system/timers.ts';
 import { fileSuffix, openCacheFile, type PreparedFile } from './cache-file.ts';
-import { type CacheKeys, readCacheKeys } from './cache-keys.ts';
-import { CircularLog } from './circular-log.ts';
+import { readCacheKeys } from './cache-keys.ts';
 import { databaseOf, type Database } from './database.ts';
-import { evictionAlarm } from './eviction-alarm.ts';
-import { geometryOf } from './geometry.ts';
-import { LoggedCache } from './logged-cache.ts';
-import { keepInFile } from './persistence.ts';
+import { type CachesDependencies, OpenCache } from './open-cache.ts';
 import { cacheLabels, type CacheLabel, type SessionCache } from './session-cache.ts';
 
 export interface CachesSettings {
@@ -35,13 +28,6 @@ export interface CachesSettings {
   dataDirectory: string;
   mailOwner: MailOwner;
   defaultDatabaseType: string;
-}
-
-export interface CachesDependencies {
-  log: Logger;
-  clock: Clock;
-  /** How long to wait for the lock on a file, in milliseconds. */
-  lockPatienceMs?: number | undefined;
 }
 
 export interface CacheOfLabel {
@@ -58,6 +44,12 @@ export interface CacheOfLabel {
 export interface Caches extends Record<CacheLabel, CacheOfLabel> {
   /** Resolves when the files have been read back; requests are served meanwhile. Never rejects. */
   readonly loaded: Promise<void>;
+  /**
+   * Takes on other limits and lifetimes, opens a cache that main.cf now wants and
+   * closes one that it no longer wants. Synchronous.
+   * @returns the labels whose database is another one than before: that stays until the next start.
+   */
+  change(settings: CachesSettings): CacheLabel[];
   /** Writes out what must survive, for all three. Synchronous: the process is ending. */
   closeNow(): void;
 }
@@ -94,64 +86,10 @@ function refuseSharedFile(first: CacheSettings, second: CacheSettings): never {
   );
 }
 
-/** Everything that is open for one cache. */
-class OpenCache {
-  readonly cache: SessionCache;
-  /** Resolves when its file has been read back. */
-  readonly loaded: Promise<void>;
-  readonly #fd: number | undefined;
-  readonly #log: Logger;
-  readonly #settings: CacheSettings;
-  #cleanup: Timer | undefined;
-
-  constructor(
-    settings: CacheSettings,
-    file: PreparedFile | undefined,
-    keys: CacheKeys | undefined,
-    dependencies: CachesDependencies,
-  ) {
-    this.#settings = settings;
-    // A file that is written to is closed by what writes to it.
-    this.#fd = file?.content === undefined ? file?.fd : undefined;
-    this.#log = dependencies.log;
-    const log = new CircularLog(
-      { ...settings, ...geometryOf(settings.sizeLimitBytes) },
-      {
-        clock: dependencies.clock,
-        onEviction: evictionAlarm(settings, dependencies.clock, dependencies.log),
-      },
-    );
-    this.loaded =
-      file?.content === undefined
-        ? Promise.resolve()
-        : keepInFile(settings.label, file.fd, log, file.content, keys, dependencies).loaded;
-    if (settings.logOperations) {
-      this.cache = new LoggedCache(settings.label, log, dependencies.log);
-      this.#logCleanup();
-    } else {
-      this.cache = log;
-    }
-  }
-
-  closeNow(): void {
-    this.#cleanup?.cancel();
-    this.cache.closeNow();
-    if (this.#fd !== undefined) {
-      closeSync(this.#fd);
-    }
-  }
-
-  #logCleanup(): void {
-    const { label, lifetimeSeconds } = this.#settings;
-    this.#log.info(`tlsmgr_cache_run_event: start TLS ${label} session cache cleanup`);
-    this.#cleanup = after(lifetimeSeconds, () => this.#logCleanup());
-  }
-}
-
 function prepareFile(
   wanted: Wanted,
   persistent: boolean,
-  opened: Map<string, CacheSettings>,
+  claims: Claims,
   dependencies: CachesDependencies,
 ): PreparedFile | undefined {
   const { settings, database, path } = wanted;
@@ -166,45 +104,119 @@ function prepareFile(
     lockPatienceMs: dependencies.lockPatienceMs,
     log: dependencies.log,
     claim: (identity) => {
-      const other = opened.get(identity);
-      if (other !== undefined && other !== settings) {
+      const other = claims.get(identity);
+      if (other !== undefined && other.label !== settings.label) {
         refuseSharedFile(other, settings);
       }
-      opened.set(identity, settings);
+      claims.set(identity, settings);
     },
   });
 }
 
 /** Opens what the settings ask for. Synchronous. */
 export function openCaches(settings: CachesSettings, dependencies: CachesDependencies): Caches {
-  const { log } = dependencies;
-  const wanted = cacheLabels
-    .map((label) => settings.caches[label])
-    .filter((cache) => isEnabled(cache))
-    .map((cache) => wantedOf(cache, settings, log));
-  for (const [index, one] of wanted.entries()) {
-    for (const other of wanted.slice(index + 1)) {
-      if (one.path !== undefined && other.path !== undefined) {
-        if (resolve(one.path) === resolve(other.path)) {
-          refuseSharedFile(one.settings, other.settings);
+  const claims: Claims = new Map();
+  const open = openWanted(settings, cacheLabels, claims, dependencies);
+  const caches = Object.fromEntries(
+    cacheLabels.map((label) => [label, ofLabel(label, settings, open)]),
+  ) as Record<CacheLabel, CacheOfLabel>;
+  return {
+    ...caches,
+    loaded: Promise.all([...open.values()].map((cache) => cache.loaded)).then(() => undefined),
+    change(next) {
+      const missing = cacheLabels.filter((label) => !open.has(label));
+      const opened = openWanted(next, missing, claims, dependencies);
+      return cacheLabels.filter((label) => {
+        const before = this[label];
+        const settingsNow = changeOne(label, before, next, open, claims);
+        const fresh = opened.get(label);
+        if (fresh !== undefined) {
+          open.set(label, fresh);
         }
+        this[label] = ofLabel(label, settingsNow, open);
+        return settingsNow.caches[label].database !== next.caches[label].database;
+      });
+    },
+    closeNow: () => {
+      for (const cache of open.values()) {
+        cache.closeNow();
+      }
+    },
+  };
+}
+
+type OpenCaches = Map<CacheLabel, OpenCache>;
+
+/** Which cache uses which file, by device and inode. */
+type Claims = Map<string, CacheSettings>;
+
+function ofLabel(label: CacheLabel, settings: CachesSettings, open: OpenCaches): CacheOfLabel {
+  const { database, lifetimeSeconds } = settings.caches[label];
+  return {
+    label,
+    lifetimeSeconds,
+    cache: open.get(label)?.cache,
+    database,
+    type: database === '' ? '' : databaseOf(database, settings.defaultDatabaseType).type,
+  };
+}
+
+/** Closes or changes one that is open. @returns the settings that it goes by then. */
+function changeOne(
+  label: CacheLabel,
+  before: CacheOfLabel,
+  next: CachesSettings,
+  open: OpenCaches,
+  claims: Claims,
+): CachesSettings {
+  const settings = next.caches[label];
+  const cache = open.get(label);
+  if (cache === undefined) {
+    return next;
+  }
+  if (!isEnabled(settings)) {
+    cache.closeNow();
+    open.delete(label);
+    for (const [identity, claimed] of claims) {
+      if (claimed.label === label) {
+        claims.delete(identity);
       }
     }
+    return next;
   }
+  cache.change(settings);
+  return {
+    ...next,
+    caches: { ...next.caches, [label]: { ...settings, database: before.database } },
+  };
+}
+
+/** Opens those of the labels that main.cf wants. */
+function openWanted(
+  settings: CachesSettings,
+  labels: readonly CacheLabel[],
+  claims: Claims,
+  dependencies: CachesDependencies,
+): OpenCaches {
+  const { log } = dependencies;
+  const all = cacheLabels
+    .map((label) => settings.caches[label])
+    .filter((cache) => isEnabled(cache));
+  const wanted = all.map((cache) => wantedOf(cache, settings, log));
+  refuseSharedPaths(wanted);
   const keys =
     settings.persistentCaches && settings.cacheKeyFile !== ''
       ? readCacheKeys(settings.cacheKeyFile, log)
       : undefined;
-  const opened = new Map<string, CacheSettings>();
-  const open = new Map<CacheLabel, OpenCache>();
-  for (const one of wanted) {
+  const open: OpenCaches = new Map();
+  for (const one of wanted.filter(({ settings: { label } }) => labels.includes(label))) {
     const { label, database, logOperations } = one.settings;
     if (logOperations) {
       const name = one.path === undefined ? database : `${one.database.type}:${one.path}`;
       log.info(`open ${label} TLS cache ${name}`);
     }
     try {
-      const file = prepareFile(one, settings.persistentCaches, opened, dependencies);
+      const file = prepareFile(one, settings.persistentCaches, claims, dependencies);
       open.set(label, new OpenCache(one.settings, file, keys, dependencies));
     } catch (error) {
       if (error instanceof FatalError) {
@@ -214,25 +226,17 @@ export function openCaches(settings: CachesSettings, dependencies: CachesDepende
     }
   }
   keys?.wipe();
-  const ofLabel = (label: CacheLabel): CacheOfLabel => {
-    const { database, lifetimeSeconds } = settings.caches[label];
-    return {
-      label,
-      lifetimeSeconds,
-      cache: open.get(label)?.cache,
-      database,
-      type: database === '' ? '' : databaseOf(database, settings.defaultDatabaseType).type,
-    };
-  };
-  return {
-    smtpd: ofLabel('smtpd'),
-    smtp: ofLabel('smtp'),
-    lmtp: ofLabel('lmtp'),
-    loaded: Promise.all([...open.values()].map((cache) => cache.loaded)).then(() => undefined),
-    closeNow: () => {
-      for (const cache of open.values()) {
-        cache.closeNow();
+  return open;
+}
+
+function refuseSharedPaths(wanted: readonly Wanted[]): void {
+  for (const [index, one] of wanted.entries()) {
+    for (const other of wanted.slice(index + 1)) {
+      if (one.path !== undefined && other.path !== undefined) {
+        if (resolve(one.path) === resolve(other.path)) {
+          refuseSharedFile(one.settings, other.settings);
+        }
       }
-    },
-  };
+    }
+  }
 }

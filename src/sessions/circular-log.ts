@@ -29,14 +29,15 @@ import {
   SegmentPool,
   word,
 } from './segment.ts';
-import type { ByteSpan, CacheStatistics, EntryPage, SessionCache } from './session-cache.ts';
+import type {
+  ByteSpan,
+  CacheLimits,
+  CacheStatistics,
+  EntryPage,
+  SessionCache,
+} from './session-cache.ts';
 
-export interface CircularLogSettings {
-  lifetimeSeconds: number;
-  /** 0: none. */
-  sizeLimitBytes: number;
-  /** 0: none. */
-  entryLimit: number;
+export interface CircularLogSettings extends CacheLimits {
   /** Bytes of a segment, a multiple of 8 and less than slotBytes. */
   segmentBytes: number;
   /** A power of two: the reach of a segment's offsets. */
@@ -88,7 +89,9 @@ const usualRecordWords = 410;
 
 export class CircularLog implements SessionCache, RecordMatcher {
   readonly time: CacheTime;
-  readonly #settings: CircularLogSettings;
+  /** In force; while the cache shrinks to lower limits, these come down with it. */
+  #settings: CircularLogSettings;
+  #limits: CacheLimits;
   readonly #hash: IdHash;
   readonly #onEviction: EvictionListener | undefined;
   readonly #index = new IdIndex();
@@ -125,7 +128,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
   #closed = false;
 
   constructor(settings: CircularLogSettings, dependencies: CircularLogDependencies) {
-    this.#settings = settings;
+    this.#settings = this.#limits = settings;
     this.time = new CacheTime(dependencies.clock);
     this.#hash = dependencies.hash ?? idHashOf();
     this.#onEviction = dependencies.onEviction;
@@ -289,8 +292,8 @@ export class CircularLog implements SessionCache, RecordMatcher {
     return {
       entries: this.#entries,
       bytes: this.#bytes,
-      sizeLimitBytes: this.#settings.sizeLimitBytes,
-      entryLimit: this.#settings.entryLimit,
+      sizeLimitBytes: this.#limits.sizeLimitBytes,
+      entryLimit: this.#limits.entryLimit,
       hits: this.#hits,
       misses: this.#misses,
       stored: this.#stored,
@@ -302,6 +305,14 @@ export class CircularLog implements SessionCache, RecordMatcher {
       fileBytes: this.#mirror?.fileBytes() ?? 0,
       fileHealthy: this.#mirror?.healthy() ?? true,
     };
+  }
+
+  change(limits: CacheLimits): void {
+    this.#limits = limits;
+    this.#followLimits();
+    this.#expiryTimer?.cancel();
+    this.#expiryTimer = undefined;
+    this.#scheduleStep();
   }
 
   closeNow(): void {
@@ -564,6 +575,36 @@ export class CircularLog implements SessionCache, RecordMatcher {
     return true;
   }
 
+  /** Lets go of what lower limits have no room for. @returns whether there is more of it. */
+  #shrink(most: number): boolean {
+    const { sizeLimitBytes, entryLimit } = this.#limits;
+    const now = this.time.now();
+    for (let count = 0; count <= most; count += 1) {
+      const overSize = sizeLimitBytes > 0 && this.#bytes > sizeLimitBytes;
+      const overEntries = entryLimit > 0 && this.#entries > entryLimit;
+      if (!overSize && !overEntries) {
+        this.#followLimits();
+        return false;
+      }
+      if (count < most) {
+        this.#evictOldest(now, overSize ? 'size' : 'entries');
+      }
+    }
+    this.#followLimits();
+    return true;
+  }
+
+  /** An update makes room for itself alone: it must not have to empty half a cache. */
+  #followLimits(): void {
+    const { lifetimeSeconds, sizeLimitBytes, entryLimit } = this.#limits;
+    this.#settings = {
+      ...this.#settings,
+      lifetimeSeconds,
+      sizeLimitBytes: sizeLimitBytes === 0 ? 0 : Math.max(sizeLimitBytes, this.#bytes),
+      entryLimit: entryLimit === 0 ? 0 : Math.max(entryLimit, this.#entries),
+    };
+  }
+
   /** The last segment, or a new one. */
   #headWithRoom(now: number, size: number): Segment {
     const { last } = this.#chain;
@@ -625,7 +666,8 @@ export class CircularLog implements SessionCache, RecordMatcher {
   /** A little of the work in the background; comes back as long as there is more. */
   #runStep(): void {
     this.#step = undefined;
-    const more = this.expire(expiryStep) === expiryStep;
+    const expired = this.expire(expiryStep) === expiryStep;
+    const more = this.#shrink(expiryStep) || expired;
     const packed = this.#packer.isWorthAbove(usualWaste) && this.#packer.packOne();
     if (more || packed) {
       this.#scheduleStep();

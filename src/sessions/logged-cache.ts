@@ -9,6 +9,7 @@ import type { CircularLog } from './circular-log.ts';
 import type {
   ByteSpan,
   CacheLabel,
+  CacheLimits,
   CacheStatistics,
   EntryPage,
   SessionCache,
@@ -62,6 +63,10 @@ export class LoggedCache implements SessionCache {
 
   statistics(): CacheStatistics {
     return this.#cache.statistics();
+  }
+
+  change(limits: CacheLimits): void {
+    this.#cache.change(limits);
   }
 
   closeNow(): void {

@@ -17,6 +17,15 @@ export interface ByteSpan {
   end: number;
 }
 
+/** What may change while a cache serves. */
+export interface CacheLimits {
+  lifetimeSeconds: number;
+  /** Of ids and sessions together; 0: none. */
+  sizeLimitBytes: number;
+  /** 0: none. */
+  entryLimit: number;
+}
+
 export interface SessionCache {
   /**
    * The session stored under an id, or undefined. What an immediate answer
@@ -32,6 +41,8 @@ export interface SessionCache {
   /** A page of entries in the order of their arrival, oldest first. */
   list(cursor: string, limit: number): MaybeLater<EntryPage>;
   statistics(): CacheStatistics;
+  /** Takes on other limits. What no longer fits goes soon, the oldest first. */
+  change(limits: CacheLimits): void;
   /** Writes out what must survive and releases the file. Synchronous: the process is ending. */
   closeNow(): void;
 }

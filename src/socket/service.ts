@@ -10,15 +10,19 @@ import type { Dispatcher } from '../requests/dispatcher.ts';
 import { ServiceTimes } from './service-times.ts';
 import { type Member, OpenConnections } from './open-connections.ts';
 
-export interface ServiceOptions {
-  dispatcher: Dispatcher;
-  /** The service's name, as warnings call the socket. */
-  serviceName: string;
+/** What may change while the service goes on. */
+export interface ServiceLimits {
   announce: boolean;
   maxRequestBytes: number;
   requestTimeSeconds: number;
   /** Beyond it an idle connection makes room for a new one. */
   connectionLimit: number;
+}
+
+export interface ServiceOptions extends ServiceLimits {
+  dispatcher: Dispatcher;
+  /** The service's name, as warnings call the socket. */
+  serviceName: string;
   warn: LogWarning;
   announcements: AnnouncementWatch;
   /** Called once, after the first request has been answered. */
@@ -53,13 +57,13 @@ const sweepMs = 1000;
 export class Service {
   readonly dispatcher: Dispatcher;
   readonly peer: string;
-  readonly maxRequestBytes: number;
-  readonly requestTimeSeconds: number;
+  maxRequestBytes = 0;
+  requestTimeSeconds = 0;
   readonly warn: LogWarning;
   readonly announcements: AnnouncementWatch;
   readonly trace: ((text: string) => void) | undefined;
   /** The announcement's bytes; undefined for clients that want none. */
-  readonly announcement: Buffer | undefined;
+  announcement: Buffer | undefined;
   /** Replies of the connection at hand: filled and sent within one turn. */
   readonly replies = new Encoder();
   readonly serviceTimes = new ServiceTimes();
@@ -72,7 +76,7 @@ export class Service {
     wakeups: 0,
   };
   readonly #open = new OpenConnections<Client>();
-  readonly connectionLimit: number;
+  connectionLimit = 0;
   readonly #stalled = new Set<Client>();
   #firstAnswer: (() => void) | undefined;
   #sweeper: NodeJS.Timeout | undefined;
@@ -80,14 +84,19 @@ export class Service {
   constructor(options: ServiceOptions) {
     this.dispatcher = options.dispatcher;
     this.peer = `${options.serviceName} socket`;
-    this.maxRequestBytes = options.maxRequestBytes;
-    this.requestTimeSeconds = options.requestTimeSeconds;
-    this.connectionLimit = options.connectionLimit;
     this.warn = options.warn;
     this.announcements = options.announcements;
     this.trace = options.trace;
-    this.announcement = options.announce ? encodedAnnouncement() : undefined;
     this.#firstAnswer = options.firstAnswer;
+    this.change(options);
+  }
+
+  /** Other limits, for connections that come; the time limit for those that are there too. */
+  change(limits: ServiceLimits): void {
+    this.announcement = limits.announce ? encodedAnnouncement() : undefined;
+    this.maxRequestBytes = limits.maxRequestBytes;
+    this.requestTimeSeconds = limits.requestTimeSeconds;
+    this.connectionLimit = limits.connectionLimit;
   }
 
   /** A new connection: it gets a place, if need be that of an idle one. */

@@ -196,7 +196,8 @@ export function setUmask(mask: number): number {
 /**
  * A socket that is connected to a UNIX-domain path, close-on-exec and
  * non-blocking. Throws SystemCallError, `EPROTOTYPE` when the listener is of
- * the other kind and `ENAMETOOLONG` for a path of 108 bytes and more.
+ * the other kind and `ENAMETOOLONG` for a path of 108 bytes and more. A path
+ * that begins with a NUL is a name in the abstract namespace, unix(7).
  */
 export function connectUnix(path: string, kind: 'datagram' | 'stream'): number {
   const bytes = Buffer.from(path);
@@ -208,7 +209,9 @@ export function connectUnix(path: string, kind: 'datagram' | 'stream'): number {
   bytes.copy(address, 2);
   const type = (kind === 'datagram' ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
   const fd = check('socket', native.socket(AF_UNIX, type, 0));
-  if (native.connect(fd, address, SOCKADDR_UN_BYTES) < 0) {
+  // An abstract name ends where the address does, a path at its NUL.
+  const length = bytes[0] === 0 ? 2 + bytes.length : SOCKADDR_UN_BYTES;
+  if (native.connect(fd, address, length) < 0) {
     const errno = koffi.errno();
     native.close(fd);
     throw new SystemCallError('connect', errno);

@@ -30,9 +30,8 @@ export interface KeyDescription {
 }
 
 export class KeyRing {
-  /** False while the smtpd session lifetime is 0: no tickets then. */
-  readonly enabled: boolean;
-  readonly #halfSeconds: number;
+  #halfSeconds: number;
+  #enabled: boolean;
   readonly #pool: RandomPool;
   readonly #clock: Clock;
   #current: RingKey | undefined;
@@ -40,10 +39,26 @@ export class KeyRing {
   #wiping: Timer | undefined;
 
   constructor(lifetimeSeconds: number, pool: RandomPool, clock: Clock) {
-    this.enabled = lifetimeSeconds > 0;
+    this.#enabled = lifetimeSeconds > 0;
     this.#halfSeconds = Math.floor(lifetimeSeconds / 2);
     this.#pool = pool;
     this.#clock = clock;
+  }
+
+  /** False while the smtpd session lifetime is 0: no tickets then. */
+  get enabled(): boolean {
+    return this.#enabled;
+  }
+
+  /** Goes by another lifetime from now on. A key that seals does so until the time that it tells. */
+  changeLifetime(lifetimeSeconds: number): void {
+    this.#enabled = lifetimeSeconds > 0;
+    this.#halfSeconds = Math.floor(lifetimeSeconds / 2);
+    if (this.#enabled) {
+      this.#wipeExpired();
+    } else {
+      this.wipe();
+    }
   }
 
   /** The key that seals, made now if there is none. 88 bytes; not to be kept or changed. */

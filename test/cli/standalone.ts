@@ -16,8 +16,12 @@ export interface Ran {
 export class Standalone {
   readonly folder = mkdtempSync(join(tmpdir(), 'tlsmgr-cli-'));
   readonly socket = join(this.folder, 'run/tlsmgr.sock');
+  /** Of the daemon. */
+  environment: NodeJS.ProcessEnv = process.env;
   #daemon: ChildProcess | undefined;
   #said = '';
+  #saidMore = (): void => {};
+  #descriptors: readonly number[] = [];
 
   /** Starts `tlsmgr serve` in the scratch folder; settles when it serves. */
   start(...args: string[]): Promise<void> {
@@ -30,16 +34,26 @@ export class Standalone {
     return this.#startBy('/bin/sh', ['-c', script, launcher, ...args]);
   }
 
+  /** The same, with these descriptors from 3 on, as systemd hands them over. */
+  async startWithSockets(descriptors: readonly number[], ...args: string[]): Promise<void> {
+    this.#descriptors = descriptors;
+    const script = `LISTEN_PID=$$ LISTEN_FDS=${descriptors.length} exec "$0" serve "$@"`;
+    await this.#startBy('/bin/sh', ['-c', script, launcher, ...args]);
+  }
+
   async #startBy(command: string, words: readonly string[]): Promise<void> {
     const daemon = spawn(command, words, {
       cwd: this.folder,
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', ...this.#descriptors],
+      env: this.environment,
     });
     this.#daemon = daemon;
-    daemon.stderr.setEncoding('utf8');
+    const stderr = daemon.stderr!;
+    stderr.setEncoding('utf8');
     await new Promise<void>((resolve, reject) => {
-      daemon.stderr.on('data', (text: string) => {
+      stderr.on('data', (text: string) => {
         this.#said += text;
+        this.#saidMore();
         if (this.#said.includes('serving on')) {
           resolve();
         }
@@ -54,6 +68,19 @@ export class Standalone {
 
   get said(): string {
     return this.#said;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#daemon!.kill(signal);
+  }
+
+  /** Settles when the daemon has said this, after the `from`-th character. */
+  async says(pattern: RegExp, from = 0): Promise<void> {
+    while (!pattern.test(this.#said.slice(from))) {
+      await new Promise<void>((resolve) => {
+        this.#saidMore = resolve;
+      });
+    }
   }
 
   /** Runs a verb in the scratch folder. */

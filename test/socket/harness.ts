@@ -113,6 +113,7 @@ function mapCache(): SessionCache {
     statistics() {
       throw new Error('not part of these tests');
     },
+    change: () => {},
     closeNow: () => {},
   };
 }

@@ -170,3 +170,41 @@ describe('key ring', () => {
     assert.deepEqual(ring.describe(), []);
   });
 });
+
+describe('another lifetime', () => {
+  test('the key that seals goes on until the time that it tells', () => {
+    const { ring, clock } = setUp(3600);
+    const name = nameOf(ring.current());
+    ring.changeLifetime(7200);
+    clock.advance(1798);
+    assert.deepEqual(nameOf(ring.current()), name);
+    clock.advance(1);
+    const fresh = nameOf(ring.current());
+    assert.notDeepEqual(fresh, name);
+    clock.advance(3598);
+    assert.deepEqual(nameOf(ring.current()), fresh);
+    ring.wipe();
+  });
+
+  test('a shorter one ends what opens', () => {
+    const { ring, clock } = setUp(3600);
+    const name = nameOf(ring.current());
+    clock.advance(200);
+    ring.changeLifetime(120);
+    assert.equal(ring.named(name, 0), undefined);
+    assert.notDeepEqual(nameOf(ring.current()), name);
+    ring.wipe();
+  });
+
+  test('none at all forgets every key, and another brings new ones', () => {
+    const { ring } = setUp(3600);
+    const key = ring.current();
+    ring.changeLifetime(0);
+    assert.equal(ring.enabled, false);
+    assert.ok(key.every((byte) => byte === 0));
+    assert.deepEqual(ring.describe(), []);
+    ring.changeLifetime(3600);
+    assert.ok(ring.current().some((byte) => byte !== 0));
+    ring.wipe();
+  });
+});

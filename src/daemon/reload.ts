@@ -1,0 +1,61 @@
+/**
+ * main.cf read once more while standalone service goes on: what can be changed
+ * is, with sessions, keys and connections as they are; what can't is named. A
+ * main.cf with a fault changes nothing.
+ */
+import type { Config } from '../config/config.ts';
+import { messageOf } from '../errors.ts';
+import type { Logger } from '../log/logger.ts';
+import { parameterOf } from '../sessions/caches.ts';
+import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
+
+/** Parameters that a reload applies; all others wait for the next start. */
+export const appliedByReload: ReadonlySet<string> = new Set([
+  ...cacheLabels.flatMap((label) => [
+    // From empty and to empty: a cache doesn't move to another file.
+    parameterOf(label),
+    `${label}_tls_session_cache_timeout`,
+    `${label}_tls_session_cache_size_limit`,
+    `${label}_tls_session_cache_entry_limit`,
+  ]),
+  'tlsmgr_protocol_announcement',
+  'tlsmgr_request_size_limit',
+  'tlsmgr_request_time_limit',
+  'tlsmgr_connection_limit',
+]);
+
+export interface Reloading {
+  /** What is in force. */
+  config: Config;
+  /** Reads main.cf; throws what is wrong in it. */
+  read: () => Config;
+  /** @returns the caches whose database stays as it is. */
+  change: (next: Config) => CacheLabel[];
+  log: Logger;
+}
+
+/** @returns the settings in force then: the old ones after a failure, which is logged. */
+export function reload({ config, read, change, log }: Reloading): Config {
+  let next: Config;
+  let kept: CacheLabel[];
+  try {
+    next = read();
+    kept = change(next);
+  } catch (thrown) {
+    log.error(`main.cf not re-read, the settings stay as they are: ${messageOf(thrown)}`);
+    return config;
+  }
+  const late = new Set(kept.map((label) => parameterOf(label)));
+  const changed = [...next.text].filter(([name, value]) => config.text.get(name) !== value);
+  for (const [name, value] of changed) {
+    if (appliedByReload.has(name) && !late.has(name)) {
+      log.info(`main.cf re-read: ${name} = ${value}`);
+    } else {
+      log.warning(`main.cf re-read: ${name} = ${value} takes effect at the next start`);
+    }
+  }
+  if (changed.length === 0) {
+    log.info('main.cf re-read: nothing has changed');
+  }
+  return next;
+}

@@ -1,0 +1,88 @@
+/**
+ * What systemd and a service that it started tell each other: how the service
+ * is (sd_notify(3)), that it still lives (the watchdog), and which sockets it
+ * was handed (sd_listen_fds(3)). Without systemd nothing here does anything. A
+ * message that can't be sent is one warning, and never holds up the service.
+ */
+import { closeSync } from 'node:fs';
+import type { Logger } from '../log/logger.ts';
+import { connectUnix, reasonOf, sendNow } from './calls.ts';
+
+const firstDescriptor = 3;
+const variables = [
+  'NOTIFY_SOCKET',
+  'WATCHDOG_PID',
+  'WATCHDOG_USEC',
+  'LISTEN_PID',
+  'LISTEN_FDS',
+  'LISTEN_FDNAMES',
+] as const;
+
+export interface Systemd {
+  /** Sockets to serve in the place of our own. */
+  readonly descriptors: readonly number[];
+  /** @param status one line for `systemctl status`. */
+  ready(status: string): void;
+  reloading(): void;
+  stopping(): void;
+  /** Tells from now on that the process isn't stuck. */
+  startWatchdog(): void;
+}
+
+/** Takes the variables out of the environment: they are for this process alone. */
+export function takeSystemd(environment: NodeJS.ProcessEnv, log: Logger): Systemd {
+  const taken = new Map(variables.map((name) => [name, environment[name] ?? '']));
+  for (const name of variables) {
+    delete environment[name];
+  }
+  const socket = taken.get('NOTIFY_SOCKET')!;
+  let warned = false;
+  const notify = (text: string): void => {
+    if (socket === '') {
+      return;
+    }
+    try {
+      send(socket, text);
+    } catch (thrown) {
+      if (!warned) {
+        warned = true;
+        log.warning(`cannot tell systemd at ${socket}: ${reasonOf(thrown)}`);
+      }
+    }
+  };
+  return {
+    descriptors: descriptorsOf(taken.get('LISTEN_PID')!, taken.get('LISTEN_FDS')!),
+    ready: (status) => notify(`READY=1\nSTATUS=${status}`),
+    // systemd waits for a READY that is younger than this time of its own clock.
+    reloading: () => notify(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`),
+    stopping: () => notify('STOPPING=1'),
+    startWatchdog() {
+      const periodMs = watchdogMs(taken.get('WATCHDOG_PID')!, taken.get('WATCHDOG_USEC')!);
+      if (periodMs > 0) {
+        setInterval(() => notify('WATCHDOG=1'), periodMs / 2).unref();
+      }
+    },
+  };
+}
+
+function send(socket: string, text: string): void {
+  const fd = connectUnix(socket.replace(/^@/u, '\0'), 'datagram');
+  try {
+    sendNow(fd, Buffer.from(text));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function descriptorsOf(pid: string, count: string): number[] {
+  if (pid !== String(process.pid) || !/^[1-9]\d{0,2}$/u.test(count)) {
+    return [];
+  }
+  return Array.from({ length: Number(count) }, (_, index) => firstDescriptor + index);
+}
+
+/** @returns 0 when none is wanted of this process. */
+function watchdogMs(pid: string, microseconds: string): number {
+  const ours = pid === '' || pid === String(process.pid);
+  return ours && /^\d+$/u.test(microseconds) ? Number(microseconds) / 1000 : 0;
+}

@@ -1,0 +1,152 @@
+/** SIGHUP to a standalone tlsmgr: main.cf anew, with sessions, keys and connections as they are. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { TlsmgrClient } from '../../src/client/client.ts';
+import { appliedByReload } from '../../src/daemon/reload.ts';
+import type { Report } from '../../src/daemon/report.ts';
+import { notBuilt, Standalone } from '../cli/standalone.ts';
+
+describe('SIGHUP', { skip: notBuilt }, () => {
+  const tlsmgr = new Standalone();
+  const etc = join(tlsmgr.folder, 'etc');
+  let client: TlsmgrClient;
+
+  const report = async (): Promise<Report> => (await client.stats()) as Report;
+
+  /** Writes main.cf, reloads, and waits for the last line about it. */
+  async function reload(lines: readonly string[], said: RegExp): Promise<string> {
+    writeFileSync(join(etc, 'main.cf'), lines.map((line) => `${line}\n`).join(''));
+    const from = tlsmgr.said.length;
+    tlsmgr.signal('SIGHUP');
+    await tlsmgr.says(said, from);
+    return tlsmgr.said.slice(from);
+  }
+
+  before(async () => {
+    mkdirSync(etc);
+    writeFileSync(join(etc, 'main.cf'), '');
+    await tlsmgr.start('-c', 'etc');
+    client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+  });
+  after(async () => {
+    client.close();
+    await tlsmgr.stop();
+    tlsmgr.remove();
+  });
+
+  test('limits and lifetimes change; sessions, the ticket key and connections stay', async () => {
+    const session = Buffer.from('kept over the reload');
+    await client.update('smtpd', 'kept', session);
+    const key = await client.ticketKey();
+    const { pid, connections } = await report();
+    await reload(
+      [
+        'smtpd_tls_session_cache_size_limit = 12345',
+        'smtpd_tls_session_cache_entry_limit = 7',
+        'smtpd_tls_session_cache_timeout = 7200s',
+        'tlsmgr_connection_limit = 99',
+        'tlsmgr_request_size_limit = 4096',
+      ],
+      /re-read: tlsmgr_request_size_limit = 4096/u,
+    );
+    const now = await report();
+    assert.equal(now.pid, pid);
+    assert.equal(now.connections.accepted, connections.accepted);
+    assert.equal(now.connections.limit, 99);
+    const { sizeLimitBytes, entryLimit, lifetimeSeconds } = now.caches.smtpd;
+    assert.deepEqual([sizeLimitBytes, entryLimit, lifetimeSeconds], [12_345, 7, 7200]);
+    assert.equal((await client.policy('smtpd')).timeoutSeconds, 7200);
+    assert.deepEqual(await client.lookup('smtpd', 'kept'), session);
+    assert.deepEqual(await client.ticketKey(), key);
+    const other = new TlsmgrClient({ socketPath: tlsmgr.socket, retries: 0 });
+    await assert.rejects(other.update('smtp', 'large', Buffer.alloc(8192)));
+    other.close();
+  });
+
+  test('a lower limit holds at once for what comes, and soon for what is there', async () => {
+    await reload([], /re-read: smtp/u);
+    for (let count = 0; count < 500; count += 1) {
+      await client.update('smtp', `id ${count}`, Buffer.alloc(1000));
+    }
+    await reload(['smtp_tls_session_cache_entry_limit = 20'], /entry_limit = 20/u);
+    let entries: number | undefined;
+    do {
+      entries = (await report()).caches.smtp.entries;
+    } while (entries !== 20);
+    assert.equal(await client.lookup('smtp', 'id 479'), undefined);
+    assert.equal((await client.lookup('smtp', 'id 480'))?.length, 1000);
+    await client.update('smtp', 'one more', Buffer.alloc(1));
+    assert.equal((await report()).caches.smtp.entries, 20);
+  });
+
+  test('caches go off and on; off means the tickets as well for smtpd', async () => {
+    await reload([], /re-read: smtp/u);
+    await client.update('lmtp', 'forgotten', Buffer.alloc(10));
+    const key = await client.ticketKey();
+    await reload(
+      ['lmtp_tls_session_cache_database =', 'smtpd_tls_session_cache_timeout = 0'],
+      /re-read: lmtp_tls_session_cache_database = \n/u,
+    );
+    assert.equal(await client.update('lmtp', 'x', Buffer.alloc(1)), false);
+    assert.equal(await client.ticketKey(), undefined);
+    assert.equal((await report()).caches.lmtp.enabled, false);
+    await reload([], /re-read: lmtp_tls_session_cache_database = btree/u);
+    assert.equal(await client.update('lmtp', 'x', Buffer.alloc(1)), true);
+    assert.equal(await client.lookup('lmtp', 'forgotten'), undefined);
+    assert.notDeepEqual(await client.ticketKey(), key);
+  });
+
+  test('what needs a start is named, and another database is one of these', async () => {
+    const said = await reload(
+      ['tls_random_bytes = 64', 'smtp_tls_session_cache_database = btree:elsewhere'],
+      /re-read: tls_random_bytes/u,
+    );
+    assert.match(
+      said,
+      /warning: main\.cf re-read: tls_random_bytes = 64 takes effect at the next/u,
+    );
+    assert.match(said, /smtp_tls_session_cache_database = btree:elsewhere takes effect/u);
+    assert.match((await report()).caches.smtp.database, /run\/smtp_scache$/u);
+    await reload(
+      ['tls_random_bytes = 64', 'smtp_tls_session_cache_database = btree:elsewhere'],
+      /nothing has changed/u,
+    );
+  });
+
+  test('a fault in main.cf changes nothing, and is named', async () => {
+    await reload([], /re-read: /u);
+    const { caches } = await report();
+    for (const [line, text] of [
+      [
+        'tlsmgr_request_size_limit = 12x',
+        /bad numerical configuration: tlsmgr_request_size_limit = 12x/u,
+      ],
+      [
+        'smtp_tls_session_cache_database = $smtpd_tls_session_cache_database',
+        /do not use the same TLS cache file/u,
+      ],
+      ['no setting', /missing '=' after attribute name/u],
+    ] as const) {
+      const said = await reload(['smtp_tls_session_cache_timeout = 300s', line], /not re-read/u);
+      assert.match(said, /error: main\.cf not re-read, the settings stay as they are: /u);
+      assert.match(said, text);
+    }
+    const { caches: still } = await report();
+    assert.deepEqual(
+      [still.smtp.lifetimeSeconds, still.smtp.database],
+      [caches.smtp.lifetimeSeconds, caches.smtp.database],
+    );
+  });
+
+  test('docs/systemd.md names what a reload applies', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/systemd.md'), 'utf8');
+    const documented = [...page.matchAll(/^\| `([\w.]+)` \|/gmu)].flatMap(([, name]) =>
+      name!.startsWith('LABEL_')
+        ? ['smtpd', 'smtp', 'lmtp'].map((label) => name!.replace('LABEL', label))
+        : [name!],
+    );
+    assert.deepEqual(documented.toSorted(), [...appliedByReload].toSorted());
+  });
+});
