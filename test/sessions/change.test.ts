@@ -95,7 +95,8 @@ describe('changed limits', () => {
 
 describe('changed caches', () => {
   function setUp() {
-    const { path: directory, remove } = scratchDirectory();
+    const scratch = scratchDirectory();
+    const directory = scratch.path;
     const options = { directory, clock };
     const caches = openScratchCaches({
       ...options,
@@ -114,7 +115,7 @@ describe('changed caches', () => {
         defaultDatabaseType: 'hash',
       };
     };
-    return { directory, caches, settings, remove };
+    return { directory, caches, settings, remove: () => scratch.remove() };
   }
 
   test('a file that another cache has open is refused, by name and by link, and nothing changes', () => {
