@@ -15,7 +15,6 @@ import { isIP } from 'node:net';
 import type { Logger, LogWarning } from '../log/logger.ts';
 import type { Report } from '../daemon/report.ts';
 import { reasonOf } from '../system/calls.ts';
-import { systemClock } from '../system/clock.ts';
 import { bindOwnSocket } from '../system/own-socket.ts';
 import { httpService } from './http-service.ts';
 import { addressText, type ListenAddress } from './listen-address.ts';
@@ -40,7 +39,7 @@ const laterRetryMs = 10_000;
 
 export class MetricsEndpoint {
   readonly #options: EndpointOptions;
-  readonly #pages = new Pages(systemClock);
+  readonly #pages = new Pages();
   readonly #server: Server;
   #warn: LogWarning;
   #tries = 0;

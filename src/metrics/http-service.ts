@@ -1,16 +1,19 @@
 /**
  * HTTP for the metrics and the page: GET and HEAD, few connections, short
  * patience. What a client may cost is bounded, for the event loop is the one
- * that serves the mail server: one request at a time on a connection, a small
- * header, no body, no reading client that stops. A fault of ours is an answer
+ * that serves the mail server: twenty requests a second over all of them, one at
+ * a time on a connection, a small header, no client that stops reading. A fault of ours is an answer
  * of 500 and one limited warning.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
 import type { LogWarning } from '../log/logger.ts';
 import { reasonOf } from '../system/calls.ts';
+import { systemClock } from '../system/clock.ts';
 import { isAllowedHost } from './allowed-host.ts';
+import { Pace } from './pace.ts';
 import type { Answer, Pages } from './pages.ts';
 
 export interface HttpServiceOptions {
@@ -22,6 +25,10 @@ export interface HttpServiceOptions {
 
 const mostConnections = 16;
 const patienceMs = 5000;
+
+/** A page takes seven requests, then one every few seconds. */
+const requestsPerSecond = 20;
+const requestsAtOnce = 40;
 const longestHeaderBytes = 8192;
 
 /** Nothing from elsewhere, nothing within a line, and in nobody's frame. */
@@ -47,7 +54,8 @@ const commonHeaders = {
 /** @returns a server that doesn't listen yet, and never keeps the process alive. */
 export function httpService(options: HttpServiceOptions): Server {
   const { warn } = options;
-  const busy = new WeakSet<Socket>();
+  const pace = new Pace(systemClock, requestsPerSecond, requestsAtOnce);
+  const latest = new WeakMap<Socket, ServerResponse>();
   const server = createServer(
     {
       headersTimeout: patienceMs,
@@ -58,16 +66,19 @@ export function httpService(options: HttpServiceOptions): Server {
     },
     (request, response) => {
       const { socket } = request;
-      if (busy.has(socket)) {
+      if (latest.get(socket)?.writableEnded === false) {
         // Requests sent ahead of their answers: a whole buffer of them would hold up everybody.
         socket.destroy();
         return;
       }
-      busy.add(socket);
-      response.once('close', () => busy.delete(socket));
-      respond(request, response, options).catch((thrown: unknown) => {
+      latest.set(socket, response);
+      respond(request, response, options, pace.take()).catch((thrown: unknown) => {
         warn('metrics', () => `metrics request failed: ${messageOf(thrown)}`);
-        send(response, { status: 500, body: 'failed\n', type: 'text/plain' }, {});
+        if (response.headersSent) {
+          socket.destroy();
+        } else {
+          send(response, refusal(500, 'failed\n'), {});
+        }
       });
     },
   );
@@ -88,8 +99,12 @@ async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   { pages, ownNames }: HttpServiceOptions,
+  delayMs: number,
 ): Promise<void> {
   const { method, url = '', headers } = request;
+  if (delayMs > 0) {
+    await pause(delayMs, undefined, { ref: false });
+  }
   if (ownNames !== undefined && !isAllowedHost(headers.host, ownNames)) {
     send(response, refusal(421, 'this name is not ours: tlsmgr_metrics_listen\n'), {});
   } else if (method !== 'GET' && method !== 'HEAD') {

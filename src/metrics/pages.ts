@@ -1,10 +1,8 @@
 /**
  * What is answered to which path: /metrics, /healthz, /status.json and the
- * page's files. Knows no socket. A report is made at most ten times a second
- * however many ask: nobody keeps the daemon busy with questions.
+ * page's files. Knows no socket.
  */
 import type { Report } from '../daemon/report.ts';
-import type { Clock } from '../system/clock.ts';
 import { acceptedFormat } from './accepted-format.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
 import { Exposition } from './exposition.ts';
@@ -19,12 +17,8 @@ export interface Answer {
 
 const textType = 'text/plain; charset=utf-8';
 
-/** The same report serves whoever asks within this time. */
-const freshMs = 100;
-
 /** Make it before the chroot: it opens files. */
 export class Pages {
-  readonly #clock: Clock;
   readonly #files = readPageFiles();
   readonly #expositions = {
     text: new Exposition('text'),
@@ -33,12 +27,6 @@ export class Pages {
   readonly #loopDelay = new EventLoopDelay();
   readonly #openFiles = countOpenFiles();
   #makeReport: (() => Report) | undefined;
-  #report: Report | undefined;
-  #reportMs = 0;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
 
   /** From now on there is something to tell. */
   serve(makeReport: () => Report): void {
@@ -55,7 +43,7 @@ export class Pages {
     if (tell === undefined) {
       return { status: 404, type: textType, body: 'not found\n' };
     }
-    const report = this.#freshReport();
+    const report = this.#makeReport?.();
     if (report === undefined) {
       return { status: 503, type: textType, body: 'starting\n' };
     }
@@ -86,13 +74,4 @@ export class Pages {
         : { status: 503, type: textType, body: errors.map(({ text }) => `${text}\n`).join('') };
     },
   };
-
-  #freshReport(): Report | undefined {
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#report === undefined || nowMs - this.#reportMs >= freshMs) {
-      this.#report = this.#makeReport?.();
-      this.#reportMs = nowMs;
-    }
-    return this.#report;
-  }
 }

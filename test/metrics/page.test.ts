@@ -48,7 +48,8 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
 
   test('shows how the daemon is, and draws what it did', async () => {
     const tab = await opened(desktop);
-    assert.match(await text(tab, '#headline'), /^All is well\. Up for /u);
+    assert.match(await text(tab, '#headline'), /^All is well\.$/u);
+    assert.match(await text(tab, '#who'), /^\d+\.\d+\.\d+, standalone, up for \d+ /u);
     const smtp = await text(tab, '#caches tbody tr:nth-child(2)');
     assert.match(smtp, /^smtp\s[^]*\b100\s+100\s+0\s/u);
     assert.match(await text(tab, '#keys tbody tr'), /^[\da-f]{16}\s/u);
@@ -124,7 +125,7 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
       );
       await other.start(...listen, '-o', 'smtp_tls_session_cache_database=btree:/nonexistent/x');
       await tab.until("document.querySelector('#state').className === 'error'");
-      assert.match(await text(tab, '#headline'), /^Something is wrong\./u);
+      assert.match(await text(tab, '#headline'), /^Something is wrong\.$/u);
       assert.match(await text(tab, '#problems'), /^error: smtp cache is off/u);
     } finally {
       await other.stop();

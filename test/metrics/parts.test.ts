@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { acceptedFormat } from '../../src/metrics/accepted-format.ts';
+import { Pace } from '../../src/metrics/pace.ts';
 import { addressText, parseListenAddress } from '../../src/metrics/listen-address.ts';
+import { TestClock } from '../log/scratch.ts';
 import { notBuilt } from '../cli/standalone.ts';
 
 describe('tlsmgr_metrics_listen', () => {
@@ -65,6 +67,19 @@ describe('the format that is asked for', () => {
   ] as const) {
     test(`${String(accept)}: ${format}`, () => assert.equal(acceptedFormat(accept), format));
   }
+});
+
+describe('the pace of answers', () => {
+  test('so many at once, then one after the other, and again after a rest', () => {
+    const clock = new TestClock();
+    const pace = new Pace(clock, 20, 3);
+    const take = (times: number): number[] => Array.from({ length: times }, () => pace.take());
+    assert.deepEqual(take(6), [0, 0, 0, 50, 100, 150]);
+    clock.ms += 50;
+    assert.deepEqual(take(2), [150, 200]);
+    clock.ms += 1000;
+    assert.deepEqual(take(4), [0, 0, 0, 50]);
+  });
 });
 
 describe('what a daemon without metrics loads', { skip: notBuilt }, () => {

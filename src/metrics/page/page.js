@@ -77,30 +77,37 @@ function fillFacts(id, facts) {
   );
 }
 
+/** What is read out is changed only when it says something else. @param {Report['problems']} problems */
+function showProblems(problems) {
+  const list = find('problems');
+  const told = problems.map(({ severity, text }) => `${severity}: ${text}`).join('');
+  if (list.textContent === told) {
+    return;
+  }
+  list.replaceChildren(
+    ...problems.map(({ severity, text }) => {
+      const item = document.createElement('li');
+      const word = document.createElement('b');
+      word.textContent = `${severity}: `;
+      item.append(word, text);
+      return item;
+    }),
+  );
+}
+
 /** @param {Report} report */
 function showState({ problems, version, serviceName, mode, uptimeSeconds, rates }) {
   const [worst] = problems;
   find('state').className = worst?.severity ?? 'good';
-  const seconds = duration(uptimeSeconds);
   say(
     find('headline'),
     worst === undefined
-      ? `All is well. Up for ${seconds}.`
-      : `${problems.length === 1 ? 'Something is' : `${problems.length} things are`} wrong. Up for ${seconds}.`,
+      ? 'All is well.'
+      : `${problems.length === 1 ? 'Something is' : `${problems.length} things are`} wrong.`,
   );
-  const list = find('problems');
-  if (list.childElementCount !== problems.length || problems.length > 0) {
-    list.replaceChildren(
-      ...problems.map(({ severity, text }) => {
-        const item = document.createElement('li');
-        const word = document.createElement('b');
-        word.textContent = `${severity}: `;
-        item.append(word, text);
-        return item;
-      }),
-    );
-  }
-  say(find('who'), `${version}, ${mode === 'daemon' ? `service ${serviceName}` : 'standalone'}`);
+  showProblems(problems);
+  const how = mode === 'daemon' ? `service ${serviceName}` : 'standalone';
+  say(find('who'), `${version}, ${how}, up for ${duration(uptimeSeconds)}`);
   document.title = `${worst === undefined ? '' : '(!) '}tlsmgr: ${count(rates.requestsPerSecond)}/s`;
 }
 
