@@ -2,9 +2,11 @@
  * What metrics cost: the same load on a daemon without them and on one that is
  * scraped once a second, in turns, each under a master(8) of its own. Prints
  * throughput and processor time a request of both, medians of the rounds, and
- * their ratios. Processor time is the steadier figure on a shared machine.
+ * their ratios with the lowest and the highest of a round. Processor time is the
+ * steadier figure on a shared machine. With --control neither has metrics: how
+ * far two equal daemons are apart.
  *
- *     node --import tsx bench/metrics.ts [--rounds 7] [--requests 600000]
+ *     node --import tsx bench/metrics.ts [--rounds 7] [--requests 600000] [--control]
  */
 import { request } from 'node:http';
 import { parseArgs } from 'node:util';
@@ -13,7 +15,11 @@ import { type Contestant, ourTlsmgr, postfixContestant } from './contestants.ts'
 import { measure, type Measurement } from './measure.ts';
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string' }, requests: { type: 'string' } },
+  options: {
+    rounds: { type: 'string' },
+    requests: { type: 'string' },
+    control: { type: 'boolean' },
+  },
 });
 const rounds = Number(values.rounds ?? 7);
 const requests = Number(values.requests ?? 600_000);
@@ -23,9 +29,11 @@ const workload = { operation: 'mix', connections: 8, requests } as const;
 
 const port = await freePort();
 const off = await postfixContestant('metrics-off', ourTlsmgr(undefined));
-const on = await postfixContestant('metrics-on', ourTlsmgr(undefined), {
-  tlsmgr_metrics_listen: `127.0.0.1:${port}`,
-});
+const on = await postfixContestant(
+  'metrics-on',
+  ourTlsmgr(undefined),
+  values.control ? {} : { tlsmgr_metrics_listen: `127.0.0.1:${port}` },
+);
 const scrapes = { answered: 0 };
 try {
   for (const contestant of [off, on]) {
@@ -50,6 +58,9 @@ try {
 }
 
 async function scraped(contestant: Contestant): Promise<Measurement> {
+  if (values.control) {
+    return measure(contestant, workload);
+  }
   scrape();
   const timer = setInterval(scrape, everyMs);
   try {
@@ -73,7 +84,17 @@ function report(without: Measurement[], withMetrics: Measurement[]): void {
       const [one, other] = [without, withMetrics].map((all) =>
         median(all.map((measurement) => measurement[figure])),
       ) as [number, number];
-      return { figure, off: one.toFixed(1), on: other.toFixed(1), ratio: (other / one).toFixed(3) };
+      const ratios = withMetrics.map((measurement, round) => {
+        return measurement[figure] / without[round]![figure];
+      });
+      return {
+        figure,
+        off: one.toFixed(2),
+        on: other.toFixed(2),
+        ratio: (other / one).toFixed(3),
+        lowest: Math.min(...ratios).toFixed(3),
+        highest: Math.max(...ratios).toFixed(3),
+      };
     },
   );
   console.table(rows);
