@@ -3,17 +3,32 @@
  * Postfix's own daemon, with the times.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { anybody, whatForbids } from '../../src/cli/check/access.ts';
 import { PostfixInstance } from '../postfix/instance.ts';
 import { startTls } from '../postfix/tls-client.ts';
 import { originalTlsmgr, requireBuilt, skipWithoutPostfix } from '../postfix/under-test.ts';
-import { installGlobally, pack, packedFiles } from './installed-package.ts';
-import { readPackage } from './read-package.ts';
+import {
+  installGlobally,
+  installIn,
+  pack,
+  packedFiles,
+  uninstallGlobally,
+} from './installed-package.ts';
+import { readPackage, root } from './read-package.ts';
 
 const noNode =
   whatForbids(process.execPath, anybody, 'execute') === undefined
@@ -42,6 +57,38 @@ describe('the package', () => {
       files.filter((path) => /^(?:src|test|bench|fuzz|scripts|node_modules)\//u.test(path)),
       [],
     );
+  });
+});
+
+describe("a Node developer's two minutes", () => {
+  test("npm install, npx tlsmgr serve, and README's program runs", async () => {
+    requireBuilt();
+    const project = mkdtempSync(join(tmpdir(), 'tlsmgr-project-'));
+    await installIn(project, await pack(project));
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const [, program] = /```js\n(.*?)```/su.exec(readme)!;
+    writeFileSync(join(project, 'program.mjs'), `${program}console.log(again.equals(session));\n`);
+    const serving = spawn(join(project, 'node_modules/.bin/tlsmgr'), ['serve'], {
+      cwd: project,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    for await (const text of serving.stderr.setEncoding('utf8') as AsyncIterable<string>) {
+      said += text;
+      if (said.includes('serving on')) {
+        break;
+      }
+    }
+    assert.match(said, /serving on/u);
+    const args = [join(project, 'program.mjs')];
+    const { stdout, stderr } = spawnSync(process.execPath, args, {
+      cwd: project,
+      encoding: 'utf8',
+    });
+    assert.equal(stdout, 'true\n', stderr);
+    serving.kill();
+    await once(serving, 'exit');
+    rmSync(project, { recursive: true });
   });
 });
 
@@ -106,6 +153,8 @@ describe("an administrator's day", { skip: skipWithoutPostfix || noNode }, () =>
     assert.equal(readFileSync(masterCf, 'utf8'), original);
     assert.equal(await handshake('-sess_out'), 'New');
     assert.equal(await handshake('-sess_in'), 'Reused');
+    await timed('npm uninstall -g tlsmgr', () => uninstallGlobally(prefix));
+    assert.ok(!existsSync(join(prefix, 'bin/tlsmgr')));
     assert.deepEqual(postfix.complaints(), []);
     for (const line of transcript) {
       t.diagnostic(line.replaceAll(postfix.directory, '/POSTFIX').replaceAll(scratch, '/SCRATCH'));

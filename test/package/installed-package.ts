@@ -1,12 +1,22 @@
 /**
  * The package as `npm pack` makes it, installed into a scratch prefix as `npm
- * install -g` does. Where the registry can't be reached its one dependency is
- * taken from this checkout.
+ * install` does. Where the registry can't be reached its dependencies are taken
+ * from this checkout.
  */
 import { cpSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { runCommand, mustRun } from '../postfix/run-command.ts';
 import { root } from './read-package.ts';
+
+/** What the package depends on, with what that depends on. */
+const libraries = [
+  'koffi',
+  `@koromix/koffi-linux-${process.arch}`,
+  'prom-client',
+  '@opentelemetry/api',
+  'tdigest',
+  'bintrees',
+];
 
 /** Without install scripts, whatever the user's configuration says. */
 const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -27,30 +37,51 @@ export async function packedFiles(): Promise<string[]> {
   return found!.files.map(({ path }) => path);
 }
 
+/** Gives up soon where there is no network. */
+const patience = ['--fetch-retries=0', '--fetch-timeout=5000', '--prefer-offline'];
+
 /** @returns how: by npm alone, or with the checkout's copy of what it couldn't fetch. */
 export async function installGlobally(tarball: string, prefix: string): Promise<'npm' | 'copy'> {
-  // Gives up soon where there is no network.
-  const patience = ['--fetch-retries=0', '--fetch-timeout=5000', '--prefer-offline'];
   const args = ['install', '--global', '--prefix', prefix, ...quiet, ...patience, tarball];
   const { status } = await runCommand('npm', args);
   if (status === 0) {
     return 'npm';
   }
-  await unpack(tarball, prefix);
+  await unpack(tarball, join(prefix, 'lib/node_modules'));
+  linkProgram(join(prefix, 'bin'), '../lib/node_modules/tlsmgr/bin/tlsmgr');
   return 'copy';
 }
 
-async function unpack(tarball: string, prefix: string): Promise<void> {
-  const home = join(prefix, 'lib/node_modules/tlsmgr');
+export async function uninstallGlobally(prefix: string): Promise<string> {
+  return mustRun('npm', ['uninstall', '--global', '--prefix', prefix, ...quiet, 'tlsmgr']);
+}
+
+/** Into a project's own node_modules. */
+export async function installIn(folder: string, tarball: string): Promise<'npm' | 'copy'> {
+  const args = ['install', '--prefix', folder, ...quiet, ...patience, tarball];
+  const { status } = await runCommand('npm', args);
+  if (status === 0) {
+    return 'npm';
+  }
+  await unpack(tarball, join(folder, 'node_modules'));
+  linkProgram(join(folder, 'node_modules/.bin'), '../tlsmgr/bin/tlsmgr');
+  return 'copy';
+}
+
+async function unpack(tarball: string, modules: string): Promise<void> {
+  const home = join(modules, 'tlsmgr');
   mkdirSync(home, { recursive: true });
   await mustRun('tar', ['-xzf', tarball, '--strip-components=1', '--no-same-owner', '-C', home]);
-  for (const name of ['koffi', `@koromix/koffi-linux-${process.arch}`]) {
+  for (const name of libraries) {
     const to = join(home, 'node_modules', name);
     mkdirSync(dirname(to), { recursive: true });
     cpSync(join(root, 'node_modules', name), to, { recursive: true });
   }
-  mkdirSync(join(prefix, 'bin'), { recursive: true });
-  if (!existsSync(join(prefix, 'bin/tlsmgr'))) {
-    symlinkSync('../lib/node_modules/tlsmgr/bin/tlsmgr', join(prefix, 'bin/tlsmgr'));
+}
+
+function linkProgram(folder: string, target: string): void {
+  mkdirSync(folder, { recursive: true });
+  if (!existsSync(join(folder, 'tlsmgr'))) {
+    symlinkSync(target, join(folder, 'tlsmgr'));
   }
 }
