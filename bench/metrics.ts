@@ -9,9 +9,11 @@
  *     node --import tsx bench/metrics.ts [--rounds 7] [--requests 600000] [--control]
  */
 import { request } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { freePort } from '../test/postfix/instance.ts';
 import { type Contestant, ourTlsmgr, postfixContestant } from './contestants.ts';
+import { processorSeconds } from './processor-time.ts';
 import { measure, type Measurement } from './measure.ts';
 
 const { values } = parseArgs({
@@ -52,6 +54,9 @@ try {
     }
   }
   report(without, withMetrics);
+  if (!values.control) {
+    console.log(`one scrape: ${(await scrapeMs()).toFixed(2)} ms of processor time`);
+  }
 } finally {
   await off.stop();
   await on.stop();
@@ -76,6 +81,19 @@ function scrape(): void {
   })
     .on('error', (error) => console.error(`scrape: ${error.message}`))
     .end();
+}
+
+/** Of one scrape of a daemon that has nothing else to do, one every tenth of a second. */
+async function scrapeMs(): Promise<number> {
+  const times = 60;
+  const answered = scrapes.answered;
+  const before = processorSeconds(on.pids);
+  for (let time = 0; time < times; time += 1) {
+    scrape();
+    await pause(100);
+  }
+  const used = processorSeconds(on.pids) - before;
+  return (used * 1000) / (scrapes.answered - answered);
 }
 
 function report(without: Measurement[], withMetrics: Measurement[]): void {
