@@ -31,7 +31,7 @@ function report(): Report {
     pid: 12_345,
     mode: 'daemon',
     serviceName: 'tlsmgr',
-    startedAt: '2026-11-03T00:00:00.000Z',
+    startedAt: new Date(2026, 10, 3, 6, 7, 8).toISOString(),
     uptimeSeconds: 273_906,
     caches: {
       smtpd: cache,
@@ -101,7 +101,7 @@ function report(): Report {
 describe('the screen of status', () => {
   test('all is well', () => {
     assert.deepEqual(screenLines(report(), '/q/private/tlsmgr', plain), [
-      'OK          tlsmgr 1.2.3, up 3d 4h, daemon, pid 12345, Node v20.20.2',
+      'OK          tlsmgr 1.2.3, daemon, up 3d 4h, since 2026-11-03 06:07:08',
       'socket      /q/private/tlsmgr',
       '',
       'cache       full                        entries       size  hits  lifetime',
@@ -116,7 +116,7 @@ describe('the screen of status', () => {
       '            fedcba9876543210 opens tickets for 29m 0s more',
       'entropy     dev:/dev/urandom, last reseed 2m 0s ago, 7 in all, 4.0 KiB served',
       'log         0 warnings, 0 errors in the last hour',
-      'process     62.0 MiB resident, 1m 39s of processor time',
+      'process     12345, 62.0 MiB resident, 1m 39s of processor time, Node v20.20.2',
     ]);
   });
 

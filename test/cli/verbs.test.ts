@@ -37,7 +37,10 @@ describe('the verbs, against a standalone tlsmgr', { skip: notBuilt }, () => {
     await client.ticketKey();
     const { status, out, err } = await tlsmgr.run('status');
     assert.equal(status, 0, err);
-    assert.match(out, new RegExp(`^OK +tlsmgr ${version.replaceAll('.', '\\.')}, up `, 'u'));
+    assert.match(
+      out,
+      new RegExp(`^OK +tlsmgr ${version.replaceAll('.', '\\.')}, standalone, up `, 'u'),
+    );
     assert.match(out, /^smtpd +#\.+ +0% +1 +106 B +100% {2}1h 0m$/mu);
     assert.match(out, /^ticket key +[0-9a-f]{16}, age 0s, next in 29m/mu);
     assert.match(out, /^entropy +dev:\/dev\/urandom, last reseed/mu);

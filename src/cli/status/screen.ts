@@ -4,6 +4,7 @@
  * the entropy, the log. It fits into 80 columns and 24 rows.
  */
 import type { CacheReport, Report } from '../../daemon/report.ts';
+import { fullTime } from '../../log/line.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';
 import { byteCount, duration, percent } from '../output.ts';
 import { cut, type Look, paint } from './paint.ts';
@@ -31,7 +32,8 @@ function headLines(report: Report, path: string, look: Look): string[] {
       : worst === 'error'
         ? paint(look, 'bad', 'FAILING'.padEnd(labelCells))
         : paint(look, 'warning', 'WARNING'.padEnd(labelCells));
-  const up = `tlsmgr ${report.version}, up ${duration(report.uptimeSeconds)}, ${report.mode}, pid ${report.pid}, Node ${report.node}`;
+  const since = fullTime(new Date(report.startedAt));
+  const up = `tlsmgr ${report.version}, ${report.mode}, up ${duration(report.uptimeSeconds)}, since ${since}`;
   const room = look.columns - labelCells;
   return [
     verdict + paint(look, 'strong', cut(up, room)),
@@ -95,7 +97,7 @@ function sectionLines(report: Report, look: Look): string[] {
     ...logLines(report, look),
     row(
       'process',
-      `${byteCount(report.process.residentBytes)} resident, ${duration(report.process.processorSeconds)} of processor time`,
+      `${report.pid}, ${byteCount(report.process.residentBytes)} resident, ${duration(report.process.processorSeconds)} of processor time, Node ${report.node}`,
       look,
     ),
   ];
