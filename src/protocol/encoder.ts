@@ -2,6 +2,7 @@
  * Attribute lists into one growing buffer, many replies behind each other, so
  * that a batch of replies leaves in one write. The grammar stands in decoder.ts.
  */
+import { writeBase64Of } from './buffer-text.ts';
 import { statusName } from './names.ts';
 
 const initialBytes = 4096;
@@ -65,7 +66,7 @@ export class Encoder {
     this.#reserve(name.length + Math.ceil((end - start) / 3) * 4 + 1);
     this.#copyShort(name);
     if (end - start > longestShortData) {
-      this.length += this.buffer.write(data.toString('base64', start, end), this.length, 'latin1');
+      this.length += writeBase64Of(data, start, end, this.buffer, this.length);
     } else {
       this.#shortData(data, start, end);
     }

@@ -7,6 +7,7 @@
  * Follows src/util/attr_scan0.c and base64_code.c, but refuses numbers beyond 64
  * bits (C takes them for -1) and data after padding (C drops it).
  */
+import { decodeBase64, latin1Of } from './buffer-text.ts';
 
 const blank = 0x20;
 const tab = 0x09;
@@ -91,11 +92,11 @@ export function readData(buffer: Buffer, start: number, end: number, target: Buf
   if ((length & 3) !== 0) {
     return -1;
   }
-  const text = buffer.toString('latin1', start, end);
+  const text = latin1Of(buffer, start, end);
   if (text.includes('-') || text.includes('_')) {
     return -1;
   }
   const expected = decodedLength(buffer, start, end);
-  const written = target.write(text, 0, 'base64');
+  const written = decodeBase64(text, target);
   return written === expected ? written : -1;
 }

@@ -13,6 +13,7 @@
  * milliseconds apart.
  */
 import type { Clock } from '../system/clock.ts';
+import { sameBytes, viewOf } from '../system/data-view.ts';
 import { after, type Timer } from '../system/timers.ts';
 import { CacheTime } from './cache-time.ts';
 import { wordsOf } from './frames.ts';
@@ -82,7 +83,7 @@ const mostWaste = 0.12;
 /** Expired entries that an update takes along. */
 const expiryPerUpdate = 2;
 /** Segments that a processor's own cache may hold. */
-const nearSegments = 4;
+const nearSegments = 8;
 const wordsPerCacheLine = 16;
 /** 1,640 bytes. */
 const usualRecordWords = 410;
@@ -357,9 +358,8 @@ export class CircularLog implements SessionCache, RecordMatcher {
     if (length !== wanted.end - wanted.start) {
       return false;
     }
-    const start = offset + recordHeaderBytes;
-    const buffer = this.#pool.areaOf(number);
-    return buffer.compare(wanted.buffer, wanted.start, wanted.end, start, start + length) === 0;
+    const ours = this.#pool.viewOf(number);
+    return sameBytes(ours, offset + recordHeaderBytes, viewOf(wanted.buffer), wanted.start, length);
   }
 
   /**

@@ -25,9 +25,10 @@ export interface Piece {
 
 export class SegmentMemory {
   readonly #segmentBytes: number;
-  /** By number: the memory that segments are cut from, and the same as words. */
+  /** By number: the memory that segments are cut from, the same as words, and to be looked into. */
   readonly areas: Buffer[] = [];
   readonly areaWords: Uint32Array[] = [];
+  readonly areaViews: DataView[] = [];
   #slab = -1;
   #slabUsed = 0;
   #given = 0;
@@ -55,6 +56,7 @@ export class SegmentMemory {
   }
 
   #addArea(bytes: Buffer): number {
+    this.areaViews.push(new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
     this.areaWords.push(new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2));
     return this.areas.push(bytes) - 1;
   }

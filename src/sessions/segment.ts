@@ -190,6 +190,11 @@ export class SegmentPool {
     return this.#memory.areas[this.#areaOf[number]!]!;
   }
 
+  /** The same, for single bytes and words at any place. */
+  viewOf(number: number): DataView {
+    return this.#memory.areaViews[this.#areaOf[number]!]!;
+  }
+
   /** The same as words. */
   wordsOf(number: number): Uint32Array {
     return this.#memory.areaWords[this.#areaOf[number]!]!;
