@@ -66,6 +66,8 @@ export class Dispatcher {
   };
   /** Decoded base64 of the request at hand. */
   #data = Buffer.allocUnsafeSlow(initialDataBytes);
+  /** As much of it as the last data took: sessions of one kind have one length. */
+  #exactData = noBytes;
 
   constructor(options: DispatcherOptions) {
     this.#rows = options.types.map((type, index) => ({
@@ -229,6 +231,7 @@ export class Dispatcher {
     if (length > this.#data.length) {
       this.#data.fill(0);
       this.#data = Buffer.allocUnsafeSlow(length * 2);
+      this.#exactData = noBytes;
     }
     const written = readData(buffer, start, end, this.#data);
     if (written < 0) {
@@ -237,7 +240,10 @@ export class Dispatcher {
       });
       return false;
     }
-    setSpan(span, this.#data, 0, written);
+    if (this.#exactData.length !== written) {
+      this.#exactData = this.#data.subarray(0, written);
+    }
+    setSpan(span, this.#exactData, 0, written);
     return true;
   }
 

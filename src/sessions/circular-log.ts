@@ -13,7 +13,7 @@
  * milliseconds apart.
  */
 import type { Clock } from '../system/clock.ts';
-import { sameBytes, viewOf } from '../system/data-view.ts';
+import { copyBytes, sameBytes, viewOf } from '../system/data-view.ts';
 import { after, type Timer } from '../system/timers.ts';
 import { CacheTime } from './cache-time.ts';
 import { wordsOf } from './frames.ts';
@@ -230,13 +230,9 @@ export class CircularLog implements SessionCache, RecordMatcher {
     words[at + word.storedAt] = now;
     words[at + word.arrivalLow] = this.#lastArrival % 0x1_0000_0000;
     words[at + word.arrivalHigh] = Math.floor(this.#lastArrival / 0x1_0000_0000);
-    id.buffer.copy(segment.buffer, offset + recordHeaderBytes, id.start, id.end);
-    session.buffer.copy(
-      segment.buffer,
-      offset + recordHeaderBytes + idBytes,
-      session.start,
-      session.end,
-    );
+    const idAt = offset + recordHeaderBytes;
+    copyBytes(viewOf(id.buffer), id.start, segment.view, idAt, idBytes);
+    session.buffer.copy(segment.buffer, idAt + idBytes, session.start, session.end);
     segment.used = offset + size;
     segment.lastArrival = this.#lastArrival;
     this.#chain.usedBytes += size;

@@ -56,6 +56,8 @@ export class Segment {
   readonly buffer: Buffer;
   /** The same bytes as words. */
   readonly words: Uint32Array;
+  /** The same, for words at any place. */
+  readonly view: DataView;
   /** Bytes filled. */
   used = 0;
   /** Offset below which every record is dead. */
@@ -92,6 +94,7 @@ export class Segment {
     this.number = number;
     this.piece = piece;
     this.buffer = buffer;
+    this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     this.words = new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.length >> 2);
   }
 

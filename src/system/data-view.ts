@@ -15,6 +15,23 @@ export function viewOf(bytes: Uint8Array): DataView {
   return view;
 }
 
+/** Copies `length` bytes. */
+export function copyBytes(
+  from: DataView,
+  fromAt: number,
+  to: DataView,
+  toAt: number,
+  length: number,
+): void {
+  let at = 0;
+  for (; at + 4 <= length; at += 4) {
+    to.setInt32(toAt + at, from.getInt32(fromAt + at, true), true);
+  }
+  for (; at < length; at += 1) {
+    to.setUint8(toAt + at, from.getUint8(fromAt + at));
+  }
+}
+
 /** Whether `length` bytes are the same from `oneAt` and from `otherAt` on. */
 export function sameBytes(
   one: DataView,
