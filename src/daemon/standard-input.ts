@@ -2,7 +2,6 @@
  * `-S`: the client is on standard input and output. As in the original one
  * request is answered, without an announcement. Source: src/master/multi_server.c.
  */
-import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import { Encoder } from '../protocol/encoder.ts';
 import { Decoder } from '../protocol/decoder.ts';
@@ -35,7 +34,10 @@ export async function serveStandardInput(dispatcher: Dispatcher): Promise<void> 
       decoder.keepRest();
     }
   });
-  await once(process.stdin, 'close');
+  // A pipe that ends is closed then, a file or device isn't; what was destroyed has no end.
+  await new Promise<void>((resolve) => {
+    process.stdin.once('end', resolve).once('close', resolve);
+  });
   await answering;
 }
 
