@@ -111,7 +111,7 @@ complain() {
 TLSMGR_ARGV0=$0
 export TLSMGR_ARGV0
 # One thread collects garbage: helpers for a heap as small as this cost more than they do.
-exec "$node" --single-threaded-gc "$program" "$@"
+exec "$node" --single-threaded-gc --max-semi-space-size=2 "$program" "$@"
 `;
 }
 
