@@ -10,8 +10,18 @@ import type { CacheReport, Report } from './report.ts';
 export interface Problem {
   /** `error`: something that main.cf asks for isn't served. */
   severity: 'error' | 'warning';
+  /** For scripts: stays when the text changes. */
+  name: ProblemName;
   text: string;
 }
+
+export type ProblemName =
+  | 'cache-off'
+  | 'cache-in-memory'
+  | 'cache-too-small'
+  | 'source-none'
+  | 'source-failing'
+  | 'exchange-failing';
 
 /** Which members of the report tell of health. */
 export type Vitals = Pick<Report, 'caches' | 'prng'> & {
@@ -26,6 +36,7 @@ export function problemsOf(vitals: Vitals): Problem[] {
     if (evicted > 0) {
       problems.push({
         severity: 'warning',
+        name: 'cache-too-small',
         text: `${label} cache is too small: ${evicted} valid sessions had to go within five minutes (${limitOf(vitals.caches[label], label)})`,
       });
     }
@@ -46,16 +57,22 @@ function limitOf({ entries = 0, entryLimit = 0 }: CacheReport, label: CacheLabel
 function poolProblems(prng: Report['prng']): Problem[] {
   const problems: Problem[] = [];
   if (prng.source === '') {
-    problems.push({ severity: 'warning', text: 'no entropy source (tls_random_source is empty)' });
+    problems.push({
+      severity: 'warning',
+      name: 'source-none',
+      text: 'no entropy source (tls_random_source is empty)',
+    });
   } else if (!prng.sourceHealthy) {
     problems.push({
       severity: 'warning',
+      name: 'source-failing',
       text: `entropy source ${prng.source} fails: seeds come from the pool and the system (tls_random_source)`,
     });
   }
   if (!prng.exchangeHealthy) {
     problems.push({
       severity: 'warning',
+      name: 'exchange-failing',
       text: `exchange file ${prng.exchangeFile} can't be written (tls_random_exchange_name)`,
     });
   }
@@ -69,11 +86,13 @@ function cacheProblems(caches: Report['caches']): Problem[] {
     if (!enabled && database !== '' && lifetimeSeconds > 0) {
       problems.push({
         severity: 'error',
+        name: 'cache-off',
         text: `${label} cache is off: ${database} can't be used (${parameterOf(label)})`,
       });
     } else if (fileHealthy === false) {
       problems.push({
         severity: 'warning',
+        name: 'cache-in-memory',
         text: `${label} cache is in memory only: its file can't be written (${parameterOf(label)})`,
       });
     }

@@ -60,7 +60,7 @@ function toldLater(): Pick<Report, 'history' | 'log' | 'problems'> {
   return {
     history: history.report(),
     log: troubles.report(),
-    problems: [{ severity: 'error', text: 'text' }],
+    problems: [{ severity: 'error', name: 'cache-off', text: 'text' }],
   };
 }
 

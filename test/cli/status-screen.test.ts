@@ -123,8 +123,8 @@ describe('the screen of status', () => {
   test('what is wrong comes first, and the last warning is quoted', () => {
     const sick = report();
     sick.problems = [
-      { severity: 'error', text: 'smtpd cache is off' },
-      { severity: 'warning', text: 'entropy source fails' },
+      { severity: 'error', name: 'cache-off', text: 'smtpd cache is off' },
+      { severity: 'warning', name: 'source-failing', text: 'entropy source fails' },
     ];
     sick.log = {
       warnings: 2,
@@ -147,7 +147,7 @@ describe('the screen of status', () => {
   test('it keeps to its columns, and to 24 rows with five problems', () => {
     const long = report();
     long.problems = Array.from({ length: 5 }, () => {
-      return { severity: 'warning', text: 'x'.repeat(300) } as const;
+      return { severity: 'warning', name: 'source-none', text: 'x'.repeat(300) } as const;
     });
     long.log.last = { severity: 'error', text: 'y'.repeat(300), ageSeconds: 1 };
     fc.assert(

@@ -1,5 +1,6 @@
 /** Who answers on the socket, and what it says of itself. */
 import type { Config } from '../../config/config.ts';
+import type { Problem } from '../../daemon/health.ts';
 import type { Report } from '../../daemon/report.ts';
 import { messageOf } from '../../errors.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';
@@ -72,24 +73,16 @@ function reportFindings(report: Report, config: Config | undefined): Finding[] {
       remedy: 'postfix reload',
     });
   }
-  if (!report.prng.sourceHealthy && report.prng.source !== '') {
+  for (const { severity, name, text } of problemsOf(report)) {
     findings.push({
-      severity: 'warning',
-      name: 'source-failing',
-      text: `the entropy source ${report.prng.source} is failing: the pool serves without it`,
-      remedy: 'tlsmgr status tells since when, and the log why',
+      severity,
+      name,
+      text: `the running daemon says: ${text}`,
+      remedy: 'see in the log why: lines of tlsmgr; then postfix reload',
     });
   }
   for (const label of cacheLabels) {
     const cache = report.caches[label];
-    if (!cache.enabled && cache.database !== '' && cache.lifetimeSeconds > 0) {
-      findings.push({
-        severity: 'error',
-        name: 'cache-off',
-        text: `the ${label} cache of the running daemon is off: ${cache.database} could not be opened`,
-        remedy: `mend ${label}_tls_session_cache_database as said here or in the log; postfix reload`,
-      });
-    }
     const wanted = config?.caches[label];
     if (wanted !== undefined && wanted.database !== cache.database) {
       findings.push({
@@ -101,4 +94,9 @@ function reportFindings(report: Report, config: Config | undefined): Finding[] {
     }
   }
   return findings;
+}
+
+/** Those that main.cf doesn't tell of by itself. An earlier version tells of none. */
+function problemsOf(report: Partial<Report>): Problem[] {
+  return (report.problems ?? []).filter(({ name }) => name !== 'source-none');
 }
