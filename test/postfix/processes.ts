@@ -2,6 +2,7 @@
  * What the kernel says of a process, as /proc shows it: children, descriptors,
  * ids, root directory. Reads nothing of processes but their numbers' own files.
  */
+import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const pageBytes = 4096;
@@ -75,8 +76,15 @@ export function descriptorsOf(pid: number): Map<number, string> {
 
 const closeOnExecFlag = 0o2000000;
 
+/** Whether a started program would not get it. So too when it was closed since it was listed. */
 export function closesOnExec(pid: number, fd: number): boolean {
-  const info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+  let info: string;
+  try {
+    info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOENT');
+    return true;
+  }
   const flags = Number.parseInt(/^flags:\s*([0-7]+)/mu.exec(info)![1]!, 8);
   return (flags & closeOnExecFlag) !== 0;
 }
