@@ -91,7 +91,7 @@ const usualRecordWords = 410;
 export class CircularLog implements SessionCache, RecordMatcher {
   readonly time: CacheTime;
   /** In force; while the cache shrinks to lower limits, these come down with it. */
-  #settings: CircularLogSettings;
+  readonly #settings: CircularLogSettings;
   #limits: CacheLimits;
   readonly #hash: IdHash;
   readonly #onEviction: EvictionListener | undefined;
@@ -129,7 +129,8 @@ export class CircularLog implements SessionCache, RecordMatcher {
   #closed = false;
 
   constructor(settings: CircularLogSettings, dependencies: CircularLogDependencies) {
-    this.#settings = this.#limits = settings;
+    this.#limits = settings;
+    this.#settings = { ...settings };
     this.time = new CacheTime(dependencies.clock);
     this.#hash = dependencies.hash ?? idHashOf();
     this.#onEviction = dependencies.onEviction;
@@ -574,6 +575,12 @@ export class CircularLog implements SessionCache, RecordMatcher {
   /** Lets go of what lower limits have no room for. @returns whether there is more of it. */
   #shrink(most: number): boolean {
     const { sizeLimitBytes, entryLimit } = this.#limits;
+    if (
+      sizeLimitBytes === this.#settings.sizeLimitBytes &&
+      entryLimit === this.#settings.entryLimit
+    ) {
+      return false;
+    }
     const now = this.time.now();
     for (let count = 0; count <= most; count += 1) {
       const overSize = sizeLimitBytes > 0 && this.#bytes > sizeLimitBytes;
@@ -590,15 +597,17 @@ export class CircularLog implements SessionCache, RecordMatcher {
     return true;
   }
 
-  /** An update makes room for itself alone: it must not have to empty half a cache. */
+  /**
+   * An update makes room for itself alone: it must not have to empty half a
+   * cache. Changed in place, as a new object each time would have a shape of
+   * its own, and every update after it would look these up by their names.
+   */
   #followLimits(): void {
     const { lifetimeSeconds, sizeLimitBytes, entryLimit } = this.#limits;
-    this.#settings = {
-      ...this.#settings,
-      lifetimeSeconds,
-      sizeLimitBytes: sizeLimitBytes === 0 ? 0 : Math.max(sizeLimitBytes, this.#bytes),
-      entryLimit: entryLimit === 0 ? 0 : Math.max(entryLimit, this.#entries),
-    };
+    const settings = this.#settings;
+    settings.lifetimeSeconds = lifetimeSeconds;
+    settings.sizeLimitBytes = sizeLimitBytes === 0 ? 0 : Math.max(sizeLimitBytes, this.#bytes);
+    settings.entryLimit = entryLimit === 0 ? 0 : Math.max(entryLimit, this.#entries);
   }
 
   /** The last segment, or a new one. */
