@@ -1,7 +1,8 @@
 /** Formats of a few lines: keys of cache files, commands of the EGD protocol, numbers and base64. */
 import assert from 'node:assert/strict';
 import { egd, takeCommand } from '../../src/prng/egd-protocol.ts';
-import { decodedLength, readData, readNumber } from '../../src/protocol/values.ts';
+import { Base64Reader } from '../../src/protocol/base64/reader.ts';
+import { readNumber } from '../../src/protocol/numbers.ts';
 import { parseKeys } from '../../src/sessions/cache-keys.ts';
 import { latin1, type Target } from '../target.ts';
 
@@ -40,6 +41,9 @@ export const egdTarget: Target = {
 
 const inRange = (value: number): boolean => value >= -(2 ** 31) && value < 2 ** 31;
 
+/** Base64 is read in two ways, which must agree. */
+const readers = [new Base64Reader(), new Base64Reader(() => undefined)];
+
 export const valuesTarget: Target = {
   name: 'values',
   promise: 'numbers of 32 bits and base64 that reads back, or nothing',
@@ -48,19 +52,20 @@ export const valuesTarget: Target = {
   run(input) {
     const value = readNumber(input, 0, input.length);
     assert.ok(value === undefined || inRange(value), 'a number out of range');
-    const expected = Math.max(0, decodedLength(input, 0, input.length));
-    const target = Buffer.alloc(expected + 1, 0xee);
-    const bytes = readData(input, 0, input.length, target);
-    if (bytes >= 0) {
-      assert.equal(target[target.length - 1], 0xee, 'writes beyond the end');
-      const back = target.toString('base64', 0, bytes);
-      // The last character may have bits that mean nothing.
-      const significant = Math.max(0, back.replaceAll('=', '').length - 1);
-      assert.equal(
-        back.slice(0, significant),
-        input.toString('latin1', 0, significant),
-        'other data than was sent',
-      );
+    for (const reader of readers) {
+      if (reader.read(input, 0, input.length)) {
+        const back = reader.bytes.toString('base64');
+        // The last character may have bits that mean nothing.
+        const significant = Math.max(0, back.replaceAll('=', '').length - 1);
+        assert.equal(
+          back.slice(0, significant),
+          input.toString('latin1', 0, significant),
+          'other data than was sent',
+        );
+        assert.equal(back.length, input.length, 'data of another length');
+      }
     }
+    const [byVectors, byStrings] = readers.map((reader) => reader.read(input, 0, input.length));
+    assert.equal(byVectors, byStrings, 'well formed to one reader only');
   },
 };

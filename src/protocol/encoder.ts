@@ -2,7 +2,7 @@
  * Attribute lists into one growing buffer, many replies behind each other, so
  * that a batch of replies leaves in one write. The grammar stands in decoder.ts.
  */
-import { writeBase64Of } from './buffer-text.ts';
+import { writeBase64 } from './base64/writer.ts';
 import { statusName } from './names.ts';
 
 const initialBytes = 4096;
@@ -12,15 +12,6 @@ const keptBytes = 256 * 1024;
 
 /** The digits of a number, the longest being -2147483648 sent as 2147483648. */
 const longestNumberBytes = 10;
-
-/** Longer data goes through native code. */
-const longestShortData = 120;
-
-const alphabet = Buffer.from(
-  'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
-  'latin1',
-);
-const pad = 0x3d;
 
 /** A name and its NUL, ready to be copied. */
 export function encodedName(name: string): Buffer {
@@ -65,11 +56,7 @@ export class Encoder {
   data(name: Buffer, data: Buffer, start: number, end: number): void {
     this.#reserve(name.length + Math.ceil((end - start) / 3) * 4 + 1);
     this.#copyShort(name);
-    if (end - start > longestShortData) {
-      this.length += writeBase64Of(data, start, end, this.buffer, this.length);
-    } else {
-      this.#shortData(data, start, end);
-    }
+    this.length += writeBase64(data, start, end, this.buffer, this.length);
     this.#nul();
   }
 
@@ -106,23 +93,6 @@ export class Encoder {
       this.length += 1;
       rest -= digit * divisor;
     }
-  }
-
-  /** Base64 of seeds and keys: below some 100 bytes a loop beats two calls into native code. */
-  #shortData(data: Buffer, start: number, end: number): void {
-    const { buffer } = this;
-    let to = this.length;
-    for (let at = start; at < end; at += 3) {
-      const second = at + 1 < end ? data[at + 1]! : 0;
-      const third = at + 2 < end ? data[at + 2]! : 0;
-      const bits = (data[at]! << 16) | (second << 8) | third;
-      buffer[to] = alphabet[bits >> 18]!;
-      buffer[to + 1] = alphabet[(bits >> 12) & 63]!;
-      buffer[to + 2] = at + 1 < end ? alphabet[(bits >> 6) & 63]! : pad;
-      buffer[to + 3] = at + 2 < end ? alphabet[bits & 63]! : pad;
-      to += 4;
-    }
-    this.length = to;
   }
 
   #nul(): void {

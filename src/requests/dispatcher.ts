@@ -9,18 +9,17 @@
  */
 import type { LogWarning } from '../log/logger.ts';
 import { messageOf } from '../errors.ts';
+import { Base64Reader } from '../protocol/base64/reader.ts';
 import type { Decoder } from '../protocol/decoder.ts';
 import type { Encoder } from '../protocol/encoder.ts';
 import { requestName, status } from '../protocol/names.ts';
-import { decodedLength, readData, readNumber } from '../protocol/values.ts';
+import { readNumber } from '../protocol/numbers.ts';
 import type { ByteSpan } from '../sessions/session-cache.ts';
 import { type Arguments, type RequestType, type WriteReply, writeRefusal } from './request-type.ts';
 import type { RequestCounts } from './request-counts.ts';
 
 /** No request has more attributes. */
 const mostAttributes = 4;
-
-const initialDataBytes = 8192;
 
 /** Told of every answer when verbose: enough for one log line, and no data. */
 export type TraceRequest = (
@@ -64,10 +63,7 @@ export class Dispatcher {
     numbers: Array.from<number>({ length: mostAttributes }).fill(0),
     spans: Array.from({ length: mostAttributes }, () => ({ buffer: noBytes, start: 0, end: 0 })),
   };
-  /** Decoded base64 of the request at hand. */
-  #data = Buffer.allocUnsafeSlow(initialDataBytes);
-  /** As much of it as the last data took: sessions of one kind have one length. */
-  #exactData = noBytes;
+  readonly #data = new Base64Reader();
 
   constructor(options: DispatcherOptions) {
     this.#rows = options.types.map((type, index) => ({
@@ -227,23 +223,14 @@ export class Dispatcher {
       setSpan(span, buffer, start, end);
       return true;
     }
-    const length = decodedLength(buffer, start, end);
-    if (length > this.#data.length) {
-      this.#data.fill(0);
-      this.#data = Buffer.allocUnsafeSlow(length * 2);
-      this.#exactData = noBytes;
-    }
-    const written = readData(buffer, start, end, this.#data);
-    if (written < 0) {
+    if (!this.#data.read(buffer, start, end)) {
       this.#warn('malformed base64', () => {
         return `malformed base64 data from ${this.#peer} while reading input attribute value`;
       });
       return false;
     }
-    if (this.#exactData.length !== written) {
-      this.#exactData = this.#data.subarray(0, written);
-    }
-    setSpan(span, this.#exactData, 0, written);
+    const { bytes } = this.#data;
+    setSpan(span, bytes, 0, bytes.length);
     return true;
   }
 

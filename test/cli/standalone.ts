@@ -30,7 +30,16 @@ export class Standalone {
 
   /** The same, with so many descriptors at most. */
   startWithDescriptors(count: number, ...args: string[]): Promise<void> {
-    const script = `ulimit -n ${count}; exec "$0" serve "$@"`;
+    return this.#startLimited(`-n ${count}`, args);
+  }
+
+  /** The same, with so much address space, in kB. */
+  startWithAddressSpace(kilobytes: number, ...args: string[]): Promise<void> {
+    return this.#startLimited(`-v ${kilobytes}`, args);
+  }
+
+  #startLimited(limit: string, args: readonly string[]): Promise<void> {
+    const script = `ulimit ${limit}; exec "$0" serve "$@"`;
     return this.#startBy('/bin/sh', ['-c', script, launcher, ...args]);
   }
 

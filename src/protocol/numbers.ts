@@ -1,13 +1,11 @@
 /**
- * Numbers and data as they stand on the wire.
+ * Numbers as they stand on the wire.
  *
  *     number = *blank [sign] 1*digit      ; taken modulo 2^32, then as signed
- *     data   = base64 of RFC 4648, padded, in one line; nothing for no bytes
  *
- * Follows src/util/attr_scan0.c and base64_code.c, but refuses numbers beyond 64
- * bits (C takes them for -1) and data after padding (C drops it).
+ * Follows src/util/attr_scan0.c, but refuses numbers beyond 64 bits (C takes
+ * them for -1).
  */
-import { decodeBase64, latin1Of } from './buffer-text.ts';
 
 const blank = 0x20;
 const tab = 0x09;
@@ -16,7 +14,6 @@ const plus = 0x2b;
 const minus = 0x2d;
 const zero = 0x30;
 const nine = 0x39;
-const equalsSign = 0x3d;
 
 /** No number of 64 bits has more digits, leading zeros aside. */
 const longestDigits = 20;
@@ -63,40 +60,4 @@ function readLongNumber(digits: string, negative: boolean): number | undefined {
 
 function isBlank(byte: number): boolean {
   return byte === blank || (byte >= tab && byte <= carriageReturn);
-}
-
-/** How many bytes the base64 text buffer[start, end) stands for if it is well formed. */
-export function decodedLength(buffer: Buffer, start: number, end: number): number {
-  const length = end - start;
-  if (length === 0) {
-    return 0;
-  }
-  const pads =
-    buffer[end - 1] === equalsSign ? (length > 1 && buffer[end - 2] === equalsSign ? 2 : 1) : 0;
-  return (length >> 2) * 3 - pads;
-}
-
-/**
- * Decodes base64 text into target, which must have room for decodedLength().
- *
- * Node's decoder skips what isn't base64 and accepts the URL alphabet; skipped
- * bytes show in the length, the two letters of the other alphabet are looked for.
- *
- * @returns the number of bytes, or -1 when the text is malformed.
- */
-export function readData(buffer: Buffer, start: number, end: number, target: Buffer): number {
-  const length = end - start;
-  if (length === 0) {
-    return 0;
-  }
-  if ((length & 3) !== 0) {
-    return -1;
-  }
-  const text = latin1Of(buffer, start, end);
-  if (text.includes('-') || text.includes('_')) {
-    return -1;
-  }
-  const expected = decodedLength(buffer, start, end);
-  const written = decodeBase64(text, target);
-  return written === expected ? written : -1;
 }

@@ -1,0 +1,76 @@
+/**
+ * Base64 of RFC 4648 to bytes: padded, in one line, nothing for no bytes.
+ *
+ * Follows src/util/base64_code.c, but refuses data after padding (C drops it).
+ */
+import { longestSimdText, type SimdBase64, sharedSimdBase64 } from './simd.ts';
+import { decodeText } from './text.ts';
+
+const equalsSign = 0x3d;
+
+const initialBytes = 8192;
+
+const noBytes = Buffer.alloc(0);
+
+export class Base64Reader {
+  /** What read() read last, as a whole; the next call uses the memory again. */
+  bytes: Buffer = noBytes;
+  readonly #simdOf: () => SimdBase64 | undefined;
+  /** For what goes by way of strings. */
+  #target: Buffer = noBytes;
+  #inTarget = false;
+
+  /** @param simdOf asked when there is data, for what decodes it faster. */
+  constructor(simdOf: () => SimdBase64 | undefined = sharedSimdBase64) {
+    this.#simdOf = simdOf;
+  }
+
+  /** Reads the text of buffer[start, end) into `bytes`. @returns whether it is well formed. */
+  read(buffer: Buffer, start: number, end: number): boolean {
+    const length = end - start;
+    if (length === 0) {
+      this.bytes = noBytes;
+      return true;
+    }
+    if ((length & 3) !== 0) {
+      return false;
+    }
+    const expected = (length >> 2) * 3 - padsOf(buffer, end);
+    const simd = length <= longestSimdText ? this.#simdOf() : undefined;
+    if (simd === undefined) {
+      return this.#readText(buffer, start, end, expected);
+    }
+    if (!simd.decode(buffer, start, end)) {
+      return false;
+    }
+    // Sessions of one kind have one length: the last view often does.
+    if (this.bytes.length !== expected || this.#inTarget) {
+      this.bytes = simd.decoded(expected);
+      this.#inTarget = false;
+    }
+    return true;
+  }
+
+  #readText(buffer: Buffer, start: number, end: number, expected: number): boolean {
+    if (expected > this.#target.length) {
+      this.#target.fill(0);
+      this.#target = Buffer.allocUnsafeSlow(Math.max(initialBytes, expected * 2));
+      this.bytes = noBytes;
+    }
+    if (decodeText(buffer, start, end, this.#target) !== expected) {
+      return false;
+    }
+    if (this.bytes.length !== expected || !this.#inTarget) {
+      this.bytes = this.#target.subarray(0, expected);
+      this.#inTarget = true;
+    }
+    return true;
+  }
+}
+
+function padsOf(buffer: Buffer, end: number): number {
+  if (buffer[end - 1] !== equalsSign) {
+    return 0;
+  }
+  return buffer[end - 2] === equalsSign ? 2 : 1;
+}
