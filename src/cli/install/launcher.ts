@@ -110,8 +110,16 @@ complain() {
 
 TLSMGR_ARGV0=$0
 export TLSMGR_ARGV0
+# Without V8's middle compiler Node 24 and later take 5 to 10 MB less under load; nothing gets
+# slower but the start, by 16 ms. A Node that doesn't know an option doesn't start: only those
+# get it that are known to have it.
+middle=
+case $("$node" --version) in
+  v2[4-6].*) middle=--no-maglev ;;
+esac
 # One thread collects garbage: helpers for a heap as small as this cost more than they do.
-exec "$node" --single-threaded-gc --max-semi-space-size=2 "$program" "$@"
+# A young generation of 2 MB does: a larger one would only take memory.
+exec "$node" --single-threaded-gc --max-semi-space-size=2 $middle "$program" "$@"
 `;
 }
 
