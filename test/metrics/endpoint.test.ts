@@ -63,9 +63,10 @@ describe('metrics over HTTP', { skip: notBuilt }, () => {
     assert.ok(lines.length > 60);
     const seen = new Set<string>();
     for (const line of lines) {
-      const match = /^([a-z_]+?)(?:_(bucket|sum|count))?(?:\{(?:[a-z]+="[^"]*",?)+\})? \S+$/u.exec(
-        line,
-      );
+      const match =
+        /^([a-z_][a-z_0-9]*?)(?:_(bucket|sum|count))?(?:\{(?:[a-z]+="[^"]*",?)+\})? \S+$/u.exec(
+          line,
+        );
       assert.ok(match !== null, line);
       const [, name = '', part] = match;
       assert.equal(names.has(name), true, line);
