@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 
 const pageBytes = 4096;
 
@@ -53,6 +54,16 @@ export function childrenOf(parent: number): number[] {
 /** The directory that is / to the process. */
 export function rootOf(pid: number): string {
   return readlinkSync(`/proc/${pid}/root`);
+}
+
+/** The name of the program that the process runs; undefined when it is gone. */
+export function programOf(pid: number): string | undefined {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`));
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOENT');
+    return undefined;
+  }
 }
 
 /** Descriptor number to what it refers to. Empty when the process is gone. */
