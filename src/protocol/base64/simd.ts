@@ -35,7 +35,7 @@ const textAt = constantsEnd;
 const decodedAt = textAt + longestSimdText + vectorBytes;
 const plainAt = decodedAt + (longestSimdText / 4) * 3 + vectorBytes;
 
-/** Longer text isn't left behind for the next to overwrite, which is likely shorter. */
+/** More isn't left behind for the next to overwrite, which is likely shorter. */
 const longestLeftBehind = 8192;
 
 const letterA = 0x41;
@@ -49,8 +49,8 @@ export class SimdBase64 {
   readonly #view: DataView;
   readonly #decode: Exports['decode'];
   readonly #encode: Exports['encode'];
-  /** Characters that the last call worked on. */
-  #last = 0;
+  /** Bytes that were decoded last. */
+  #decoded = 0;
 
   constructor(exports: Exports) {
     this.#decode = exports.decode;
@@ -67,7 +67,8 @@ export class SimdBase64 {
   decode(text: Buffer, start: number, end: number): boolean {
     const memory = this.#memory;
     const length = end - start;
-    this.#begin(length);
+    this.#wipeLong(decodedAt, this.#decoded);
+    this.#decoded = (length >> 2) * 3;
     copy.call(text, memory, textAt, start, end);
     const stop = textAt + length;
     if (memory[stop - 1] === pad) {
@@ -79,10 +80,12 @@ export class SimdBase64 {
     for (let at = stop; at < stop + vectorBytes; at += 4) {
       this.#view.setInt32(at, fourTimesA, true);
     }
-    return this.#decode(textAt, wholeVectors(length), decodedAt) === 0;
+    const wrong = this.#decode(textAt, wholeVectors(length), decodedAt);
+    this.#wipeLong(textAt, length);
+    return wrong === 0;
   }
 
-  /** The first `length` bytes of what was decoded last. */
+  /** The first `length` bytes of what was decoded last; they stay until more is decoded. */
   decoded(length: number): Buffer<ArrayBuffer> {
     return this.#memory.subarray(decodedAt, decodedAt + length);
   }
@@ -95,7 +98,6 @@ export class SimdBase64 {
     const memory = this.#memory;
     const length = end - start;
     const characters = encodedLength(length);
-    this.#begin(characters);
     copy.call(data, memory, plainAt, start, end);
     this.#view.setInt32(plainAt + length, 0, true);
     this.#encode(plainAt, length, textAt);
@@ -107,16 +109,16 @@ export class SimdBase64 {
         memory[stop - 2] = pad;
       }
     }
-    return copy.call(memory, target, offset, textAt, stop);
+    copy.call(memory, target, offset, textAt, stop);
+    this.#wipeLong(textAt, characters);
+    this.#wipeLong(plainAt, length);
+    return characters;
   }
 
-  #begin(characters: number): void {
-    if (this.#last > longestLeftBehind) {
-      for (const area of [textAt, decodedAt, plainAt]) {
-        this.#memory.fill(0, area, area + this.#last);
-      }
+  #wipeLong(at: number, length: number): void {
+    if (length > longestLeftBehind) {
+      this.#memory.fill(0, at, at + length);
     }
-    this.#last = characters;
   }
 }
 
