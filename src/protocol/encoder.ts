@@ -2,6 +2,7 @@
  * Attribute lists into one growing buffer, many replies behind each other, so
  * that a batch of replies leaves in one write. The grammar stands in decoder.ts.
  */
+import { encodedLength } from './base64/format.ts';
 import { writeBase64 } from './base64/writer.ts';
 import { statusName } from './names.ts';
 
@@ -54,7 +55,7 @@ export class Encoder {
 
   /** The bytes data[start, end) as base64. */
   data(name: Buffer, data: Buffer, start: number, end: number): void {
-    this.#reserve(name.length + Math.ceil((end - start) / 3) * 4 + 1);
+    this.#reserve(name.length + encodedLength(end - start) + 1);
     this.#copyShort(name);
     this.length += writeBase64(data, start, end, this.buffer, this.length);
     this.#nul();

@@ -3,10 +3,9 @@
  *
  * Follows src/util/base64_code.c, but refuses data after padding (C drops it).
  */
+import { pad } from './format.ts';
 import { longestSimdText, type SimdBase64, sharedSimdBase64 } from './simd.ts';
 import { decodeText } from './text.ts';
-
-const equalsSign = 0x3d;
 
 const initialBytes = 8192;
 
@@ -35,12 +34,13 @@ export class Base64Reader {
     if ((length & 3) !== 0) {
       return false;
     }
-    const expected = (length >> 2) * 3 - padsOf(buffer, end);
+    const pads = padsOf(buffer, end);
+    const expected = (length >> 2) * 3 - pads;
     const simd = length <= longestSimdText ? this.#simdOf() : undefined;
     if (simd === undefined) {
       return this.#readText(buffer, start, end, expected);
     }
-    if (!simd.decode(buffer, start, end)) {
+    if (!simd.decode(buffer, start, end - pads)) {
       return false;
     }
     // Sessions of one kind have one length: the last view often does.
@@ -69,8 +69,8 @@ export class Base64Reader {
 }
 
 function padsOf(buffer: Buffer, end: number): number {
-  if (buffer[end - 1] !== equalsSign) {
+  if (buffer[end - 1] !== pad) {
     return 0;
   }
-  return buffer[end - 2] === equalsSign ? 2 : 1;
+  return buffer[end - 2] === pad ? 2 : 1;
 }

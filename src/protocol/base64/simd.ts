@@ -8,6 +8,7 @@
  * millisecond. Where WebAssembly or its vectors aren't to be had (an old
  * processor, a limit on address space), text.ts serves.
  */
+import { encodedLength, pad } from './format.ts';
 import { simdModule } from './simd-module.ts';
 
 /** As much as Node's WebAssembly is needed here; its types come with the browser's only. */
@@ -38,9 +39,7 @@ const plainAt = decodedAt + (longestSimdText / 4) * 3 + vectorBytes;
 /** More isn't left behind for the next to overwrite, which is likely shorter. */
 const longestLeftBehind = 8192;
 
-const letterA = 0x41;
 const fourTimesA = 0x41414141;
-const pad = 0x3d;
 
 const { copy } = Buffer.prototype;
 
@@ -50,7 +49,7 @@ export class SimdBase64 {
   readonly #decode: Exports['decode'];
   readonly #encode: Exports['encode'];
   /** Bytes that were decoded last. */
-  #decoded = 0;
+  #decodedBytes = 0;
 
   constructor(exports: Exports) {
     this.#decode = exports.decode;
@@ -60,23 +59,15 @@ export class SimdBase64 {
   }
 
   /**
-   * Decodes text[start, end), whose length is a multiple of four and at most
-   * longestSimdText; its last two characters may be padding.
-   * @returns whether all of the other characters are of the alphabet.
+   * Decodes text[start, end) without its padding, of longestSimdText characters
+   * at most. @returns whether all of them are of the alphabet.
    */
   decode(text: Buffer, start: number, end: number): boolean {
-    const memory = this.#memory;
     const length = end - start;
-    this.#wipeLong(decodedAt, this.#decoded);
-    this.#decoded = (length >> 2) * 3;
-    copy.call(text, memory, textAt, start, end);
+    this.#wipeLong(decodedAt, this.#decodedBytes);
+    this.#decodedBytes = (length * 3) >> 2;
+    copy.call(text, this.#memory, textAt, start, end);
     const stop = textAt + length;
-    if (memory[stop - 1] === pad) {
-      memory[stop - 1] = letterA;
-      if (memory[stop - 2] === pad) {
-        memory[stop - 2] = letterA;
-      }
-    }
     for (let at = stop; at < stop + vectorBytes; at += 4) {
       this.#view.setInt32(at, fourTimesA, true);
     }
@@ -120,11 +111,6 @@ export class SimdBase64 {
       this.#memory.fill(0, at, at + length);
     }
   }
-}
-
-/** The characters that bytes become. */
-export function encodedLength(bytes: number): number {
-  return Math.ceil(bytes / 3) * 4;
 }
 
 function wholeVectors(length: number): number {

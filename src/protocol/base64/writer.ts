@@ -1,5 +1,6 @@
 /** Bytes to base64 of RFC 4648, by the fastest of three ways. */
-import { encodedLength, longestSimdText, type SimdBase64, sharedSimdBase64 } from './simd.ts';
+import { encodedLength, pad } from './format.ts';
+import { longestSimdText, type SimdBase64, sharedSimdBase64 } from './simd.ts';
 import { encodeText } from './text.ts';
 
 /** Up to here a loop beats what has to be called: seeds and keys. */
@@ -9,7 +10,6 @@ const alphabet = Buffer.from(
   'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
   'latin1',
 );
-const pad = 0x3d;
 
 /** Writes data[start, end) to `offset` of the target, which has room. @returns the characters written. */
 export function writeBase64(
