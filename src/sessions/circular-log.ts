@@ -575,12 +575,6 @@ export class CircularLog implements SessionCache, RecordMatcher {
   /** Lets go of what lower limits have no room for. @returns whether there is more of it. */
   #shrink(most: number): boolean {
     const { sizeLimitBytes, entryLimit } = this.#limits;
-    if (
-      sizeLimitBytes === this.#settings.sizeLimitBytes &&
-      entryLimit === this.#settings.entryLimit
-    ) {
-      return false;
-    }
     const now = this.time.now();
     for (let count = 0; count <= most; count += 1) {
       const overSize = sizeLimitBytes > 0 && this.#bytes > sizeLimitBytes;
