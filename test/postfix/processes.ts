@@ -58,12 +58,8 @@ export function rootOf(pid: number): string {
 
 /** The name of the program that the process runs; undefined when it is gone. */
 export function programOf(pid: number): string | undefined {
-  try {
-    return basename(readlinkSync(`/proc/${pid}/exe`));
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, 'ENOENT');
-    return undefined;
-  }
+  const path = unlessGone(() => readlinkSync(`/proc/${pid}/exe`));
+  return path === undefined ? undefined : basename(path);
 }
 
 /** Descriptor number to what it refers to. Empty when the process is gone. */
@@ -89,11 +85,8 @@ const closeOnExecFlag = 0o2000000;
 
 /** Whether a started program would not get it. So too when it was closed since it was listed. */
 export function closesOnExec(pid: number, fd: number): boolean {
-  let info: string;
-  try {
-    info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, 'ENOENT');
+  const info = unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'));
+  if (info === undefined) {
     return true;
   }
   const flags = Number.parseInt(/^flags:\s*([0-7]+)/mu.exec(info)![1]!, 8);
@@ -109,4 +102,14 @@ export function socketsBoundTo(name: string): Set<string> {
       .filter((words) => words[7] === name)
       .map((words) => `socket:[${words[6]}]`),
   );
+}
+
+/** Undefined when what is to be read has ended since somebody knew of it. */
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ENOENT');
+    return undefined;
+  }
 }
