@@ -2,12 +2,15 @@
 // peers where it may, checks types, lint, format and unused code, runs all
 // suites, and says loudly what it had to skip.
 //
-//   npm test                  everything
-//   npm test -- protocol      only test/protocol, without the checks
+//   npm test                           everything
+//   npm test -- protocol               only test/protocol, without the checks
+//   npm test -- protocol/decoder       only the files whose path begins so
+//   TLSMGR_TEST_INSTALL=0 npm test     without installing Debian's packages
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { build, install, root, run } from './prepare.mjs';
+import { testFiles } from './test-files.mjs';
 
 /** What the suites talk to, and Debian's package that has it. */
 const peers = [
@@ -26,9 +29,11 @@ if (folders.length === 0) {
   run('npm', ['run', '--silent', 'check']);
 }
 
-const files = (folders.length === 0 ? [''] : folders)
-  .flatMap((folder) => testsBelow(join('test', folder)))
-  .toSorted();
+const files = testFiles(folders);
+if (files.length === 0) {
+  console.error(`no test file begins with test/${folders.join(' or test/')}`);
+  process.exit(1);
+}
 const { status } = spawnSync(
   process.execPath,
   [
@@ -72,13 +77,16 @@ function installPeers() {
     return;
   }
   const packages = missing.map(([, name]) => name);
-  if (process.getuid() !== 0 || !canRun('apt-get')) {
+  const obstacle = whyNotInstall();
+  if (obstacle !== undefined) {
     console.error(
-      `\n*** MISSING: ${packages.join(', ')}. Not root, or no apt-get: suites that need them are SKIPPED. ***\n`,
+      `\n*** MISSING: ${packages.join(', ')}. ${obstacle}: suites that need them are SKIPPED. ***\n`,
     );
     return;
   }
-  console.log(`installing ${packages.join(', ')}`);
+  console.log(
+    `npm test installs what its suites talk to, with apt-get: ${packages.join(', ')}. TLSMGR_TEST_INSTALL=0 keeps it from that.`,
+  );
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   for (const args of [
     ['update', '-qq'],
@@ -92,6 +100,16 @@ function installPeers() {
       return;
     }
   }
+}
+
+function whyNotInstall() {
+  if (process.env['TLSMGR_TEST_INSTALL'] === '0') {
+    return 'TLSMGR_TEST_INSTALL is 0';
+  }
+  if (process.getuid() !== 0) {
+    return 'Not root';
+  }
+  return canRun('apt-get') ? undefined : 'No apt-get';
 }
 
 function canRun(command) {
@@ -108,10 +126,4 @@ function canRun(command) {
       return false;
     }
   });
-}
-
-function testsBelow(folder) {
-  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts'))
-    .map((name) => join(folder, name));
 }
