@@ -15,7 +15,7 @@
 import { viewOf } from '../system/data-view.ts';
 
 /** Strings of a list (names and values) whose places are kept; later ones are only counted. */
-const maxStrings = 32;
+export const maxStrings = 32;
 
 /** Up to this a loop finds the end of a string faster than a call into native code. */
 const shortStringBytes = 128;
@@ -62,6 +62,11 @@ export class Decoder {
     return this.#end - this.#listStart;
   }
 
+  /** Bytes of memory that an unfinished list occupies here. */
+  get heldBytes(): number {
+    return this.#store === undefined ? 0 : this.#store.length;
+  }
+
   /** Whether the unfinished list breaks off within a word, not between two. */
   get breaksOffInWord(): boolean {
     return this.#end > this.#stringStart;
@@ -80,6 +85,9 @@ export class Decoder {
   /** Adds bytes. The chunk is only borrowed: call keepRest() before it is used again. */
   push(chunk: Buffer, length: number = chunk.length): void {
     if (this.#listStart === this.#end) {
+      if (this.#store !== undefined) {
+        this.keepRest();
+      }
       this.buffer = chunk;
       this.#listStart = this.#scanFrom = this.#stringStart = 0;
       this.#end = length;
@@ -128,13 +136,12 @@ export class Decoder {
   keepRest(): void {
     const rest = this.#end - this.#listStart;
     if (rest === 0) {
+      this.#wipeStore();
       this.buffer = noBytes;
-      this.#store?.fill(0);
       this.#store = undefined;
       this.#listStart = this.#scanFrom = this.#stringStart = this.#end = 0;
     } else if (this.buffer !== this.#store) {
-      const store = Buffer.allocUnsafeSlow(Math.max(initialStoreBytes, rest * 2));
-      this.#moveTo(store);
+      this.#moveTo(this.#newStore(rest));
     }
   }
 
@@ -149,18 +156,29 @@ export class Decoder {
   #append(chunk: Buffer, length: number): void {
     const rest = this.#end - this.#listStart;
     if (this.buffer !== this.#store || this.#end + length > this.buffer.length) {
-      this.#moveTo(Buffer.allocUnsafeSlow(Math.max(initialStoreBytes, (rest + length) * 2)));
+      this.#moveTo(this.#newStore(rest + length));
     }
     chunk.copy(this.buffer, this.#end, 0, length);
     this.#end += length;
   }
 
+  /** Twice the room, as a list comes in many pieces; no list grows beyond the limit. */
+  #newStore(bytes: number): Buffer {
+    const roomy = Math.max(initialStoreBytes, bytes * 2);
+    return Buffer.allocUnsafeSlow(Math.max(bytes, Math.min(roomy, this.#maxListBytes + 1)));
+  }
+
+  /** Not beyond what was used: a page that nobody has touched takes no memory until then. */
+  #wipeStore(): void {
+    if (this.buffer === this.#store) {
+      this.buffer.fill(0, 0, this.#end);
+    }
+  }
+
   #moveTo(store: Buffer): void {
     const shift = this.#listStart;
     this.buffer.copy(store, 0, shift, this.#end);
-    if (this.buffer === this.#store) {
-      this.buffer.fill(0);
-    }
+    this.#wipeStore();
     const kept = Math.min(this.stringCount, maxStrings) * 2;
     for (let index = 0; index < kept; index += 1) {
       this.bounds[index]! -= shift;

@@ -121,6 +121,33 @@ describe('decoder', () => {
     assert.deepEqual(lists[1], [['request', 'seed']]);
   });
 
+  test('takes no memory for an unfinished list beyond the limit', () => {
+    const decoder = new Decoder(100_000);
+    const piece = Buffer.alloc(16_384, 'x');
+    for (let pieces = 0; pieces < 6; pieces += 1) {
+      decoder.push(piece);
+      assert.equal(decoder.next(), 'nothing');
+      decoder.keepRest();
+      assert.ok(decoder.heldBytes >= decoder.pendingBytes);
+      assert.ok(decoder.heldBytes <= 100_001, `holds ${decoder.heldBytes} bytes`);
+    }
+    decoder.reset();
+    assert.equal(decoder.heldBytes, 0);
+  });
+
+  test('wipes what it held of a list, and touches nothing beyond', () => {
+    const decoder = new Decoder(limit);
+    decoder.push(Buffer.alloc(5000, 'x'));
+    decoder.next();
+    decoder.keepRest();
+    const store = decoder.buffer;
+    store.fill('y', 5000);
+    decoder.reset();
+    assert.deepEqual(store.subarray(0, 5000), Buffer.alloc(5000));
+    // Untouched, a page that was only reserved takes no memory.
+    assert.deepEqual(store.subarray(5000), Buffer.alloc(store.length - 5000, 'y'));
+  });
+
   test('knows how much of an unfinished list it holds, and where it breaks off', () => {
     const decoder = new Decoder(limit);
     decoder.push(Buffer.from('request\0see'));
