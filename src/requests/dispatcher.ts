@@ -10,16 +10,16 @@
 import type { LogWarning } from '../log/logger.ts';
 import { messageOf } from '../errors.ts';
 import { Base64Reader } from '../protocol/base64/reader.ts';
-import type { Decoder } from '../protocol/decoder.ts';
+import { type Decoder, maxStrings } from '../protocol/decoder.ts';
 import type { Encoder } from '../protocol/encoder.ts';
 import { requestName, status } from '../protocol/names.ts';
 import { readNumber } from '../protocol/numbers.ts';
-import type { ByteSpan } from '../sessions/session-cache.ts';
+import { type ByteSpan, longestIdBytes } from '../sessions/session-cache.ts';
 import { type Arguments, type RequestType, type WriteReply, writeRefusal } from './request-type.ts';
 import type { RequestCounts } from './request-counts.ts';
 
-/** No request has more attributes. */
-const mostAttributes = 4;
+/** A mail server waits for an answer that comes later: after so long it gets a -1. */
+const usualLateAnswerMs = 5000;
 
 /** Told of every answer when verbose: enough for one log line, and no data. */
 export type TraceRequest = (
@@ -40,6 +40,8 @@ export interface DispatcherOptions {
   trace?: TraceRequest | undefined;
   /** Told of each attribute's name and length when very verbose. */
   traceAttribute?: ((name: string, bytes: number) => void) | undefined;
+  /** Time for a handler that answers later. */
+  lateAnswerMs?: number;
 }
 
 interface Row {
@@ -47,6 +49,8 @@ interface Row {
   readonly index: number;
   readonly nameBytes: Buffer;
   readonly attributeNames: readonly Buffer[];
+  /** Places of attributes with data, all but the last one: it is decoded over them. */
+  readonly copiedPlaces: readonly number[];
 }
 
 const requestBytes = Buffer.from(requestName, 'latin1');
@@ -59,11 +63,11 @@ export class Dispatcher {
   readonly #stirTime: () => void;
   readonly #trace: TraceRequest | undefined;
   readonly #traceAttribute: ((name: string, bytes: number) => void) | undefined;
-  readonly #arguments: Arguments = {
-    numbers: Array.from<number>({ length: mostAttributes }).fill(0),
-    spans: Array.from({ length: mostAttributes }, () => ({ buffer: noBytes, start: 0, end: 0 })),
-  };
+  readonly #lateAnswerMs: number;
+  readonly #arguments: Arguments;
   readonly #data = new Base64Reader();
+  /** The type of the request that was answered last; undefined when there is no such request. */
+  answeredType: RequestType | undefined;
 
   constructor(options: DispatcherOptions) {
     this.#rows = options.types.map((type, index) => ({
@@ -71,7 +75,17 @@ export class Dispatcher {
       index,
       nameBytes: Buffer.from(type.name, 'latin1'),
       attributeNames: type.attributes.map(({ name }) => Buffer.from(name, 'latin1')),
+      copiedPlaces: placesOfData(type).slice(0, -1),
     }));
+    const most = Math.max(0, ...options.types.map(({ attributes }) => attributes.length));
+    if (2 + most * 2 > maxStrings) {
+      throw new RangeError(`a request type has ${most} attributes`);
+    }
+    this.#arguments = {
+      numbers: Array.from<number>({ length: most }).fill(0),
+      spans: Array.from({ length: most }, () => ({ buffer: noBytes, start: 0, end: 0 })),
+    };
+    this.#lateAnswerMs = options.lateAnswerMs ?? usualLateAnswerMs;
     this.#peer = `${options.serviceName} socket`;
     this.#warn = options.warn;
     this.#counts = options.counts;
@@ -88,12 +102,15 @@ export class Dispatcher {
     }
     const row = this.#findRow(list);
     if (row === undefined) {
+      this.answeredType = undefined;
       return refuseList(reply);
     }
     const { type } = row;
+    this.answeredType = type;
     const startedMs = this.#trace === undefined ? 0 : performance.now();
     if (!this.#readArguments(list, row)) {
-      this.#finish(row, writeRefusal(type, status.fail, reply), startedMs);
+      // What the arguments hold is in part an earlier request's.
+      this.#finish(row, writeRefusal(type, status.fail, reply), startedMs, '');
       return undefined;
     }
     const replyStart = reply.length;
@@ -102,25 +119,43 @@ export class Dispatcher {
       outcome = type.handle(this.#arguments, reply);
     } catch (thrown) {
       reply.length = replyStart;
-      this.#finish(row, this.#failed(type, thrown, reply), startedMs);
-      return undefined;
+      outcome = this.#failed(type, thrown, reply);
     }
-    if (typeof outcome === 'number') {
-      this.#finish(row, outcome, startedMs);
-      return undefined;
+    for (const place of row.copiedPlaces) {
+      this.#arguments.spans[place]!.buffer.fill(0);
     }
-    return outcome.then(
-      (write) => (later) => {
-        const code = write(later);
-        this.#finish(row, code, startedMs);
-        return code;
-      },
-      (thrown: unknown) => (later) => {
-        const code = this.#failed(type, thrown, later);
-        this.#finish(row, code, startedMs);
-        return code;
-      },
-    );
+    if (typeof outcome !== 'number') {
+      return this.#answerLater(row, outcome, startedMs);
+    }
+    this.#finish(row, outcome, startedMs);
+    return undefined;
+  }
+
+  /** What comes later names this request, whatever has been asked meanwhile. Never rejects. */
+  async #answerLater(
+    row: Row,
+    outcome: Promise<WriteReply>,
+    startedMs: number,
+  ): Promise<WriteReply> {
+    const detail = this.#trace === undefined ? '' : this.#detail(row);
+    let write: WriteReply;
+    try {
+      write = await inTime(outcome, this.#lateAnswerMs);
+    } catch (thrown) {
+      write = (reply) => this.#failed(row.type, thrown, reply);
+    }
+    return (reply) => {
+      const replyStart = reply.length;
+      let code: number;
+      try {
+        code = write(reply);
+      } catch (thrown) {
+        reply.length = replyStart;
+        code = this.#failed(row.type, thrown, reply);
+      }
+      this.#finish(row, code, startedMs, detail);
+      return code;
+    };
   }
 
   #traceAttributes(list: Decoder, trace: (name: string, bytes: number) => void): void {
@@ -132,10 +167,11 @@ export class Dispatcher {
     }
   }
 
-  #finish(row: Row, code: number, startedMs: number): void {
+  #finish(row: Row, code: number, startedMs: number, detail?: string): void {
     this.#counts.add(row.index, code);
     if (this.#trace !== undefined) {
-      this.#trace(row.type.name, this.#detail(row), code, (performance.now() - startedMs) * 1000);
+      const microseconds = (performance.now() - startedMs) * 1000;
+      this.#trace(row.type.name, detail ?? this.#detail(row), code, microseconds);
     }
   }
 
@@ -185,9 +221,7 @@ export class Dispatcher {
         this.#warnUnexpected(list.text(index * 2 + 2)!, attributes[index]!.name);
         return false;
       }
-      if (
-        !this.#readValue(attributes[index]!.kind, index, list, bounds[at + 2]!, bounds[at + 3]!)
-      ) {
+      if (!this.#readValue(row, index, buffer, bounds[at + 2]!, bounds[at + 3]!)) {
         return false;
       }
     }
@@ -198,14 +232,8 @@ export class Dispatcher {
     return true;
   }
 
-  #readValue(
-    kind: 'string' | 'number' | 'data',
-    index: number,
-    list: Decoder,
-    start: number,
-    end: number,
-  ): boolean {
-    const { buffer } = list;
+  #readValue(row: Row, index: number, buffer: Buffer, start: number, end: number): boolean {
+    const { kind, name } = row.type.attributes[index]!;
     if (kind === 'number') {
       const value = readNumber(buffer, start, end);
       if (value === undefined) {
@@ -220,6 +248,12 @@ export class Dispatcher {
     }
     const span = this.#arguments.spans[index]!;
     if (kind === 'string') {
+      if (end - start > longestIdBytes) {
+        this.#warn('long attribute', () => {
+          return `attribute ${name} of ${end - start} bytes from ${this.#peer} is longer than ${longestIdBytes}`;
+        });
+        return false;
+      }
       setSpan(span, buffer, start, end);
       return true;
     }
@@ -229,7 +263,9 @@ export class Dispatcher {
       });
       return false;
     }
-    const { bytes } = this.#data;
+    const bytes = row.copiedPlaces.includes(index)
+      ? Buffer.from(this.#data.bytes)
+      : this.#data.bytes;
     setSpan(span, bytes, 0, bytes.length);
     return true;
   }
@@ -251,6 +287,20 @@ const noBytes = Buffer.alloc(0);
 export function refuseList(reply: Encoder): undefined {
   reply.status(status.fail);
   reply.end();
+}
+
+function placesOfData(type: RequestType): number[] {
+  return type.attributes.flatMap(({ kind }, place) => (kind === 'data' ? [place] : []));
+}
+
+/** Rejects when the promise takes longer; what becomes of it then is of no more interest. */
+function inTime<Value>(promise: Promise<Value>, milliseconds: number): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Error(`no answer within ${milliseconds} ms`));
+    }, milliseconds);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 function setSpan(span: ByteSpan, buffer: Buffer, start: number, end: number): void {

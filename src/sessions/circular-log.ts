@@ -30,12 +30,13 @@ import {
   SegmentPool,
   word,
 } from './segment.ts';
-import type {
-  ByteSpan,
-  CacheLimits,
-  CacheStatistics,
-  EntryPage,
-  SessionCache,
+import {
+  type ByteSpan,
+  type CacheLimits,
+  type CacheStatistics,
+  type EntryPage,
+  longestIdBytes,
+  type SessionCache,
 } from './session-cache.ts';
 
 export interface CircularLogSettings extends CacheLimits {
@@ -422,7 +423,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
         if (skip(arrival, id)) {
           continue;
         }
-        if (now > storedAt + this.#settings.lifetimeSeconds) {
+        if (now > storedAt + this.#settings.lifetimeSeconds || idBytes > longestIdBytes) {
           rejected.push(arrival);
           continue;
         }

@@ -10,6 +10,8 @@ import type { EntryPage, ListedEntry } from './session-cache.ts';
 /** Records that a page looks at, at most: a long run of dead ones must not hold up requests. */
 const scanLimit = 20_000;
 const largestPage = 1000;
+/** Of the ids of a page, together; a longer id has a page of its own. */
+const longestIdsBytes = 48 * 1024;
 
 export interface ListedLog {
   first: Segment | undefined;
@@ -24,6 +26,7 @@ export function listPage(log: ListedLog, cursor: string, limit: number): EntryPa
   const now = log.time.now();
   const entries: ListedEntry[] = [];
   let scanned = 0;
+  let idsBytes = 0;
   let reached = afterArrival;
   let segment = log.first;
   while (segment !== undefined && segment.lastArrival <= afterArrival) {
@@ -38,12 +41,16 @@ export function listPage(log: ListedLog, cursor: string, limit: number): EntryPa
       if (entries.length === most || scanned === scanLimit) {
         return { entries, nextCursor: String(reached) };
       }
-      scanned += 1;
-      reached = arrival;
       const expiresAt = segment.words[(at >> 2) + word.storedAt]! + log.lifetimeSeconds;
       if (!segment.isDeadAt(at) && now <= expiresAt) {
+        idsBytes += segment.words[(at >> 2) + word.idLength]!;
+        if (idsBytes > longestIdsBytes && entries.length > 0) {
+          return { entries, nextCursor: String(reached) };
+        }
         entries.push(entryAt(segment, at, log));
       }
+      scanned += 1;
+      reached = arrival;
     }
   }
   return { entries, nextCursor: '' };

@@ -8,6 +8,12 @@ export type CacheLabel = 'smtpd' | 'smtp' | 'lmtp';
 
 export const cacheLabels: readonly CacheLabel[] = ['smtpd', 'smtp', 'lmtp'];
 
+/**
+ * No id is longer. Those of Postfix have up to some 3 kB: service, destination,
+ * host, address, digest and what the server calls itself.
+ */
+export const longestIdBytes = 65_536;
+
 export type MaybeLater<T> = T | Promise<T>;
 
 /** A stretch of somebody else's buffer, valid only until control returns to its owner. */
@@ -38,7 +44,10 @@ export interface SessionCache {
   delete(id: ByteSpan): MaybeLater<boolean>;
   /** Drops every entry. @returns how many there were. */
   flush(): MaybeLater<number>;
-  /** A page of entries in the order of their arrival, oldest first. */
+  /**
+   * A page of entries in the order of their arrival, oldest first: at most
+   * `limit`, and fewer when their ids are long. It may be empty and not the last.
+   */
   list(cursor: string, limit: number): MaybeLater<EntryPage>;
   statistics(): CacheStatistics;
   /** Takes on other limits. What no longer fits goes soon, the oldest first. */

@@ -4,7 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ByteSpan, SessionCache } from '../../src/sessions/session-cache.ts';
+import {
+  type ByteSpan,
+  longestIdBytes,
+  type SessionCache,
+} from '../../src/sessions/session-cache.ts';
 import type { Clock } from '../../src/system/clock.ts';
 
 export class TestClock implements Clock {
@@ -253,6 +257,25 @@ export function sessionCacheContract(
         ['id7', 'id8'],
       );
       assert.equal((await listAll(cache, 9)).at(-1), 'id6');
+    });
+
+    check('lists long ids on short pages, each of them once', async ({ cache }) => {
+      const ids = Array.from({ length: 9 }, (_, n) => `${n}`.repeat(n === 4 ? 60_000 : 20_000));
+      for (const id of ids) {
+        await cache.update(span(id), span(''));
+      }
+      const listed: string[] = [];
+      for (let cursor = ''; ;) {
+        const { entries, nextCursor } = await cache.list(cursor, 500);
+        const texts = entries.map(({ id }) => id.toString());
+        assert.ok(texts.join('').length <= longestIdBytes, 'a page without bound');
+        listed.push(...texts);
+        if (nextCursor === '') {
+          break;
+        }
+        cursor = nextCursor;
+      }
+      assert.deepEqual(listed, ids);
     });
 
     check('a cursor that nobody gave out lists from the start', async ({ cache }) => {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { manifestBytes, slotsStart } from '../../src/sessions/manifest.ts';
+import { longestIdBytes } from '../../src/sessions/session-cache.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, openLogOnFile } from './log-on-file.ts';
 import { KeptLog, openScratchCaches, scratchDirectory } from './scratch.ts';
@@ -145,6 +146,27 @@ void describe('a damaged cache file', () => {
       assert.ok(served > 200 * expected.size * 0.3, `${served} of ${200 * expected.size}`);
     },
   );
+
+  void test('an id that is longer than any may be is not read back', async () => {
+    const scratch = scratchDirectory();
+    const path = join(scratch.path, 'cache');
+    const clock = new TestClock();
+    const geometry = { slotBytes: 262_144, segmentBytes: 200_000 };
+    const open = openLogOnFile(path, clock, geometry);
+    const long = ['i'.repeat(longestIdBytes), 'j'.repeat(longestIdBytes + 1), 'k'];
+    for (const id of long) {
+      open.log.update(span(id), span('session'));
+    }
+    open.log.closeNow();
+    const again = openLogOnFile(path, clock, geometry);
+    await awake(again.loaded);
+    assert.deepEqual(
+      long.map((id) => again.log.lookup(span(id)) !== undefined),
+      [true, false, true],
+    );
+    again.log.closeNow();
+    scratch.remove();
+  });
 
   void test('is put aside when it is of another format, another cache, or beyond use', () => {
     for (const content of ['not ours', '\0'.repeat(300_000), 'tlsmgrSC'.padEnd(400, '\x01')]) {
