@@ -11,8 +11,10 @@ import { Connection } from '../src/socket/connection.ts';
 import type { Service } from '../src/socket/service.ts';
 import type { Transport } from '../src/socket/transport.ts';
 
-/** A request that is answered later is answered within so many microtasks. */
-const longestWait = 100;
+/** A request that is answered later is answered within so many microtasks, */
+const microtasks = 20;
+/** and what waits for its turn within so many more turns of the event loop. */
+const longestWait = microtasks + 40;
 
 export interface ConversationPlan {
   pieces: readonly Buffer[];
@@ -80,6 +82,12 @@ class SlowTransport implements Transport {
   }
 }
 
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /** Settles once the service has closed the connection. */
 export async function converse(service: Service, plan: ConversationPlan): Promise<Received> {
   const transport = new SlowTransport(plan.takesWrite);
@@ -95,7 +103,7 @@ export async function converse(service: Service, plan: ConversationPlan): Promis
       } else if (!transport.paused) {
         return;
       }
-      await Promise.resolve();
+      await (wait < microtasks ? Promise.resolve() : nextTurn());
       wait = transport.sent.length === answers ? wait + 1 : 0;
       answers = transport.sent.length;
     }

@@ -21,6 +21,7 @@ export function flushRequest(caches: CacheTable, warn: LogWarning): RequestType 
   };
   const type: RequestType = {
     name: 'flush',
+    costly: true,
     attributes: [{ name: 'cache_type', kind: 'string' }],
     reply: [{ name: 'entries', kind: 'number' }],
     handle(args, reply) {

@@ -38,6 +38,7 @@ export function listRequest(caches: CacheTable, warn: LogWarning): RequestType {
   };
   const type: RequestType = {
     name: 'list',
+    costly: true,
     attributes: [
       { name: 'cache_type', kind: 'string' },
       { name: 'cursor', kind: 'string' },

@@ -27,6 +27,8 @@ export interface RequestType {
   readonly attributes: readonly AttributeType[];
   /** What follows the status in a reply; a refusal says 0 for numbers and nothing for the rest. */
   readonly reply: readonly AttributeType[];
+  /** Takes so much time that other clients have their turn after it. */
+  readonly costly?: boolean;
   /**
    * Writes the reply and returns its status; or promises to do so later, having
    * copied what it still needs of its arguments.

@@ -13,6 +13,7 @@ const reportName = encodedName('report');
 export function statsRequest(report: () => object): RequestType {
   return {
     name: 'stats',
+    costly: true,
     attributes: [],
     reply: [{ name: 'report', kind: 'string' }],
     handle(_args, reply) {

@@ -45,8 +45,13 @@ export class AnnouncementWatch {
     return this.#clock.monotonicMs();
   }
 
-  /** A client that was announced to has closed after its first reply. */
-  closedAfterOne(openedMs: number): void {
+  /**
+   * A client that was announced to has asked for a seed, nothing else, and
+   * closed. With the wrong announcement a process of Postfix never gets further:
+   * a seed is what it asks for first, and it goes on without TLS. Our own verbs,
+   * and most scripts, ask for something else.
+   */
+  closedAfterSeed(openedMs: number): void {
     const nowMs = this.nowMs();
     if (nowMs - openedMs > abandonedWithinMs) {
       return;

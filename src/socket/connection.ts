@@ -1,43 +1,67 @@
 /**
  * One client: its bytes to lists, lists to replies, replies back in the order
- * of the requests. All requests that a read brings are answered with one write.
+ * of the requests. All requests that a turn answers are answered with one write.
  *
  * No client can make another wait. A half-sent request waits here, within
  * limits of size and time; while a client doesn't read its replies, nothing
  * more is read from it; a request that is answered later holds up only those
- * behind it on its own connection.
+ * behind it on its own connection; who sends many requests at once waits for
+ * its turns (turns.ts).
  */
 import { messageOf } from '../errors.ts';
 import { refuseList } from '../requests/dispatcher.ts';
 import type { WriteReply } from '../requests/request-type.ts';
 import { Decoder } from '../protocol/decoder.ts';
+import { tellEndWithin, tellTooLong, tellUnfinished, tellUnreadReplies } from './complaints.ts';
 import type { Client, Service } from './service.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 import { isBareString, isWakeup } from './trigger.ts';
+import type { TurnTaker } from './turns.ts';
 
 /** Replies are sent when they amount to this, though there are more requests to answer. */
 const batchBytes = 64 * 1024;
 
-export class Connection implements TransportEvents, Client {
+/** The clock is looked at after so many requests of a turn: a power of two. */
+const clockedOneIn = 16;
+
+/** Where a connection is. Only `serving` reads from the client. */
+export type ConnectionState =
+  /** Answers what comes. */
+  | 'serving'
+  /** Its turn is over; what has been read waits for the next. */
+  | 'queued'
+  /** A request is being answered later. */
+  | 'waiting'
+  /** Replies have not been sent whole. */
+  | 'sending'
+  /** Nothing more is answered; the transport closes once all is sent. */
+  | 'closing'
+  | 'closed';
+
+export class Connection implements TransportEvents, Client, TurnTaker {
   stalledSinceMs = 0;
   active = true;
   place = 0;
   readonly #service: Service;
   readonly #transport: Transport;
   readonly #decoder: Decoder;
-  /** A request is being answered later. */
-  #waiting = false;
-  /** What was answered later, while replies before it had not been sent whole. */
-  #lateReply: WriteReply | undefined;
-  /** Replies have not been sent whole. */
-  #blocked = false;
-  /** Reading is paused for one of these two. */
-  #paused = false;
+  #state: ConnectionState = 'serving';
+  /** The answer that comes later, once it is there; outlasts `sending` what goes before it. */
+  #late: { write: WriteReply | undefined } | undefined;
+  /** The transport has been told to read. */
+  #reading = true;
+  /** The client sends no more. */
   #ended = false;
-  #closed = false;
   #watched = false;
+  /** What the service counts as held by this connection; of it, unsent replies. */
+  #heldBytes = 0;
+  #unsentBytes = 0;
+  /** When it last had many requests to answer; 0: never. */
+  #busyMs = 0;
   /** Requests answered, up to two. */
   #answers = 0;
+  /** One request has been answered, and it was for a seed. */
+  #seedOnly = false;
   readonly #openedMs: number;
 
   constructor(transport: Transport, service: Service) {
@@ -51,20 +75,35 @@ export class Connection implements TransportEvents, Client {
     if (announcement === undefined) {
       announcements.openedSilently(this);
     } else {
-      this.#send(announcement, announcement.length);
+      if (!transport.write(announcement, announcement.length)) {
+        this.#state = 'sending';
+      }
+      this.#settle(false);
     }
   }
 
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
   received(chunk: Buffer, length: number): void {
-    this.active = true;
-    if (this.#answers === 0) {
-      this.#service.announcements.forget(this);
+    if (this.#isOver()) {
+      return;
     }
-    const { serviceTimes } = this.#service;
+    this.active = true;
+    const service = this.#service;
+    if (this.#answers === 0) {
+      service.announcements.forget(this);
+    }
+    const { serviceTimes, turns } = service;
     const beganMs = serviceTimes.begin();
     try {
       this.#decoder.push(chunk, length);
-      this.#work();
+      if (this.#state === 'serving' && this.#busyMs !== 0) {
+        this.#serveOrQueue();
+      }
+      turns.begin();
+      this.#answer();
     } catch (thrown) {
       this.#fault(thrown);
     }
@@ -75,55 +114,68 @@ export class Connection implements TransportEvents, Client {
 
   receivedEnd(): void {
     this.#ended = true;
-    this.#finishWhenDone();
+    this.#guarded(() => this.#settle(false));
+  }
+
+  takeTurn(): void {
+    if (this.#state === 'queued') {
+      this.#state = 'serving';
+      this.#guarded(() => this.#answer());
+    }
   }
 
   drained(): void {
-    this.#blocked = false;
+    if (this.#state !== 'sending') {
+      return;
+    }
+    this.#unsentBytes = 0;
+    if (this.#late === undefined) {
+      this.#serveOrQueue();
+    } else {
+      this.#state = 'waiting';
+    }
     this.#guarded(() => {
-      const write = this.#lateReply;
-      if (write !== undefined) {
-        this.#lateReply = undefined;
-        this.#replyLate(write);
-        return;
-      }
-      this.#work();
-      this.#finishWhenDone();
+      this.#service.turns.begin();
+      this.#replyLate();
+      this.#answer();
     });
   }
 
   closed(): void {
-    if (!this.#closed) {
-      this.#closed = true;
-      this.#service.closed(this);
-      this.#service.announcements.forget(this);
-      if (this.#answers === 1 && this.#service.announcement !== undefined) {
-        this.#service.announcements.closedAfterOne(this.#openedMs);
-      }
-      this.#decoder.reset();
-      this.#service.trace?.('connection closed');
+    if (this.#state === 'closed') {
+      return;
     }
+    const service = this.#service;
+    this.#state = 'closed';
+    this.#late = undefined;
+    this.#decoder.reset();
+    service.closed(this);
+    service.hold(-this.#heldBytes);
+    service.announcements.forget(this);
+    service.turns.leave(this);
+    if (this.#seedOnly && service.announcement !== undefined) {
+      service.announcements.closedAfterSeed(this.#openedMs);
+    }
+    service.trace?.('connection closed');
   }
 
   /** The time limit is reached. */
   giveUp(): void {
-    const { warn, peer, requestTimeSeconds } = this.#service;
-    if (this.#blocked) {
-      warn('unread replies', () => {
-        return `client does not read its replies from ${peer}: closed after ${requestTimeSeconds}s (tlsmgr_request_time_limit)`;
-      });
+    if (this.#state === 'sending' || this.#state === 'closing') {
+      tellUnreadReplies(this.#service);
     } else {
-      warn('unfinished request', () => {
-        const { breaksOffInWord } = this.#decoder;
-        const what = breaksOffInWord ? 'unexpected end-of-input from' : 'timeout on';
-        return `${what} ${peer} while reading ${this.#partName()}: closed after ${requestTimeSeconds}s (tlsmgr_request_time_limit)`;
-      });
+      tellUnfinished(this.#service, this.#decoder);
     }
     this.#close();
   }
 
   makeRoom(): void {
     this.#close();
+  }
+
+  /** Whether nothing that the client sends counts any more. */
+  #isOver(): boolean {
+    return this.#state === 'closing' || this.#state === 'closed';
   }
 
   /** A fault of our own costs one connection, not the service. */
@@ -143,56 +195,94 @@ export class Connection implements TransportEvents, Client {
     this.#close();
   }
 
-  /** Answers what the decoder holds, as far as can be. */
-  #work(): void {
+  /** Answers what the decoder holds, as far as can be in this turn. */
+  #answer(): void {
+    const answered = this.#answerLists();
+    this.#sendReplies();
+    if (!this.#isOver()) {
+      this.#decoder.keepRest();
+    }
+    if (answered > 0) {
+      this.#service.answered();
+    }
+    this.#settle(answered > 0);
+  }
+
+  /** @returns how many requests have been answered. */
+  #answerLists(): number {
     const decoder = this.#decoder;
     const { replies, dispatcher } = this.#service;
-    let answered = false;
-    while (!this.#waiting && !this.#blocked && !this.#closed) {
+    let answered = 0;
+    while (this.#state === 'serving') {
       const found = decoder.next();
-      if (found === 'list') {
-        if (isWakeup(decoder)) {
-          this.#wakeUp();
-          return;
-        }
-        answered = true;
-        this.#answers = Math.min(this.#answers + 1, 2);
-        const later = dispatcher.answer(decoder, replies);
-        if (later !== undefined) {
-          this.#answerLater(later);
-        }
-        if (replies.length >= batchBytes || later !== undefined) {
-          this.#sendReplies();
-        }
-        continue;
-      }
       if (found === 'too-long') {
         this.#refuseTooLong();
-        return;
+        break;
       }
       if (isWakeup(decoder)) {
         this.#wakeUp();
-        return;
+        break;
       }
-      if (isBareString(decoder)) {
-        refuseList(replies);
-        decoder.reset();
+      if (found === 'nothing') {
+        if (isBareString(decoder)) {
+          refuseList(replies);
+          decoder.reset();
+        }
+        break;
       }
-      break;
+      answered += 1;
+      const later = dispatcher.answer(decoder, replies);
+      const { answeredType } = dispatcher;
+      if (this.#answers < 2) {
+        this.#answers += 1;
+        this.#seedOnly = this.#answers === 1 && answeredType?.name === 'seed';
+      }
+      if (later !== undefined) {
+        this.#answerLater(later);
+        break;
+      }
+      const full = replies.length >= batchBytes;
+      if (full) {
+        this.#sendReplies();
+      }
+      const costly = answeredType?.costly === true;
+      if (costly || (answered & (clockedOneIn - 1)) === 0 || (full && decoder.pendingBytes > 0)) {
+        this.#endTurnWhenOver(costly);
+      }
     }
-    this.#sendReplies();
-    decoder.keepRest();
-    if (answered) {
-      this.#service.answered();
+    return answered;
+  }
+
+  /** A client that has much to ask has had its time: what is left waits in the queue. */
+  #endTurnWhenOver(costly: boolean): void {
+    const { turns } = this.#service;
+    const over = turns.isOver();
+    this.#busyMs = turns.lookedAtMs;
+    if ((over || costly) && this.#state === 'serving' && this.#decoder.pendingBytes > 0) {
+      this.#queue();
     }
-    this.#noteStall(answered);
+  }
+
+  /** Who was busy of late has no turn before others that were. */
+  #serveOrQueue(): void {
+    if (this.#busyMs !== 0 && this.#service.turns.mustQueue(this.#busyMs)) {
+      this.#queue();
+    } else {
+      this.#state = 'serving';
+    }
+  }
+
+  #queue(): void {
+    this.#state = 'queued';
+    this.#service.turns.queue(this);
   }
 
   #sendReplies(): void {
     const { replies } = this.#service;
-    if (replies.length > 0 && !this.#closed) {
-      this.#send(replies.buffer, replies.length);
-      if (this.#blocked) {
+    if (replies.length > 0 && !this.#isOver()) {
+      if (!this.#transport.write(replies.buffer, replies.length)) {
+        this.#state = 'sending';
+        this.#unsentBytes = replies.buffer.length;
         replies.giveAway();
         return;
       }
@@ -200,55 +290,72 @@ export class Connection implements TransportEvents, Client {
     replies.clear();
   }
 
-  #send(buffer: Buffer, length: number): void {
-    if (!this.#transport.write(buffer, length)) {
-      this.#blocked = true;
-      this.#pause();
-    }
-  }
-
-  #pause(): void {
-    this.#paused = true;
-    this.#transport.pause();
-  }
-
   #answerLater(later: Promise<WriteReply>): void {
-    this.#waiting = true;
-    this.#pause();
+    this.#state = 'waiting';
     void this.#continueAfter(later);
   }
 
   async #continueAfter(later: Promise<WriteReply>): Promise<void> {
+    const late: { write: WriteReply | undefined } = { write: undefined };
+    this.#late = late;
     const write = await later;
-    this.#guarded(() => this.#replyLate(write));
+    if (this.#late !== late) {
+      // Closed meanwhile.
+      return;
+    }
+    late.write = write;
+    // Else replies before it are still on their way: it is next.
+    if (this.#state === 'waiting') {
+      this.#guarded(() => {
+        this.#service.turns.begin();
+        this.#replyLate();
+        this.#answer();
+      });
+    }
   }
 
-  #replyLate(write: WriteReply): void {
-    if (this.#closed) {
+  #replyLate(): void {
+    const write = this.#late?.write;
+    if (write === undefined) {
       return;
     }
-    if (this.#blocked) {
-      // The replies before it are still on their way: it is next.
-      this.#lateReply = write;
-      return;
-    }
-    this.#waiting = false;
+    this.#late = undefined;
+    this.#state = 'serving';
     write(this.#service.replies);
     this.#sendReplies();
-    this.#work();
-    this.#finishWhenDone();
+    // Many that are answered soon must not keep the event loop from coming round.
+    if (this.#state === 'serving' && this.#decoder.pendingBytes > 0) {
+      this.#queue();
+    }
   }
 
-  /** Keeps the watch of what this client owes us; `progress`: it has just finished a request. */
-  #noteStall(progress: boolean): void {
-    if (this.#closed) {
+  /**
+   * What follows from the state at the end of each event: whether is read, what
+   * the client owes us, what is held for it; and the end, once all is answered.
+   * @param progress the client has just finished a request.
+   */
+  #settle(progress: boolean): void {
+    if (this.#ended && this.#state === 'serving') {
+      tellEndWithin(this.#service, this.#decoder);
+      this.#end();
+    }
+    const state = this.#state;
+    if (state === 'closed') {
       return;
     }
-    const owes = this.#blocked || (!this.#waiting && this.#decoder.pendingBytes > 0);
-    if (this.#paused && !this.#blocked && !this.#waiting) {
-      this.#paused = false;
-      this.#transport.resume();
+    const reading = state === 'serving';
+    if (reading !== this.#reading) {
+      this.#reading = reading;
+      if (reading) {
+        this.#transport.resume();
+      } else {
+        this.#transport.pause();
+      }
     }
+    const owes =
+      state === 'sending' ||
+      state === 'closing' ||
+      (state === 'serving' && this.#decoder.pendingBytes > 0);
     if (owes && (!this.#watched || progress)) {
       this.stalledSinceMs = performance.now();
       this.#watched = true;
@@ -257,38 +364,17 @@ export class Connection implements TransportEvents, Client {
       this.#watched = false;
       this.#service.unwatch(this);
     }
-  }
-
-  /** The client has sent its last byte: closes once everything is answered. */
-  #finishWhenDone(): void {
-    if (!this.#ended || this.#waiting || this.#blocked || this.#closed) {
-      return;
+    const heldBytes = this.#decoder.heldBytes + this.#unsentBytes;
+    const more = heldBytes - this.#heldBytes;
+    if (more !== 0) {
+      this.#heldBytes = heldBytes;
+      this.#service.hold(more);
     }
-    const { stringCount, breaksOffInWord, pendingBytes } = this.#decoder;
-    // C says nothing either of a request that ends just behind its name.
-    if (pendingBytes > 0 && (breaksOffInWord || stringCount !== 2)) {
-      const { warn, peer } = this.#service;
-      const part = this.#partName();
-      warn('end within a request', () => {
-        return breaksOffInWord
-          ? `unexpected end-of-input from ${peer} while reading ${part}`
-          : `premature end-of-input on ${peer} while reading ${part}`;
-      });
-    }
-    this.#transport.end();
-    this.closed();
-  }
-
-  #partName(): string {
-    return (this.#decoder.stringCount & 1) === 0 ? 'input attribute name' : 'input attribute value';
   }
 
   #refuseTooLong(): void {
-    const { warn, peer, maxRequestBytes, counts } = this.#service;
-    counts.sizeLimitHits += 1;
-    warn('request too long', () => {
-      return `request from ${peer} is longer than ${maxRequestBytes} bytes (tlsmgr_request_size_limit): closed`;
-    });
+    this.#service.counts.sizeLimitHits += 1;
+    tellTooLong(this.#service);
     this.#sendReplies();
     this.#close();
   }
@@ -297,8 +383,14 @@ export class Connection implements TransportEvents, Client {
     this.#service.counts.wakeups += 1;
     this.#service.trace?.('received master trigger');
     this.#sendReplies();
+    this.#end();
+  }
+
+  /** Closes once all replies are sent. It counts as open until the transport has closed. */
+  #end(): void {
+    this.#state = 'closing';
+    this.#decoder.reset();
     this.#transport.end();
-    this.closed();
   }
 
   #close(): void {

@@ -154,7 +154,7 @@ class HandleTransport implements Transport {
     if (this.#closed) {
       // The client was gone before the announcement: nobody was there yet to be told.
       this.#events.closed();
-    } else {
+    } else if (!this.#paused) {
       handle.readStart();
     }
   }

@@ -2,7 +2,8 @@
  * How long clients wait for us, as a histogram: from the arrival of a read to
  * the write of the replies to what it brought. A clock read costs more than a
  * counter, so only one read in 32 is timed; a read of several requests counts
- * as one. What waits for another host's answer is not part of it.
+ * as one. What waits for another host's answer is not part of it, nor is what a
+ * client that sends many requests at once waits for its own further turns.
  */
 // The global one is a getter, the module would be loaded as a whole: both cost time.
 const { performance } = globalThis;

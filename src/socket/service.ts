@@ -9,6 +9,7 @@ import type { AnnouncementWatch } from './announcement-watch.ts';
 import type { Dispatcher } from '../requests/dispatcher.ts';
 import { ServiceTimes } from './service-times.ts';
 import { type Member, OpenConnections } from './open-connections.ts';
+import { Turns } from './turns.ts';
 
 /** What may change while the service goes on. */
 export interface ServiceLimits {
@@ -29,6 +30,8 @@ export interface ServiceOptions extends ServiceLimits {
   firstAnswer?: () => void;
   /** Told of connections and wake-ups, when verbose. */
   trace?: ((text: string) => void) | undefined;
+  /** What turns go by. */
+  turns?: Turns | undefined;
 }
 
 /** A connection, as far as the service has to do with it. */
@@ -54,6 +57,11 @@ export interface ConnectionCounts {
 
 const sweepMs = 1000;
 
+/** What all connections together may hold of half requests and unread replies, at least. */
+const leastHeldLimitBytes = 64 * 1024 * 1024;
+/** With a large limit of a request, so many of that size. */
+const heldRequests = 16;
+
 export class Service {
   readonly dispatcher: Dispatcher;
   readonly peer: string;
@@ -67,6 +75,7 @@ export class Service {
   /** Replies of the connection at hand: filled and sent within one turn. */
   readonly replies = new Encoder();
   readonly serviceTimes = new ServiceTimes();
+  readonly turns: Turns;
   readonly counts: ConnectionCounts = {
     accepted: 0,
     open: 0,
@@ -77,7 +86,10 @@ export class Service {
   };
   readonly #open = new OpenConnections<Client>();
   connectionLimit = 0;
+  /** Those that keep us waiting, the longest first. */
   readonly #stalled = new Set<Client>();
+  #heldBytes = 0;
+  #heldLimitBytes = 0;
   #firstAnswer: (() => void) | undefined;
   #sweeper: NodeJS.Timeout | undefined;
 
@@ -87,6 +99,7 @@ export class Service {
     this.warn = options.warn;
     this.announcements = options.announcements;
     this.trace = options.trace;
+    this.turns = options.turns ?? new Turns();
     this.#firstAnswer = options.firstAnswer;
     this.change(options);
   }
@@ -97,6 +110,12 @@ export class Service {
     this.maxRequestBytes = limits.maxRequestBytes;
     this.requestTimeSeconds = limits.requestTimeSeconds;
     this.connectionLimit = limits.connectionLimit;
+    this.#heldLimitBytes = Math.max(leastHeldLimitBytes, heldRequests * limits.maxRequestBytes);
+  }
+
+  /** Bytes that connections hold of half requests and unread replies. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /** A new connection: it gets a place, if need be that of an idle one. */
@@ -125,10 +144,27 @@ export class Service {
     }
   }
 
-  /** Gives up on the connection when it still keeps us waiting at its time limit. */
+  /** A connection holds so much more than before: those that keep us waiting longest make room. */
+  hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    while (this.#heldBytes > this.#heldLimitBytes) {
+      const [longest] = this.#stalled;
+      if (longest === undefined) {
+        return;
+      }
+      this.counts.sizeLimitHits += 1;
+      this.warn('too much held', () => {
+        return `half requests and unread replies of ${this.peer} take more than ${this.#heldLimitBytes} bytes: the oldest are closed`;
+      });
+      longest.makeRoom();
+    }
+  }
+
+  /** Gives up on the connection when it still keeps us waiting at its time limit from now. */
   watch(connection: Client): void {
+    this.#stalled.delete(connection);
     this.#stalled.add(connection);
-    this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs).unref();
+    this.#sweeper ??= setInterval(() => this.sweep(), sweepMs).unref();
   }
 
   unwatch(connection: Client): void {
@@ -151,7 +187,8 @@ export class Service {
     idle.makeRoom();
   }
 
-  #sweep(): void {
+  /** Gives up on those that have kept us waiting for too long. */
+  sweep(): void {
     const longAgoMs = performance.now() - this.requestTimeSeconds * 1000;
     for (const connection of this.#stalled) {
       if (connection.stalledSinceMs <= longAgoMs) {

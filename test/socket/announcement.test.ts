@@ -18,9 +18,9 @@ describe('a client that gets the wrong announcement', () => {
     const { clock, told, watch } = setUp();
     for (let hour = 0; hour < 2; hour += 1) {
       for (let client = 0; client < 5; client += 1) {
-        watch.closedAfterOne(clock.ms - 2);
+        watch.closedAfterSeed(clock.ms - 2);
         clock.ms += 1003;
-        watch.closedAfterOne(clock.ms - 2);
+        watch.closedAfterSeed(clock.ms - 2);
         clock.ms += 60_000;
       }
       clock.ms += 3_600_000;
@@ -41,7 +41,7 @@ describe('a client that gets the wrong announcement', () => {
       clock.ms += 10_000;
       for (let count = 0; count < 20; count += 1) {
         clock.ms += pauseMs;
-        watch.closedAfterOne(clock.ms - heldMs);
+        watch.closedAfterSeed(clock.ms - heldMs);
         if (pauseMs < 1000) {
           clock.ms += 2000;
         }
@@ -88,6 +88,27 @@ describe('a client that gets the wrong announcement', () => {
       clock.ms += 1005;
     }
     assert.match(running.warnings.join('\n'), oldClient);
+    running.stop();
+  });
+
+  test('our own verbs, and scripts, that ask one thing a second are not told of', async () => {
+    const { clock } = setUp();
+    const running = await startService({ publicInterfacesOnly: false, clock });
+    for (const name of ['lookup', 'delete', 'policy', 'list', 'stats', 'flush', 'unknown']) {
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        const client = new RawClient(running.path);
+        client.send(list('request', name, 'cache_type', 'smtp', 'cache_id', 'i'));
+        await client.lists(2);
+        client.socket.destroy();
+        await client.end();
+        const other = new RawClient(running.path);
+        other.send(seedRequest + seedRequest);
+        await other.lists(3);
+        other.socket.destroy();
+        clock.ms += 1005;
+      }
+    }
+    assert.doesNotMatch(running.warnings.join('\n'), oldClient);
     running.stop();
   });
 

@@ -7,6 +7,7 @@ import type { RequestType } from '../../src/requests/request-type.ts';
 import { type Services, requestTable } from '../../src/requests/table.ts';
 import { AnnouncementWatch } from '../../src/socket/announcement-watch.ts';
 import { Service } from '../../src/socket/service.ts';
+import type { Turns } from '../../src/socket/turns.ts';
 import type { Clock } from '../../src/system/clock.ts';
 import { KeyRing } from '../../src/tickets/key-ring.ts';
 
@@ -28,6 +29,8 @@ export interface ServiceParts {
   maxRequestBytes?: number | undefined;
   requestTimeSeconds?: number | undefined;
   connectionLimit?: number | undefined;
+  turns?: Turns | undefined;
+  lateAnswerMs?: number | undefined;
 }
 
 export function serviceOf(parts: ServiceParts): { service: Service; counts: RequestCounts } {
@@ -45,12 +48,14 @@ export function serviceOf(parts: ServiceParts): { service: Service; counts: Requ
       warn,
       counts,
       stirTime: () => pool.stirTime(),
+      ...(parts.lateAnswerMs === undefined ? {} : { lateAnswerMs: parts.lateAnswerMs }),
     }),
     serviceName: 'tlsmgr',
     announce: parts.announce ?? true,
     maxRequestBytes: parts.maxRequestBytes ?? 1024 * 1024,
     requestTimeSeconds: parts.requestTimeSeconds ?? 60,
     connectionLimit: parts.connectionLimit ?? 1000,
+    turns: parts.turns,
     warn,
     announcements: new AnnouncementWatch(
       parts.watchClock ?? clock,

@@ -1,0 +1,105 @@
+/**
+ * Shares the time of the service among its clients. A turn ends when its time
+ * is over; what the client still has to be answered waits in a queue, and the
+ * queue gets one turn's time each time the event loop comes round. So a client
+ * that sends many requests at once waits behind its own, and others wait for
+ * one turn.
+ *
+ * Who asks one thing at a time never comes in here: its request is answered
+ * when it is read.
+ */
+
+/** What a client may take before others have their turn. */
+export const turnMs = 0.25;
+
+/** So long a client that has sent many requests at once counts as busy. */
+const busyForMs = 50;
+
+export interface TurnTaker {
+  /** Answers until the turn is over. Queues itself again when more is left. */
+  takeTurn(): void;
+}
+
+export class Turns {
+  /** Monotonic milliseconds. */
+  readonly #now: () => number;
+  readonly #queue = new Set<TurnTaker>();
+  /** When isOver() looked at the clock. */
+  lookedAtMs = 0;
+  /** When the turn at hand ends; 0: the clock hasn't been looked at yet. */
+  #endMs = 0;
+  /** A busy client has had its turn since the event loop last came round. */
+  #taken = false;
+  #scheduled = false;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Clients that wait for their turn. */
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  /** A turn outside of the queue begins. */
+  begin(): void {
+    this.#endMs = 0;
+  }
+
+  /** Whether the turn at hand is over. Its time counts from the first call: begin() is cheap. */
+  isOver(): boolean {
+    const nowMs = this.#now();
+    this.lookedAtMs = nowMs;
+    if (this.#endMs === 0) {
+      this.#endMs = nowMs + turnMs;
+    }
+    return nowMs >= this.#endMs;
+  }
+
+  /** @returns whether a client that was busy at that time must queue with what it sends now. */
+  mustQueue(busyMs: number): boolean {
+    if (this.#now() - busyMs > busyForMs) {
+      return false;
+    }
+    if (this.#taken || this.#queue.size > 0) {
+      return true;
+    }
+    this.#taken = true;
+    this.#schedule();
+    return false;
+  }
+
+  /** The client goes to the end of the queue. */
+  queue(client: TurnTaker): void {
+    this.#queue.delete(client);
+    this.#queue.add(client);
+    this.#schedule();
+  }
+
+  leave(client: TurnTaker): void {
+    this.#queue.delete(client);
+  }
+
+  #schedule(): void {
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => this.#run());
+    }
+  }
+
+  /** One turn's time for the whole queue, the one that has waited longest first. */
+  #run(): void {
+    this.#scheduled = false;
+    this.#taken = false;
+    this.begin();
+    // A client that queues again goes to the end of the set: the loop comes to it once more.
+    for (const client of this.#queue) {
+      if (this.isOver()) {
+        this.#schedule();
+        return;
+      }
+      this.#queue.delete(client);
+      client.takeTurn();
+    }
+  }
+}
