@@ -31,6 +31,7 @@ export interface Received {
 }
 
 class SlowTransport implements Transport {
+  readonly descriptor = undefined;
   readonly sent: Buffer[] = [];
   held: Buffer | undefined;
   paused = false;

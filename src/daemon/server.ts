@@ -14,9 +14,9 @@ import type { Caches } from '../sessions/caches.ts';
 import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
 import { AnnouncementWatch } from '../socket/announcement-watch.ts';
 import { Service, type ServiceLimits } from '../socket/service.ts';
-import { openFilesLimit } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { KeyRing } from '../tickets/key-ring.ts';
+import { type ConnectionRoom, connectionRoom } from './connection-room.ts';
 import { type Counters, History } from './history.ts';
 import { makeReport, type Report, type ReportMode } from './report.ts';
 import type { ProcessFigures } from './process-figures.ts';
@@ -63,6 +63,7 @@ export function assembleServer(parts: ServerParts): Server {
   });
   const counts = new RequestCounts(types.map(({ name }) => name));
   const verbose = log.verbose > 0;
+  const room = connectionRoom(config.limits.connections, config.metricsListen !== undefined, log);
   const service = new Service({
     dispatcher: new Dispatcher({
       types,
@@ -77,7 +78,8 @@ export function assembleServer(parts: ServerParts): Server {
           : undefined,
     }),
     serviceName: config.serviceName,
-    ...serviceLimits(config),
+    ...serviceLimits(config, room),
+    scarceDescriptor: room.scarceDescriptor,
     warn,
     announcements: new AnnouncementWatch(systemClock, (text) => log.warning(text)),
     trace: verbose ? (text) => log.info(text) : undefined,
@@ -92,7 +94,7 @@ export function assembleServer(parts: ServerParts): Server {
     change(next) {
       const kept = caches.change(next);
       keys.changeLifetime(next.caches.smtpd.lifetimeSeconds);
-      service.change(serviceLimits(next));
+      service.change(serviceLimits(next, room));
       return kept;
     },
     close() {
@@ -127,23 +129,13 @@ function countersOf(service: Service, counts: RequestCounts, caches: Caches): Co
   };
 }
 
-function serviceLimits({ announce, limits }: Config): ServiceLimits {
+function serviceLimits({ announce, limits }: Config, room: ConnectionRoom): ServiceLimits {
   return {
     announce,
     maxRequestBytes: limits.requestSizeBytes,
     requestTimeSeconds: limits.requestTimeSeconds,
-    connectionLimit: connectionLimit(limits.connections),
+    connectionLimit: Math.min(limits.connections, room.connections),
   };
-}
-
-/** Descriptors for what is no client: files, sources, the log, Node's own. */
-const otherDescriptors = 64;
-
-/** Connections are closed before descriptors run out: then nobody could be let in at all. */
-function connectionLimit(wanted: number): number {
-  const descriptors = openFilesLimit();
-  const most = descriptors - Math.min(otherDescriptors, Math.ceil(descriptors / 2));
-  return Math.max(1, Math.min(wanted, most));
 }
 
 function traceTo(log: ProcessLogger): TraceRequest {

@@ -68,7 +68,7 @@ export class Connection implements TransportEvents, Client, TurnTaker {
     this.#service = service;
     this.#transport = transport;
     this.#decoder = new Decoder(service.maxRequestBytes);
-    service.opened(this);
+    service.opened(this, transport.descriptor);
     service.trace?.('connection established');
     const { announcement, announcements } = service;
     this.#openedMs = announcements.nowMs();

@@ -10,6 +10,7 @@ import type { Accept, Transport, TransportEvents } from './transport.ts';
 
 /** A stream handle, as lib/internal/stream_base_commons.js of Node 20 to 26 uses it. */
 interface StreamHandle {
+  readonly fd?: number;
   /** Must stay a function: setting anything else aborts the process. */
   onread: () => void;
   readStart(): number;
@@ -144,6 +145,10 @@ class HandleTransport implements Transport {
   constructor(handle: StreamHandle, shared: SharedState) {
     this.#handle = handle;
     this.#shared = shared;
+  }
+
+  get descriptor(): number | undefined {
+    return this.#handle.fd;
   }
 
   start(accept: Accept): void {

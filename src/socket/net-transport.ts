@@ -6,6 +6,7 @@ import type { Accept, Transport } from './transport.ts';
 export function serveSocket(socket: Socket, accept: Accept): void {
   let writing = false;
   const transport: Transport = {
+    descriptor: undefined,
     write(buffer, length) {
       socket.write(buffer.subarray(0, length), () => {
         if (writing) {

@@ -30,6 +30,8 @@ export interface ServiceOptions extends ServiceLimits {
   firstAnswer?: () => void;
   /** Told of connections and wake-ups, when verbose. */
   trace?: ((text: string) => void) | undefined;
+  /** A connection with this descriptor, or one above it, takes the place of another. */
+  scarceDescriptor?: number;
   /** What turns go by. */
   turns?: Turns | undefined;
 }
@@ -56,6 +58,9 @@ export interface ConnectionCounts {
 }
 
 const sweepMs = 1000;
+
+/** So long after descriptors were scarce no more connections are let in than there was room for. */
+const scarceForMs = 1000;
 
 /** What all connections together may hold of half requests and unread replies, at least. */
 const leastHeldLimitBytes = 64 * 1024 * 1024;
@@ -86,6 +91,10 @@ export class Service {
   };
   readonly #open = new OpenConnections<Client>();
   connectionLimit = 0;
+  /** As many as are let in at the moment: the limit, or less while descriptors are scarce. */
+  #places = 0;
+  readonly #scarceDescriptor: number;
+  #scarceMs = 0;
   /** Those that keep us waiting, the longest first. */
   readonly #stalled = new Set<Client>();
   #heldBytes = 0;
@@ -99,6 +108,7 @@ export class Service {
     this.warn = options.warn;
     this.announcements = options.announcements;
     this.trace = options.trace;
+    this.#scarceDescriptor = options.scarceDescriptor ?? Number.POSITIVE_INFINITY;
     this.turns = options.turns ?? new Turns();
     this.#firstAnswer = options.firstAnswer;
     this.change(options);
@@ -110,6 +120,7 @@ export class Service {
     this.maxRequestBytes = limits.maxRequestBytes;
     this.requestTimeSeconds = limits.requestTimeSeconds;
     this.connectionLimit = limits.connectionLimit;
+    this.#places = limits.connectionLimit;
     this.#heldLimitBytes = Math.max(leastHeldLimitBytes, heldRequests * limits.maxRequestBytes);
   }
 
@@ -119,13 +130,14 @@ export class Service {
   }
 
   /** A new connection: it gets a place, if need be that of an idle one. */
-  opened(connection: Client): void {
+  opened(connection: Client, descriptor: number | undefined): void {
     const { counts } = this;
     counts.accepted += 1;
     counts.open += 1;
     this.#open.add(connection);
-    if (this.#open.size > this.connectionLimit) {
-      this.#makeRoomFor(connection);
+    this.#seePlaces(descriptor);
+    while (this.#open.size > this.#places && this.#makeRoomFor(connection)) {
+      // One after the other.
     }
   }
 
@@ -175,16 +187,34 @@ export class Service {
     }
   }
 
-  #makeRoomFor(connection: Client): void {
+  /**
+   * Others may have more files open than was to be seen at the start. A new
+   * descriptor is the lowest that was free, so all below it are in use.
+   */
+  #seePlaces(descriptor: number | undefined): void {
+    const beyond = (descriptor ?? 0) + 1 - this.#scarceDescriptor;
+    if (beyond > 0) {
+      this.#places = Math.max(1, Math.min(this.#places, this.#open.size - beyond));
+      this.#scarceMs = performance.now();
+    } else if (this.#places < this.connectionLimit) {
+      if (performance.now() - this.#scarceMs > scarceForMs) {
+        this.#places = this.connectionLimit;
+      }
+    }
+  }
+
+  /** @returns whether one has been closed. */
+  #makeRoomFor(connection: Client): boolean {
     const idle = this.#open.longestIdle(connection);
     if (idle === undefined) {
-      return;
+      return false;
     }
     this.counts.connectionLimitHits += 1;
     this.warn('too many connections', () => {
-      return `too many connections to ${this.peer}: idle ones are closed to keep to ${this.connectionLimit} (tlsmgr_connection_limit)`;
+      return `too many connections to ${this.peer}: idle ones are closed to keep to ${this.#places} (tlsmgr_connection_limit)`;
     });
     idle.makeRoom();
+    return true;
   }
 
   /** Gives up on those that have kept us waiting for too long. */

@@ -4,6 +4,8 @@
  * (handle-transport.ts).
  */
 export interface Transport {
+  /** The number of its descriptor, where that can be told: the lowest that was free. */
+  readonly descriptor: number | undefined;
   /**
    * Sends buffer[0, length).
    * @returns false when not all of it could be sent at once: then the buffer is

@@ -66,6 +66,7 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const F_GETFD = 1;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const POLLOUT = 4;
@@ -186,6 +187,19 @@ export function openFilesLimit(): number {
   const limit = Buffer.alloc(16);
   check('getrlimit', native.getrlimit(RLIMIT_NOFILE, limit));
   return Number(limit.readBigUInt64LE(0));
+}
+
+/** No process of ours has as many open before clients come. */
+const mostCounted = 4096;
+
+/** How many descriptors are open, told without /proc: a chroot has none. */
+export function openDescriptors(): number {
+  const end = Math.min(openFilesLimit(), mostCounted);
+  let open = 0;
+  for (let fd = 0; fd < end; fd += 1) {
+    open += native.fcntl(fd, F_GETFD, 0) < 0 ? 0 : 1;
+  }
+  return open;
 }
 
 /** @returns the mask before. */

@@ -35,6 +35,7 @@ export function nextTurn(): Promise<void> {
 }
 
 export class ScriptedTransport implements Transport {
+  readonly descriptor: number | undefined;
   /** Whether the next write is taken at once. */
   takesWrites = true;
   paused = false;
@@ -43,7 +44,8 @@ export class ScriptedTransport implements Transport {
   sent = '';
   readonly connection: Connection;
 
-  constructor(service: Service) {
+  constructor(service: Service, descriptor?: number) {
+    this.descriptor = descriptor;
     this.connection = new Connection(this, service);
   }
 

@@ -30,6 +30,7 @@ export interface ServiceParts {
   requestTimeSeconds?: number | undefined;
   connectionLimit?: number | undefined;
   turns?: Turns | undefined;
+  scarceDescriptor?: number | undefined;
   lateAnswerMs?: number | undefined;
 }
 
@@ -56,6 +57,7 @@ export function serviceOf(parts: ServiceParts): { service: Service; counts: Requ
     requestTimeSeconds: parts.requestTimeSeconds ?? 60,
     connectionLimit: parts.connectionLimit ?? 1000,
     turns: parts.turns,
+    ...(parts.scarceDescriptor === undefined ? {} : { scarceDescriptor: parts.scarceDescriptor }),
     warn,
     announcements: new AnnouncementWatch(
       parts.watchClock ?? clock,
