@@ -47,6 +47,9 @@ function shapeOf(name: string | undefined): Shape | undefined {
   return name !== undefined && Object.hasOwn(shapes, name) ? shapes[name] : undefined;
 }
 
+/** Of an id or another string, in bytes. */
+const longestString = 65_536;
+
 /** Values in order, numbers as decimals; undefined when they aren't as the request wants them. */
 function argumentsOf(request: readonly string[], shape: Shape): string[] | undefined {
   const values: string[] = [];
@@ -56,6 +59,9 @@ function argumentsOf(request: readonly string[], shape: Shape): string[] | undef
       return undefined;
     }
     if (kind === 'data' && !isBase64(value)) {
+      return undefined;
+    }
+    if (kind === 'string' && value.length > longestString) {
       return undefined;
     }
     const number = kind === 'number' ? numberIn(value) : undefined;
