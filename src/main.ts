@@ -3,6 +3,9 @@
  * everything else is the daemon with master(8)'s generic options. Only what is
  * needed of the two is loaded.
  */
+// Without a handler Node opens its debugger on a port, and for root as root.
+process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
+
 const args = process.argv.slice(2);
 const [first] = args;
 

@@ -47,8 +47,6 @@ export async function runDaemon(args: readonly string[]): Promise<void> {
   const program = environment['TLSMGR_ARGV0'] ?? process.argv[1] ?? 'tlsmgr';
   const log = new MailLogger({ program, environment });
   panicOnUncaught(log);
-  // Without a handler Node would open its debugger on a port, at first as root.
-  process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
   try {
     await start(args, program, log);
   } catch (thrown) {

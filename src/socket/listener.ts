@@ -6,11 +6,11 @@
  * 0600 (the directory decides nothing) and removed at close; a stale one, that
  * nobody answers on, is replaced.
  */
-import { createServer, connect, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { FatalError } from '../errors.ts';
 import type { Logger, LogWarning } from '../log/logger.ts';
 import { reasonOf, reasonOfErrno } from '../system/calls.ts';
-import { bindOwnSocket } from '../system/own-socket.ts';
+import { bindOwnSocket, isServed } from '../system/own-socket.ts';
 import { Connection } from './connection.ts';
 import { serveHandles } from './handle-transport.ts';
 import { serveSocket } from './net-transport.ts';
@@ -42,9 +42,15 @@ export function listenOnDescriptor(
   return listen({ fd, backlog }, service, options);
 }
 
-/** Throws FatalError when somebody answers at the path. */
-export async function requireUnserved(path: string): Promise<void> {
-  if (await answers(path)) {
+/** Throws FatalError when somebody serves the path, or when that can't be found out. */
+export function requireUnserved(path: string): void {
+  let served: boolean;
+  try {
+    served = isServed(path);
+  } catch (thrown) {
+    throw new FatalError(`listen on ${path}: ${reasonOf(thrown)}`, { cause: thrown });
+  }
+  if (served) {
     throw new FatalError(`another process serves ${path}`);
   }
 }
@@ -55,7 +61,7 @@ export async function listenOnPath(
   service: Service,
   options: ListenerOptions,
 ): Promise<Listener> {
-  await requireUnserved(path);
+  requireUnserved(path);
   try {
     return await bindOwnSocket(path, () => listen({ path, backlog }, service, options));
   } catch (thrown) {
@@ -87,17 +93,5 @@ function started(server: Server, where: Where): Promise<void> {
       server.off('error', reject);
       resolve();
     });
-  });
-}
-
-/** Whether somebody accepts connections at the path. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
   });
 }

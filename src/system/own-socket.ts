@@ -1,23 +1,48 @@
 /**
  * Makes a UNIX-domain socket of our own: mode 0600, in the place of a stale one
  * that an earlier process has left, and of nothing else: a file that happens to
- * stand at the path is not ours to remove, and bind(2) says that it is there.
+ * stand at the path, or a socket that is served, is not ours to remove.
  */
 import { lstatSync, statSync, unlinkSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname } from 'node:path';
-import { setUmask } from './calls.ts';
+import { closeDescriptor, connectUnix, setUmask, SystemCallError } from './calls.ts';
 
 const ownerOnly = 0o177;
 
+const unservedCodes = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTDIR']);
+
+/**
+ * Whether somebody serves the path, however busy: a queue that is full says
+ * EAGAIN. Throws SystemCallError when that can't be found out.
+ */
+export function isServed(path: string): boolean {
+  try {
+    closeDescriptor(connectUnix(path, 'stream'));
+    return true;
+  } catch (thrown) {
+    const code = thrown instanceof SystemCallError ? thrown.code : undefined;
+    if (code === 'EAGAIN' || code === 'EPROTOTYPE') {
+      return true;
+    }
+    if (code !== undefined && unservedCodes.has(code)) {
+      return false;
+    }
+    throw thrown;
+  }
+}
+
 /**
  * Runs `listen`, which binds the path before it first gives up control. Rejects
- * with what the system calls throw. Whoever may find a served socket there asks
- * first whether somebody answers.
+ * with what the system calls throw: `EADDRINUSE` for a path that is served.
  */
 export async function bindOwnSocket<T>(path: string, listen: () => Promise<T>): Promise<T> {
   // bind(2) through libuv calls a missing folder a lack of permission.
   statSync(dirname(path));
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) {
+    if (isServed(path)) {
+      throw new SystemCallError('bind', constants.errno.EADDRINUSE);
+    }
     unlinkSync(path);
   }
   const mask = setUmask(ownerOnly);

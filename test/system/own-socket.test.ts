@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -60,6 +60,44 @@ for (const [kind, listen] of kinds) {
     });
   });
 }
+
+/** A server that accepts nobody, whose queue is full. @returns what ends it. */
+async function busyServer(path: string): Promise<() => void> {
+  const script = `require('net').createServer().listen({ path: ${JSON.stringify(path)}, backlog: 0 }, () => process.kill(process.pid, 'SIGSTOP'))`;
+  const child = spawn(process.execPath, ['-e', script]);
+  const waiting: Socket[] = [];
+  for (let isFull = false; !isFull;) {
+    const socket = connect(path);
+    waiting.push(socket);
+    isFull = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(false));
+      // Until it listens there is no such file.
+      socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EAGAIN'));
+    });
+  }
+  return () => {
+    child.kill('SIGKILL');
+    for (const socket of waiting) {
+      socket.destroy();
+    }
+  };
+}
+
+test('a server that is too busy to answer keeps its socket', async () => {
+  const path = join(folder, 'busy');
+  const end = await busyServer(path);
+  const { ino } = statSync(path);
+  const refusals: [string, RegExp][] = [
+    ['of the service', /^another process serves /u],
+    ['of EGD', /Address already in use$/u],
+  ];
+  for (const [kind, listen] of kinds) {
+    const message = refusals.find(([name]) => name === kind)![1];
+    await assert.rejects(listen(path), { code: 'FATAL', message });
+  }
+  assert.equal(statSync(path).ino, ino);
+  end();
+});
 
 test('a server of another is told by its answer, not by its file', async () => {
   const path = join(folder, 'served');
