@@ -28,6 +28,7 @@ import {
 } from '../socket/listener.ts';
 import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf, setCloseOnExec } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
+import { whyForeign } from '../system/safe-open.ts';
 import { takeSystemd } from '../system/systemd.ts';
 import { isSocket } from './descriptors.ts';
 import { leave, panicOnUncaught } from './exit.ts';
@@ -35,8 +36,7 @@ import { openProcessFigures } from './process-figures.ts';
 import { reload } from './reload.ts';
 import { assembleServer, type Server } from './server.ts';
 
-/** SIGUSR1 would open Node's debugger if it had no handler. */
-const endingSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGUSR1'] as const;
+const endingSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
 
 interface ServeOptions {
   socket: string;
@@ -53,7 +53,8 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   const folder = dirname(options.socket);
   makeFolder(folder);
   if (systemd.descriptors.length === 0) {
-    await requireUnserved(options.socket);
+    requireOwnFolder(folder);
+    requireUnserved(options.socket);
   }
   const readConfig = (): Config => standaloneConfig(options, folder, io, log);
   let config = readConfig();
@@ -162,6 +163,22 @@ function makeFolder(folder: string): void {
   }
 }
 
+/** Sessions and the pool's state are nobody else's, and nobody else's files are ours to change. */
+function requireOwnFolder(folder: string): void {
+  let reason: string | undefined;
+  try {
+    reason = whyForeign(folder);
+  } catch {
+    // Not there, or out of reach: whoever opens a file in it says so.
+    return;
+  }
+  if (reason !== undefined) {
+    throw new FatalError(
+      `folder ${folder} ${reason}: choose one of your own (--socket, data_directory)`,
+    );
+  }
+}
+
 /** main.cf where there is one, with defaults that need no Postfix. */
 function standaloneConfig(
   options: ServeOptions,
@@ -176,7 +193,7 @@ function standaloneConfig(
       `btree:\${data_directory}/${label}_scache`,
     ]),
   ]);
-  return loadConfig({
+  const config = loadConfig({
     ...options.choice,
     environment: io.environment,
     programName: 'tlsmgr',
@@ -185,4 +202,9 @@ function standaloneConfig(
     defaults,
     warn: (text) => log.warning(text),
   });
+  requireOwnFolder(config.dataDirectory);
+  if (config.random.exchangeName !== '') {
+    requireOwnFolder(dirname(config.random.exchangeName));
+  }
+  return config;
 }

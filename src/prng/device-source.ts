@@ -4,9 +4,10 @@
  * client; another isn't begun before it has come back. Follows
  * src/tls/tls_prng_dev.c.
  */
-import { close, constants, openSync, read } from 'node:fs';
+import { close, read } from 'node:fs';
 import { TlsmgrError } from '../errors.ts';
 import { reasonOf, reasonOfErrno } from '../system/calls.ts';
+import { openForReading } from '../system/safe-open.ts';
 import { constants as osConstants } from 'node:os';
 import type { EntropySource } from './source.ts';
 
@@ -30,7 +31,7 @@ export class DeviceSource implements EntropySource {
       return;
     }
     try {
-      this.#fd = openSync(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
+      this.#fd = openForReading(this.#path, ['character device', 'regular file', 'FIFO']);
     } catch (thrown) {
       throw new TlsmgrError(
         'SOURCE',

@@ -3,13 +3,16 @@
  * bytes, mode 0600, mail_owner's. An update locks it, stirs in what it holds,
  * and writes fresh output in its place. It is opened before the chroot and kept.
  *
- * Opening fails with FatalError. A failing update is told to the caller as a
+ * Opening fails with FatalError, as in the original; with TlsmgrError `STORAGE`
+ * when there is something that isn't to be written to, which the original would
+ * have written to: no reason to go without seeds. A failing update is told to the caller as a
  * TlsmgrError `STORAGE` and tried again at the next time; a lock that somebody
  * else holds is not waited for. Follows src/tls/tls_prng_exch.c.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, statSync, writeSync } from 'node:fs';
 import { FatalError, TlsmgrError } from '../errors.ts';
 import { reasonOf, tryLock, unlock } from '../system/calls.ts';
+import { openOwnFile, UnsafeFileError } from '../system/safe-open.ts';
 import type { Pool } from './pool.ts';
 
 const exchangeBytes = 1024;
@@ -94,8 +97,17 @@ export class ExchangeFile {
 
 function openExchange(path: string): number {
   try {
-    return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    return openOwnFile(path, { create: true, followRootsLink: true });
   } catch (thrown) {
+    if (thrown instanceof UnsafeFileError) {
+      throw new TlsmgrError(
+        'STORAGE',
+        `PRNG exchange file ${path} is not used: ${thrown.message}`,
+        {
+          cause: thrown,
+        },
+      );
+    }
     throw new FatalError(
       `tls_prng_exch_open: cannot open PRNG exchange file ${path}: ${reasonOf(thrown)}`,
       { cause: thrown },

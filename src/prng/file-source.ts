@@ -1,30 +1,34 @@
 /**
- * A regular file as a source: opened before the chroot, read once and closed,
- * in pieces of 8192 bytes up to what is asked for. Follows
+ * A file as a source: opened before the chroot, read once and closed, in pieces
+ * of 8192 bytes up to what is asked for. A device may be named so, too. Follows
  * src/tls/tls_prng_file.c.
  */
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, read } from 'node:fs';
+import { promisify } from 'node:util';
 import { TlsmgrError } from '../errors.ts';
 import { reasonOf } from '../system/calls.ts';
+import { openForReading } from '../system/safe-open.ts';
 import type { EntropySource } from './source.ts';
 
 const pieceBytes = 8192;
+const readPiece = promisify(read);
 
 export class FileSource implements EntropySource {
   readonly lasting = false;
   readonly #path: string;
-  #file: FileHandle | undefined;
+  /** Undefined, too, while it is being read. */
+  #fd: number | undefined;
 
   constructor(path: string) {
     this.#path = path;
   }
 
   async open(): Promise<void> {
-    if (this.#file !== undefined) {
+    if (this.#fd !== undefined) {
       return;
     }
     try {
-      this.#file = await open(this.#path, 'r');
+      this.#fd = openForReading(this.#path, ['regular file', 'character device']);
     } catch (thrown) {
       throw this.#failure(thrown);
     }
@@ -32,12 +36,14 @@ export class FileSource implements EntropySource {
 
   async read(bytes: number): Promise<Buffer> {
     await this.open();
+    const fd = this.#fd!;
+    this.#fd = undefined;
     const pieces: Buffer[] = [];
     let left = bytes;
     try {
       while (left > 0) {
         const piece = Buffer.alloc(Math.min(left, pieceBytes));
-        const { bytesRead } = await this.#file!.read(piece, 0, piece.length, null);
+        const { bytesRead } = await readPiece(fd, piece, 0, piece.length, null);
         if (bytesRead === 0) {
           break;
         }
@@ -47,16 +53,16 @@ export class FileSource implements EntropySource {
     } catch (thrown) {
       throw this.#failure(thrown);
     } finally {
-      this.close();
+      closeSync(fd);
     }
     return Buffer.concat(pieces);
   }
 
   close(): void {
-    const file = this.#file;
-    this.#file = undefined;
-    // What a close of a file that was only read could report is of no interest.
-    void file?.close().catch(() => undefined);
+    if (this.#fd !== undefined) {
+      closeSync(this.#fd);
+      this.#fd = undefined;
+    }
   }
 
   #failure(thrown: unknown): TlsmgrError {

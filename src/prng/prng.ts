@@ -6,7 +6,7 @@
  * or of the file costs a client a seed. Follows src/tlsmgr/tlsmgr.c.
  */
 import type { RandomSettings } from '../config/config.ts';
-import { messageOf } from '../errors.ts';
+import { FatalError, messageOf } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Timer } from '../system/timers.ts';
@@ -93,11 +93,21 @@ export class Prng {
 
   /** @param path after redirection; empty for none. Throws FatalError. */
   openExchangeFile(path: string): void {
-    if (path !== '') {
+    if (path === '') {
+      return;
+    }
+    try {
       this.#exchange = ExchangeFile.open(path);
-      if (this.#log.verbose > 0) {
-        this.#log.info(`tls_prng_exch_open: opened PRNG exchange file ${path}`);
+    } catch (thrown) {
+      if (thrown instanceof FatalError) {
+        throw thrown;
       }
+      this.#exchangeHealthy = false;
+      this.#log.error(messageOf(thrown));
+      return;
+    }
+    if (this.#log.verbose > 0) {
+      this.#log.info(`tls_prng_exch_open: opened PRNG exchange file ${path}`);
     }
   }
 

@@ -13,10 +13,11 @@
  * frame of one cache can't pass for one of another.
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { FatalError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { reasonOf } from '../system/calls.ts';
+import { openForReading } from '../system/safe-open.ts';
 import type { CacheLabel } from './session-cache.ts';
 
 const keyBytes = 32;
@@ -50,17 +51,13 @@ interface NamedKey {
   key: Buffer;
 }
 
-function readWhole(path: string, log: Logger): Buffer {
-  const fd = openSync(path, 'r');
+/** @param reader whose rights it is read with. The content is to be wiped by the caller. */
+export function readKeyFile(path: string, reader?: number): { content: Buffer; isOpen: boolean } {
+  const fd = openForReading(path, ['regular file'], reader);
   try {
-    if ((fstatSync(fd).mode & 0o077) !== 0) {
-      log.warning(
-        `tlsmgr_session_cache_key_file = ${path}: the file is open to its group or to others`,
-      );
-    }
     const content = Buffer.alloc(longestFileBytes);
     const length = readSync(fd, content, 0, longestFileBytes, 0);
-    return content.subarray(0, length);
+    return { content: content.subarray(0, length), isOpen: (fstatSync(fd).mode & 0o077) !== 0 };
   } finally {
     closeSync(fd);
   }
@@ -133,11 +130,17 @@ function fileKeysOf(keys: NamedKey[], label: CacheLabel, fileId: Buffer): FileKe
 export function readCacheKeys(path: string, log: Logger): CacheKeys {
   const fatal = (reason: string, cause?: unknown): FatalError =>
     new FatalError(`tlsmgr_session_cache_key_file = ${path}: ${reason}`, { cause });
-  let content: Buffer;
+  let file: ReturnType<typeof readKeyFile>;
   try {
-    content = readWhole(path, log);
+    file = readKeyFile(path);
   } catch (error) {
     throw fatal(reasonOf(error), error);
+  }
+  const { content, isOpen } = file;
+  if (isOpen) {
+    log.warning(
+      `tlsmgr_session_cache_key_file = ${path}: the file is open to its group or to others`,
+    );
   }
   const keys = parseKeys(content);
   content.fill(0);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   closeSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -44,6 +45,24 @@ describe('exchange file', () => {
     assert.notDeepEqual(readFileSync(path), first);
     prng.close();
     assert.deepEqual(log.lines, []);
+  });
+
+  test('is not written to through a second name of another file; seeds are served all the same', () => {
+    const { path, log, open } = setUp('linked');
+    const precious = scratch.path('precious');
+    writeFileSync(precious, 'precious');
+    linkSync(precious, path);
+    const prng = open();
+    prng.saveNow();
+    assert.equal(readFileSync(precious, 'utf8'), 'precious');
+    assert.deepEqual(log.lines, [
+      `error: PRNG exchange file ${path} is not used: file has 2 hard links`,
+    ]);
+    assert.equal(prng.statistics().exchangeHealthy, false);
+    const seed = Buffer.alloc(32);
+    prng.pool.fill(seed, 0, 32);
+    assert.ok(seed.some((byte) => byte !== 0));
+    prng.close();
   });
 
   test('its content goes into the pool', () => {

@@ -81,6 +81,16 @@ describe('sources', () => {
     });
   });
 
+  test('a file that is a FIFO is a fault, and nobody waits for its writer', async () => {
+    const path = scratch.path('file-fifo');
+    execFileSync('mkfifo', [path]);
+    await assert.rejects(() => sourceOf(path)!.open(), {
+      code: 'SOURCE',
+      message: `cannot read from entropy file ${path}: not a regular file or character device`,
+    });
+    assert.equal((await sourceOf('/dev/urandom')!.read(32)).length, 32);
+  });
+
   test('an EGD server gives what it has, in any pieces', async () => {
     const { path, server, sockets } = await egdServer('egd', (socket, bytes) => {
       for (const byte of counted(Math.min(bytes, 20))) {

@@ -1,5 +1,6 @@
 /** Keys from a file, and what they seal. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -53,6 +54,17 @@ void describe('a key file', () => {
     assert.match(log.lines[0]!, /^warning: .* open to its group or to others/);
     scratch.remove();
   });
+});
+
+void test('a key file that is a FIFO is fatal, and nobody waits for its writer', () => {
+  const scratch = scratchDirectory();
+  const path = join(scratch.path, 'fifo');
+  execFileSync('mkfifo', [path]);
+  assert.throws(
+    () => readCacheKeys(path, new KeptLog()),
+    new FatalError(`tlsmgr_session_cache_key_file = ${path}: not a regular file`),
+  );
+  scratch.remove();
 });
 
 void describe('a sealed cache file', () => {

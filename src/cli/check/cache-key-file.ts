@@ -1,8 +1,7 @@
 /** The file with the keys of cache files: as mail_owner would read it at start. */
-import { readFileSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
-import { messageOf } from '../../errors.ts';
-import { parseKeys } from '../../sessions/cache-keys.ts';
+import { parseKeys, readKeyFile } from '../../sessions/cache-keys.ts';
+import { reasonOf } from '../../system/calls.ts';
 import { examine, whatForbids } from './access.ts';
 import type { Finding } from './finding.ts';
 
@@ -62,11 +61,11 @@ function fileFindings(path: string, config: Config): Finding[] {
   }
   let keys: Buffer[] | string;
   try {
-    const content = readFileSync(path);
+    const { content } = readKeyFile(path, mailOwner.uid);
     keys = parseKeys(content);
     content.fill(0);
   } catch (thrown) {
-    return fault(messageOf(thrown), `ls -l ${path}`);
+    return fault(reasonOf(thrown), `ls -l ${path}`);
   }
   if (typeof keys === 'string') {
     return fault(keys, makeKeyFile(path, config));

@@ -10,18 +10,10 @@
  * TlsmgrError `STORAGE` for a record that can't be understood.
  */
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, fstatSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TlsmgrError } from '../../errors.ts';
+import { openForReading, replaceFile, UnsafeFileError } from '../../system/safe-open.ts';
 
 /** A file's content, owner and mode. */
 interface Snapshot {
@@ -55,7 +47,7 @@ export class MasterCfCopy {
     if (!existsSync(this.#record)) {
       return undefined;
     }
-    const found = parsed(readFileSync(this.#record, 'utf8'));
+    const found = parsed(snapshot(this.#record).content.toString('utf8'));
     if (found === undefined) {
       throw new TlsmgrError('STORAGE', `${this.#record} can't be understood: remove it`);
     }
@@ -75,7 +67,7 @@ export class MasterCfCopy {
   /** @param known whether all that master.cf now holds, but for the copy, came from install. */
   note(line: string, known: boolean): void {
     const record: InstallRecord = { format: 1, line, sha256: known ? this.#sha256() : '' };
-    writeFileSync(this.#record, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o644 });
+    replaceFile(this.#record, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o644 });
   }
 
   /** Puts master.cf back as a whole. */
@@ -106,23 +98,32 @@ export class MasterCfCopy {
   }
 
   #sha256(): string {
-    return createHash('sha256').update(readFileSync(this.masterCf)).digest('hex');
+    return createHash('sha256').update(snapshot(this.masterCf).content).digest('hex');
   }
 }
 
 function snapshot(path: string): Snapshot {
-  const { mode, uid, gid } = statSync(path);
-  return { content: readFileSync(path), mode: mode & 0o7777, uid, gid };
+  const fd = openRegular(path);
+  try {
+    const { mode, uid, gid } = fstatSync(fd);
+    return { content: readFileSync(fd), mode: mode & 0o7777, uid, gid };
+  } finally {
+    closeSync(fd);
+  }
 }
 
-/** In one step: nobody reads half a file. */
+function openRegular(path: string): number {
+  try {
+    return openForReading(path, ['regular file']);
+  } catch (thrown) {
+    throw thrown instanceof UnsafeFileError
+      ? new TlsmgrError('STORAGE', `${path}: ${thrown.message}`, { cause: thrown })
+      : thrown;
+  }
+}
+
 function put(path: string, { content, mode, uid, gid }: Snapshot): void {
-  const fresh = `${path}.tlsmgr-new`;
-  rmSync(fresh, { force: true });
-  writeFileSync(fresh, content, { mode: 0o600, flag: 'wx' });
-  chownSync(fresh, uid, gid);
-  chmodSync(fresh, mode);
-  renameSync(fresh, path);
+  replaceFile(path, content, { mode, uid, gid });
 }
 
 function parsed(text: string): InstallRecord | undefined {

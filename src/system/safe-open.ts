@@ -1,0 +1,156 @@
+/**
+ * Opens files in places where somebody else may have put something else. What
+ * is at the path is looked at through the opened descriptor, before it is read,
+ * cut, written, or given another mode. Nothing here waits for a FIFO.
+ *
+ * - State of ours, which is written: a regular file with one name, ours or
+ *   root's. Otherwise a link would have us empty a file that isn't meant.
+ * - What is only read: a file of the kinds that are wanted.
+ * - The last part of a path may be a symbolic link only where its owner could
+ *   do the same without us: root, for what is only read the caller too.
+ *
+ * What isn't so throws UnsafeFileError; all else throws what open(2) says.
+ *
+ * Behaviour: Postfix src/util/safe_open.c.
+ */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  type Stats,
+  writeFileSync,
+} from 'node:fs';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+
+const kinds = {
+  'regular file': (status: Stats) => status.isFile(),
+  'character device': (status: Stats) => status.isCharacterDevice(),
+  FIFO: (status: Stats) => status.isFIFO(),
+} as const;
+
+export type FileKind = keyof typeof kinds;
+
+/** What is there isn't what may be opened. The message is a reason, without the path. */
+export class UnsafeFileError extends Error {
+  override readonly name = 'UnsafeFileError';
+}
+
+export interface OwnFileOptions {
+  /** Make it, with mode 0600, where there is none. */
+  create: boolean;
+  /** Whether root may have put a symbolic link at the path. */
+  followRootsLink: boolean;
+}
+
+/** Opens state of ours for reading and writing. Its mode stays as it is. */
+export function openOwnFile(path: string, options: OwnFileOptions): number {
+  const flags = O_RDWR | (options.create ? O_CREAT : 0);
+  const fd = open(path, flags, options.followRootsLink ? [0] : []);
+  return checked(fd, (status) => {
+    requireKind(status, ['regular file']);
+    if (status.nlink > 1) {
+      throw new UnsafeFileError(`file has ${status.nlink} hard links`);
+    }
+    if (!trusted().includes(status.uid)) {
+      throw new UnsafeFileError(`file belongs to user ${status.uid}`);
+    }
+  });
+}
+
+/** @param reader whose rights it is read with. */
+export function openForReading(
+  path: string,
+  wanted: readonly FileKind[],
+  reader = process.geteuid!(),
+): number {
+  return checked(open(path, O_RDONLY, [0, reader]), (status) => requireKind(status, wanted));
+}
+
+/** Owner and mode of a file that is written anew; the owner is the caller where none is given. */
+export interface FileOwner {
+  mode: number;
+  uid?: number;
+  gid?: number;
+}
+
+/** Puts a file in the place of what is at the path, in one step: nobody reads half of it. */
+export function replaceFile(path: string, content: string | Buffer, owner: FileOwner): void {
+  const fresh = `${path}.tlsmgr-new`;
+  rmSync(fresh, { force: true });
+  const fd = openSync(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    writeFileSync(fd, content);
+    if (owner.uid !== undefined && owner.gid !== undefined) {
+      fchownSync(fd, owner.uid, owner.gid);
+    }
+    fchmodSync(fd, owner.mode);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(fresh, path);
+}
+
+/** Why files of ours don't belong into a folder; undefined when they may. */
+export function whyForeign(folder: string): string | undefined {
+  const link = lstatSync(folder);
+  const status = statSync(folder);
+  const stranger = [link, status].find(({ uid }) => !trusted().includes(uid));
+  if (stranger !== undefined) {
+    return `belongs to user ${stranger.uid}`;
+  }
+  // With the sticky bit only owners replace files; many users have a group of their own.
+  const sticky = (status.mode & 0o1000) !== 0;
+  const shared = status.gid === process.getegid!() ? 0o002 : 0o022;
+  return sticky || (status.mode & shared) === 0 ? undefined : 'may be written by others';
+}
+
+/** Who may have made a file of ours. */
+function trusted(): number[] {
+  return [0, process.geteuid!()];
+}
+
+function open(path: string, flags: number, linkOwners: readonly number[]): number {
+  try {
+    return openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  } catch (thrown) {
+    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ELOOP')) {
+      throw thrown;
+    }
+  }
+  const link = lstatSync(path);
+  if (!linkOwners.includes(link.uid)) {
+    throw new UnsafeFileError('file is a symbolic link');
+  }
+  const fd = openSync(path, (flags & ~O_CREAT) | O_NONBLOCK);
+  return checked(fd, () => {
+    const now = lstatSync(path);
+    if (now.dev !== link.dev || now.ino !== link.ino) {
+      throw new UnsafeFileError('file status changed unexpectedly');
+    }
+  });
+}
+
+/** @returns the descriptor, which is closed when its file isn't right. */
+function checked(fd: number, check: (status: Stats) => void): number {
+  try {
+    check(fstatSync(fd));
+    return fd;
+  } catch (thrown) {
+    closeSync(fd);
+    throw thrown;
+  }
+}
+
+function requireKind(status: Stats, wanted: readonly FileKind[]): void {
+  if (!wanted.some((kind) => kinds[kind](status))) {
+    throw new UnsafeFileError(`not a ${wanted.join(' or ')}`);
+  }
+}
