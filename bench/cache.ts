@@ -99,7 +99,7 @@ function open(path: string): {
     { clock: systemClock },
   );
   const found = inspectFile(fd, 'smtp', geometry.slotBytes);
-  if (found === 'foreign') {
+  if (found === 'foreign' || found === 'useless') {
     closeSync(fd);
     throw new Error(`${path} is no cache file`);
   }

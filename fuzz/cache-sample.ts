@@ -53,7 +53,7 @@ export function openCache(path: string, keys: CacheKeys | undefined): OpenedCach
     { clock: systemClock },
   );
   const found = inspectFile(fd, 'smtp', geometry.slotBytes);
-  if (found === 'foreign') {
+  if (found === 'foreign' || found === 'useless') {
     closeSync(fd);
     return undefined;
   }

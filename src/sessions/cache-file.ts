@@ -7,32 +7,36 @@
  *   tried for some seconds.
  * - Of a cache that isn't persistent the file is a manifest without entries:
  *   sessions that nobody will read back don't belong on a disk.
+ *   What an earlier, persistent one has left there is overwritten.
  * - A persistent cache goes on with its file. One of another format, another
- *   cache, or damaged beyond use, is renamed to `.old` and a new one made.
+ *   cache, or damaged beyond use, is overwritten, removed and made anew; what
+ *   may be somebody else's is renamed to `.old` instead.
  */
 import {
   closeSync,
-  constants,
   fchmodSync,
   fstatSync,
   ftruncateSync,
-  openSync,
   renameSync,
   statSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { FatalError, TlsmgrError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { reasonOf, tryLock } from '../system/calls.ts';
+import { openOwnFile } from '../system/safe-open.ts';
 import { geometryOf } from './geometry.ts';
 import { encodeManifest, type Manifest } from './manifest.ts';
+import { overwriteAndClose } from './overwrite.ts';
 import { inspectFile } from './persistence.ts';
 import type { CacheLabel } from './session-cache.ts';
 
 /** Keeps our files apart from the databases that other programs make of the same name. */
 export const fileSuffix = '.tlsmgr';
-const asideSuffix = '.old';
+/** For what stood at our path and may be somebody else's. */
+export const asideSuffix = '.old';
 
 const usualLockPatienceMs = 5000;
 const lockPauseMs = 20;
@@ -68,12 +72,9 @@ function lock(fd: number, path: string, patienceMs: number): void {
 /** Opens and locks what is at the path, creating it. */
 function openLocked(path: string, options: OpenOptions): number {
   for (;;) {
-    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    const fd = openOwnFile(path, { create: true, followRootsLink: false });
     try {
       const status = fstatSync(fd);
-      if (!status.isFile()) {
-        throw new TlsmgrError('STORAGE', 'not a regular file');
-      }
       const identity = `${status.dev}:${status.ino}`;
       options.claim(identity);
       lock(fd, path, options.lockPatienceMs ?? usualLockPatienceMs);
@@ -105,45 +106,78 @@ function emptyManifest(label: CacheLabel, slotBytes: number): Buffer {
   });
 }
 
-function prepare(
-  path: string,
-  cache: { label: CacheLabel; sizeLimitBytes: number },
-  options: OpenOptions,
-): PreparedFile {
-  const fd = openLocked(path, options);
+interface Cache {
+  label: CacheLabel;
+  sizeLimitBytes: number;
+}
+
+/** Closes the file when nothing comes of it. */
+function orClose<T>(fd: number, use: () => T): T {
   try {
-    const { slotBytes } = geometryOf(cache.sizeLimitBytes);
-    if (!options.persistent) {
-      ftruncateSync(fd, 0);
-      writeSync(fd, emptyManifest(cache.label, slotBytes), 0, undefined, 0);
-      return { fd, content: undefined };
-    }
-    const content = inspectFile(fd, cache.label, slotBytes);
-    if (content !== 'foreign') {
-      return { fd, content };
-    }
-    renameSync(path, path + asideSuffix);
-    options.log.warning(
-      `${path} is not, or no longer, a file of this ${cache.label} cache: ` +
-        `renamed to ${path}${asideSuffix}`,
-    );
-    const fresh = openLocked(path, options);
-    closeSync(fd);
-    return { fd: fresh, content: 'empty' };
+    return use();
   } catch (error) {
     closeSync(fd);
     throw error;
   }
 }
 
-/** Throws TlsmgrError `STORAGE` with the text for the log, FatalError from claim(). */
-export function openCacheFile(
-  path: string,
-  cache: { label: CacheLabel; sizeLimitBytes: number },
-  options: OpenOptions,
-): PreparedFile {
+/** Takes a file of no use off the disk. @returns an empty one in its place. */
+function renew(fd: number, path: string, options: OpenOptions): number {
   try {
-    return prepare(path, cache, options);
+    unlinkSync(path);
+  } catch (error) {
+    // Its folder isn't ours to write to.
+    options.log.warning(`cannot remove ${path}: ${reasonOf(error)}; it is cut to nothing instead`);
+    orClose(fd, () => ftruncateSync(fd, 0));
+    return fd;
+  }
+  void overwriteAndClose(fd, path, options.log);
+  return openLocked(path, options);
+}
+
+function preparePersistent(path: string, cache: Cache, options: OpenOptions): PreparedFile {
+  const fd = openLocked(path, options);
+  const content = orClose(fd, () => {
+    const { slotBytes } = geometryOf(cache.sizeLimitBytes);
+    return inspectFile(fd, cache.label, slotBytes);
+  });
+  const what = `${path} is not, or no longer, a file of this ${cache.label} cache`;
+  switch (content) {
+    case 'useless':
+      options.log.warning(`${what}: overwritten and removed`);
+      return { fd: renew(fd, path, options), content: 'empty' };
+    case 'foreign': {
+      const fresh = orClose(fd, () => {
+        renameSync(path, path + asideSuffix);
+        options.log.warning(`${what}: renamed to ${path}${asideSuffix}`);
+        return openLocked(path, options);
+      });
+      closeSync(fd);
+      return { fd: fresh, content: 'empty' };
+    }
+    default:
+      return { fd, content };
+  }
+}
+
+function prepareHeader(path: string, cache: Cache, options: OpenOptions): PreparedFile {
+  const header = emptyManifest(cache.label, geometryOf(cache.sizeLimitBytes).slotBytes);
+  const found = openLocked(path, options);
+  const hasMore = orClose(found, () => fstatSync(found).size > header.length);
+  if (hasMore) {
+    options.log.info(`${path}: sessions of a persistent cache are overwritten and removed`);
+  }
+  const fd = hasMore ? renew(found, path, options) : found;
+  orClose(fd, () => writeSync(fd, header, 0, undefined, 0));
+  return { fd, content: undefined };
+}
+
+/** Throws TlsmgrError `STORAGE` with the text for the log, FatalError from claim(). */
+export function openCacheFile(path: string, cache: Cache, options: OpenOptions): PreparedFile {
+  try {
+    return options.persistent
+      ? preparePersistent(path, cache, options)
+      : prepareHeader(path, cache, options);
   } catch (error) {
     if (error instanceof FatalError) {
       throw error;

@@ -18,6 +18,7 @@ import { redirectTable } from '../system/data-redirect.ts';
 import { fileSuffix, openCacheFile, type PreparedFile } from './cache-file.ts';
 import { readCacheKeys } from './cache-keys.ts';
 import { databaseOf, type Database } from './database.ts';
+import { removeLeftFiles } from './left-files.ts';
 import { type CachesDependencies, OpenCache } from './open-cache.ts';
 import { cacheLabels, type CacheLabel, type SessionCache } from './session-cache.ts';
 
@@ -108,6 +109,8 @@ function prepareFile(
       if (other !== undefined && other.label !== settings.label) {
         refuseSharedFile(other, settings);
       }
+      // A cache has one file: that of before has been put aside.
+      forgetClaims(claims, settings.label);
       claims.set(identity, settings);
     },
   });
@@ -117,6 +120,7 @@ function prepareFile(
 export function openCaches(settings: CachesSettings, dependencies: CachesDependencies): Caches {
   const claims: Claims = new Map();
   const open = openWanted(settings, cacheLabels, claims, dependencies);
+  void removeLeftFiles(settings, (identity) => claims.has(identity), dependencies.log);
   const caches = Object.fromEntries(
     cacheLabels.map((label) => [label, ofLabel(label, settings, open)]),
   ) as Record<CacheLabel, CacheOfLabel>;
@@ -126,7 +130,7 @@ export function openCaches(settings: CachesSettings, dependencies: CachesDepende
     change(next) {
       const missing = cacheLabels.filter((label) => !open.has(label));
       const opened = openWanted(next, missing, claims, dependencies);
-      return cacheLabels.filter((label) => {
+      const kept = cacheLabels.filter((label) => {
         const before = this[label];
         const settingsNow = changeOne(label, before, next, open, claims);
         const fresh = opened.get(label);
@@ -136,6 +140,8 @@ export function openCaches(settings: CachesSettings, dependencies: CachesDepende
         this[label] = ofLabel(label, settingsNow, open);
         return settingsNow.caches[label].database !== next.caches[label].database;
       });
+      void removeLeftFiles(next, (identity) => claims.has(identity), dependencies.log);
+      return kept;
     },
     closeNow: () => {
       for (const cache of open.values()) {
@@ -149,6 +155,14 @@ type OpenCaches = Map<CacheLabel, OpenCache>;
 
 /** Which cache uses which file, by device and inode. */
 type Claims = Map<string, CacheSettings>;
+
+function forgetClaims(claims: Claims, label: CacheLabel): void {
+  for (const [identity, claimed] of claims) {
+    if (claimed.label === label) {
+      claims.delete(identity);
+    }
+  }
+}
 
 function ofLabel(label: CacheLabel, settings: CachesSettings, open: OpenCaches): CacheOfLabel {
   const { database, lifetimeSeconds } = settings.caches[label];
@@ -177,11 +191,7 @@ function changeOne(
   if (!isEnabled(settings)) {
     cache.closeNow();
     open.delete(label);
-    for (const [identity, claimed] of claims) {
-      if (claimed.label === label) {
-        claims.delete(identity);
-      }
-    }
+    forgetClaims(claims, label);
     return next;
   }
   cache.change(settings);

@@ -149,6 +149,13 @@ export function decodeManifest(bytes: Buffer): Manifest | undefined {
   };
 }
 
+/** Whether a file of ours begins so, of whatever version, and however damaged the rest is. */
+export function hasMagic(copies: Buffer): boolean {
+  return [0, manifestBytes].some(
+    (start) => copies.toString('latin1', start, start + magic.length) === magic,
+  );
+}
+
 /** @param copies the front of a file, as much of it as there is. @returns the manifest that counts. */
 export function newestManifest(copies: Buffer): Manifest | undefined {
   const first = decodeManifest(copies.subarray(0, manifestBytes));

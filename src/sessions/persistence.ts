@@ -9,7 +9,7 @@ import type { Logger } from '../log/logger.ts';
 import type { CacheKeys } from './cache-keys.ts';
 import type { CircularLog } from './circular-log.ts';
 import { FileMirror, type FileMirrorDependencies } from './file-mirror.ts';
-import { type Manifest, newestManifest, slotsStart } from './manifest.ts';
+import { hasMagic, type Manifest, newestManifest, slotsStart } from './manifest.ts';
 import { readBack } from './read-back.ts';
 import type { CacheLabel } from './session-cache.ts';
 
@@ -17,21 +17,26 @@ import type { CacheLabel } from './session-cache.ts';
 const numbersSkipped = 1 << 24;
 
 /**
- * @returns the manifest of the file; `empty` for one without content, `foreign`
- * for one of another format, cache or geometry, or damaged beyond use.
+ * @returns the manifest of the file; `empty` for one without content, `useless`
+ * for one of ours of another format, cache or geometry, or damaged beyond use;
+ * `foreign` for one that may be somebody else's.
  */
 export function inspectFile(
   fd: number,
   label: CacheLabel,
   slotBytes: number,
-): Manifest | 'empty' | 'foreign' {
+): Manifest | 'empty' | 'useless' | 'foreign' {
   const front = Buffer.alloc(slotsStart);
   const length = readSync(fd, front, 0, front.length, 0);
   if (length === 0) {
     return 'empty';
   }
-  const manifest = newestManifest(front.subarray(0, length));
-  return manifest?.label === label && manifest.slotBytes === slotBytes ? manifest : 'foreign';
+  const found = front.subarray(0, length);
+  const manifest = newestManifest(found);
+  if (manifest?.label === label && manifest.slotBytes === slotBytes) {
+    return manifest;
+  }
+  return hasMagic(found) ? 'useless' : 'foreign';
 }
 
 export interface Persistent {

@@ -4,7 +4,7 @@
  * stored last under that id, or nothing.
  */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -168,8 +168,13 @@ void describe('a damaged cache file', () => {
     scratch.remove();
   });
 
-  void test('is put aside when it is of another format, another cache, or beyond use', () => {
-    for (const content of ['not ours', '\0'.repeat(300_000), 'tlsmgrSC'.padEnd(400, '\x01')]) {
+  void test("is put aside when it may be somebody else's, and removed when it is ours but of no use", () => {
+    for (const [content, isOurs] of [
+      ['not ours', false],
+      ['\0'.repeat(300_000), false],
+      ['tlsmgrSC'.padEnd(400, '\x01'), true],
+      ['\0'.repeat(262_144) + 'tlsmgrSC'.padEnd(400, '\x01'), true],
+    ] as const) {
       const scratch = scratchDirectory();
       const path = join(scratch.path, 'scache.tlsmgr');
       writeFileSync(path, content);
@@ -183,9 +188,14 @@ void describe('a damaged cache file', () => {
         caches: { smtp: { database: `btree:${scratch.path}/scache` } },
       };
       const caches = openScratchCaches(settings);
-      assert.equal(readFileSync(`${path}.old`, 'latin1'), content);
+      if (isOurs) {
+        assert.ok(!existsSync(`${path}.old`));
+        assert.match(log.lines[0]!, /^warning: .*tlsmgr is not, or no longer, .*: overwritten/);
+      } else {
+        assert.equal(readFileSync(`${path}.old`, 'latin1'), content);
+        assert.match(log.lines[0]!, /^warning: .*scache\.tlsmgr is not, or no longer, .*renamed/);
+      }
       assert.equal(log.lines.length, 1);
-      assert.match(log.lines[0]!, /^warning: .*scache\.tlsmgr is not, or no longer, .*renamed/);
       void caches.smtp.cache!.update(span('a'), span('one'));
       caches.closeNow();
 

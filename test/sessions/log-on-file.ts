@@ -34,7 +34,7 @@ export function openLogOnFile(
   const log = new CircularLog(all, { clock });
   const found = inspectFile(fd, 'smtp', all.slotBytes);
   const kept = new KeptLog();
-  if (found === 'foreign') {
+  if (found === 'foreign' || found === 'useless') {
     closeSync(fd);
     throw new Error('a foreign file');
   }

@@ -1,0 +1,102 @@
+/**
+ * Files of caches that are no more: switched off, with another path, or put
+ * aside. In data_directory, which no two Postfix instances share, all files of
+ * ours that no cache uses are such; elsewhere only what main.cf still names.
+ * Called with mail_owner's rights, before the chroot.
+ */
+import { closeSync, fstatSync, readdirSync, readSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CacheSettings } from '../config/config.ts';
+import type { Logger } from '../log/logger.ts';
+import { reasonOf, tryLock } from '../system/calls.ts';
+import { openOwnFile, UnsafeFileError } from '../system/safe-open.ts';
+import { asideSuffix, fileSuffix } from './cache-file.ts';
+import { databaseOf } from './database.ts';
+import { hasMagic, slotsStart } from './manifest.ts';
+import { overwriteAndClose } from './overwrite.ts';
+
+const suffixes = [fileSuffix, fileSuffix + asideSuffix];
+
+/** Not there, or not made by us. */
+const othersCodes = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR', 'ELOOP']);
+
+export interface LeftFilesSettings {
+  caches: Record<string, CacheSettings>;
+  defaultDatabaseType: string;
+  dataDirectory: string;
+}
+
+/**
+ * Removes them at once; their content is overwritten in the background.
+ * @param isUsed told device and inode: whether a cache of this process uses the file.
+ * @returns when all is overwritten. Never rejects: what fails is logged.
+ */
+export async function removeLeftFiles(
+  settings: LeftFilesSettings,
+  isUsed: (identity: string) => boolean,
+  log: Logger,
+): Promise<void> {
+  const paths = new Set([...inDataDirectory(settings.dataDirectory, log), ...named(settings)]);
+  await Promise.all([...paths].map((path) => removeLeft(path, isUsed, log)));
+}
+
+function inDataDirectory(folder: string, log: Logger): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => suffixes.some((suffix) => name.endsWith(suffix)))
+      .map((name) => join(folder, name));
+  } catch (thrown) {
+    if (!hasOthersCode(thrown)) {
+      log.warning(
+        `cannot look for files of earlier session caches in ${folder}: ${reasonOf(thrown)}`,
+      );
+    }
+    return [];
+  }
+}
+
+function named({ caches, defaultDatabaseType }: LeftFilesSettings): string[] {
+  return Object.values(caches)
+    .map(({ database }) => databaseOf(database, defaultDatabaseType))
+    .flatMap((database) =>
+      database.kind === 'file' ? suffixes.map((suffix) => database.path + suffix) : [],
+    );
+}
+
+async function removeLeft(
+  path: string,
+  isUsed: (identity: string) => boolean,
+  log: Logger,
+): Promise<void> {
+  let fd: number | undefined;
+  try {
+    fd = openOwnFile(path, { create: false, followRootsLink: false });
+    if (!isLeft(fd, isUsed)) {
+      closeSync(fd);
+      return;
+    }
+    unlinkSync(path);
+  } catch (thrown) {
+    if (fd !== undefined) {
+      closeSync(fd);
+    }
+    if (fd !== undefined || !(thrown instanceof UnsafeFileError || hasOthersCode(thrown))) {
+      log.warning(`cannot remove ${path}, which may hold sessions: ${reasonOf(thrown)}`);
+    }
+    return;
+  }
+  log.info(`${path} belongs to no session cache of main.cf any more: overwritten and removed`);
+  await overwriteAndClose(fd, path, log);
+}
+
+function isLeft(fd: number, isUsed: (identity: string) => boolean): boolean {
+  const { dev, ino } = fstatSync(fd);
+  const front = Buffer.alloc(slotsStart);
+  const length = readSync(fd, front, 0, front.length, 0);
+  // Another process that uses it has it locked.
+  return !isUsed(`${dev}:${ino}`) && hasMagic(front.subarray(0, length)) && tryLock(fd);
+}
+
+function hasOthersCode(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && othersCodes.has(String(thrown.code));
+}
