@@ -4,10 +4,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
+import { commandPath } from '../config/installed-defaults.ts';
 import { TlsmgrError, messageOf } from '../errors.ts';
-
-/** Postfix's commands may stand outside a user's PATH. */
-const path = '/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin';
 
 const builtInDirectory = '/etc/postfix';
 
@@ -115,7 +113,7 @@ export class Postfix {
     try {
       return execFileSync(command, ['-c', this.directory, ...args], {
         encoding: 'utf8',
-        env: { ...process.env, PATH: path },
+        env: { ...process.env, PATH: commandPath },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
     } catch (thrown) {

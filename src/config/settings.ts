@@ -2,14 +2,15 @@
  * Names to values, before any check: where a value comes from, and what it is
  * once expanded. Weakest first: defaults; process_name and config_directory;
  * main.cf; overrides in their order; service_name and process_id. `$name`
- * knows the default of every parameter of the table, as postconf(1) does.
- * Throws FatalError with Postfix's text. Follows src/global/mail_conf.c.
+ * knows the default of every parameter of the table and of the installed
+ * Postfix, as postconf(1) does. Throws FatalError with Postfix's text. Follows src/global/mail_conf.c.
  */
 import { FatalError } from '../errors.ts';
 import { fromByteText, toByteText } from './byte-text.ts';
 import { expand, type Lookup } from './expand.ts';
 import { ExpansionFault } from './expansion-fault.ts';
 import { foundDefaults } from './found-defaults.ts';
+import { InstalledDefaults, type RunPostconf, warnOfFailure } from './installed-defaults.ts';
 import { readMainCf, type Setting, type Warn } from './main-cf.ts';
 import { findParameter, parameters } from './parameters.ts';
 
@@ -40,6 +41,8 @@ export interface LoadOptions extends MainCfOptions {
   defaults?: ReadonlyMap<string, string>;
   /** From openMainCf, for a caller that has to look at its options in between. */
   mainCf?: MainCf;
+  /** For tests: what stands in for postconf(1). */
+  runPostconf?: RunPostconf;
 }
 
 /** A main.cf that has been read; values are unexpanded, one character a byte. */
@@ -49,6 +52,9 @@ export interface MainCf {
 }
 
 const builtInDirectory = '/etc/postfix';
+
+/** The one parameter of the table whose default only the installed Postfix knows. */
+const ofInstalled = 'mail_version';
 
 /** Runs of these print as one blank. */
 const printedAsBlank = /[ \t\r\n]+/gu;
@@ -77,6 +83,7 @@ export class Settings {
   readonly #settings: Map<string, string>;
   readonly #defaults: ReadonlyMap<string, string>;
   readonly #found = new Map<string, string>();
+  readonly #installed: InstalledDefaults;
 
   constructor(options: LoadOptions) {
     const { directory, settings } = options.mainCf ?? openMainCf(options);
@@ -95,6 +102,14 @@ export class Settings {
     } else {
       this.#settings.set('service_name', toByteText(options.serviceName));
     }
+    this.#installed = new InstalledDefaults({
+      directory,
+      overrides: options.overrides.map(({ name, value }) => `${name}=${value}`),
+      roots: parameters.map(({ name }) => name),
+      known: (name) => (Object.hasOwn(foundDefaults, name) ? '' : this.#ownValue(name)),
+      failed: warnOfFailure(options.warn, options.mode !== 'standalone'),
+      run: options.runPostconf,
+    });
   }
 
   /** A daemon knows its number only after the parameters that all programs share. */
@@ -120,17 +135,22 @@ export class Settings {
 
   /** What main.cf or an override says, else the default; unexpanded, one character a byte. */
   #lookup(name: string): string | undefined {
-    const set = this.#settings.get(name);
-    if (set !== undefined) {
-      return set;
+    if (Object.hasOwn(foundDefaults, name)) {
+      return this.#setValue(name) ?? this.#foundDefault(name);
     }
+    return this.#ownValue(name) ?? this.#installed.valueOf(name);
+  }
+
+  #ownValue(name: string): string | undefined {
+    const ofTable = name === ofInstalled ? undefined : findParameter(name)?.default;
+    return this.#setValue(name) ?? ofTable;
+  }
+
+  #setValue(name: string): string | undefined {
     const standalone = this.#defaults.get(name);
-    if (standalone !== undefined) {
-      return toByteText(standalone);
-    }
-    return Object.hasOwn(foundDefaults, name)
-      ? this.#foundDefault(name)
-      : findParameter(name)?.default;
+    return (
+      this.#settings.get(name) ?? (standalone === undefined ? undefined : toByteText(standalone))
+    );
   }
 
   /**

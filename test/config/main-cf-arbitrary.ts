@@ -3,6 +3,7 @@
  * comments and blank lines interrupt, with values that refer to each other in
  * every form, and now and then a fault. Strings are of one character a byte.
  */
+import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 
 /** Names that Postfix doesn't know, for values to refer to. */
@@ -42,9 +43,24 @@ const knownNames = [
 /** Their main.cf values and `-o` count at some moments and not at others, from version to version. */
 const isReadOnly = (name: string): boolean => /^(?:process|service)_name$/u.test(name);
 
+/** Its values are one process' own number. */
+const exceptions = new Set(['process_id']);
+
+/**
+ * All that the installed Postfix has a default for; names that `$name` can't
+ * take are left out: some are made of the names of services.
+ */
+export const builtInNames: readonly string[] = (
+  spawnSync('/usr/sbin/postconf', ['-d'], { encoding: 'latin1' }).stdout ?? ''
+)
+  .split('\n')
+  .map((line) => line.split(' =', 1)[0]!)
+  .filter((name) => /^\w+$/u.test(name) && !exceptions.has(name));
+
 const referable = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom(...ownNames) },
   { weight: 4, arbitrary: fc.constantFrom(...knownNames) },
+  { weight: 4, arbitrary: fc.constantFrom(...ownNames, ...builtInNames) },
   { weight: 1, arbitrary: fc.constantFrom('nope', 'undefined_name', '7') },
 );
 
