@@ -114,7 +114,7 @@ async function postfixFindings(
   io: CliIo,
   asksDaemon: boolean,
 ): Promise<Finding[]> {
-  const mailVersion = postfix.parameter('mail_version');
+  const mailVersion = postfix.version;
   const line = masterEntry(postfix);
   const entry = argumentsOf(line);
   const examined: Examined = examineSetUp({

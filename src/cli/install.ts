@@ -5,7 +5,8 @@
  *     2  show what will change, and ask
  *     3  write the launcher, and let the daemon start once by it
  *     4  keep a copy of master.cf, change its line, reload
- *     5  ask the new daemon through its socket
+ *     5  ask the new daemon through its socket, and smtpd for a TLS connection
+ *        where it made one before
  *
  * What goes wrong after the second step is rolled back: all files are put back
  * as they were, byte for byte, and the daemon from before is asked. None of
@@ -18,12 +19,14 @@ import { version } from '../version.ts';
 import { findingText, forInstance } from './check/finding.ts';
 import { configChoice, configOptions } from './config-options.ts';
 import { requireRoot, whyNot } from './install/agree.ts';
-import { announcementFor, isOurs, lineText } from './install/master-line.ts';
+import { addressText, findTlsServer, waitForTls } from './install/handshake.ts';
+import { announcementFor, isOurs, lineText, parseLine } from './install/master-line.ts';
 import { isDone, makePlan, type Plan } from './install/plan.ts';
 import { type Answer, waitForAnswer, whoAnswersIfAny } from './install/question.ts';
 import { rehearse } from './install/rehearsal.ts';
 import { restartWith } from './install/restart.ts';
 import { abortOnSignals } from './install/signals.ts';
+import { smtpAddresses, type SmtpAddress } from './install/smtpd-services.ts';
 import { type CliIo, UsageError } from './io.ts';
 import { Postfix } from './postfix.ts';
 
@@ -148,8 +151,11 @@ async function takeEffect(
   signal: AbortSignal,
   io: CliIo,
 ): Promise<void> {
-  const { postfix, copy } = plan;
+  const { postfix, copy, mailVersion } = plan;
   const earlier = await whoIsThere(plan);
+  const tlsServer = postfix.isRunning
+    ? await findTlsServer(smtpAddressesOf(postfix), signal)
+    : undefined;
   const beganMs = performance.now();
   await restartWith(() => changeMasterCf(plan), {
     postfix,
@@ -162,7 +168,8 @@ async function takeEffect(
   }
   const answer = await waitForAnswer({
     socketPath: postfix.socketPath,
-    announcement: plan.config!.announce,
+    // As the programs of this Postfix ask, whatever the line says.
+    announcement: announcementFor(mailVersion),
     expect: 'ours',
     before: earlier?.kind === 'ours' ? earlier.report.pid : undefined,
     limitSeconds,
@@ -171,6 +178,21 @@ async function takeEffect(
   const tookSeconds = ((performance.now() - beganMs) / 1000).toFixed(1);
   const { version: running, pid } = (answer as Extract<Answer, { kind: 'ours' }>).report;
   io.out(`tlsmgr ${running} answers (pid ${pid}), ${tookSeconds} s after the reload\n`);
+  if (tlsServer === undefined) {
+    io.out('no smtpd here makes TLS connections: none was tried\n');
+    return;
+  }
+  await waitForTls(tlsServer, limitSeconds, signal);
+  io.out(`smtpd at ${addressText(tlsServer.address)} makes TLS connections, as before\n`);
+}
+
+function smtpAddressesOf(postfix: Postfix): SmtpAddress[] {
+  const lines = postfix.services().map((text) => parseLine(text));
+  return smtpAddresses(lines, {
+    inet_interfaces: postfix.parameter('inet_interfaces'),
+    inet_protocols: postfix.parameter('inet_protocols'),
+    smtpd_tls_wrappermode: postfix.parameter('smtpd_tls_wrappermode'),
+  });
 }
 
 async function whoIsThere({ postfix, mailVersion }: Plan): Promise<Answer | undefined> {

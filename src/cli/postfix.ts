@@ -15,7 +15,8 @@ const usualServiceName = 'tlsmgr';
 /** Asked for at once: each question is a process. */
 const parameterNames = [
   'daemon_directory',
-  'mail_version',
+  'inet_interfaces',
+  'inet_protocols',
   'maillog_file',
   'queue_directory',
   'smtp_enforce_tls',
@@ -23,6 +24,7 @@ const parameterNames = [
   'smtp_use_tls',
   'smtpd_enforce_tls',
   'smtpd_tls_security_level',
+  'smtpd_tls_wrappermode',
   'smtpd_use_tls',
   'tls_ssl_options',
   'tlsmgr_service_name',
@@ -35,6 +37,7 @@ export class Postfix {
   readonly directory: string;
   /** Name to expanded value, of all that is asked for here; filled at the first question. */
   #parameters: Map<string, string> | undefined;
+  #version: string | undefined;
 
   /** @param asked Postfix's own directory if undefined and MAIL_CONFIG isn't set. */
   constructor(asked: string | undefined, environment: NodeJS.ProcessEnv) {
@@ -45,6 +48,12 @@ export class Postfix {
   parameter(name: PostfixParameter): string {
     this.#parameters ??= this.#readParameters();
     return this.#parameters.get(name) ?? '';
+  }
+
+  /** Of the programs that are installed, whatever main.cf says of mail_version: many hide it. */
+  get version(): string {
+    this.#version ??= this.#run('postconf', '-d', '-h', 'mail_version').trim();
+    return this.#version;
   }
 
   /** The service that Postfix's programs ask. */

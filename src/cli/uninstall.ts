@@ -149,7 +149,7 @@ async function carryOut(
     }
     copy.forget();
   };
-  const announcement = announcementFor(postfix.parameter('mail_version'));
+  const announcement = announcementFor(postfix.version);
   const { socketPath, isRunning } = postfix;
   if (!isRunning) {
     change();

@@ -59,7 +59,7 @@ export function makePlan(
   io: CliIo,
 ): Plan {
   requireKnown(asked.overrides);
-  const mailVersion = postfix.parameter('mail_version');
+  const mailVersion = postfix.version;
   const old = masterEntry(postfix);
   if (old === undefined) {
     const [missing] = entryFindings(postfix, old);

@@ -42,6 +42,7 @@ const policy = 'request\x00policy\x00cache_type\x00smtpd\x00\x00';
 const stats = 'request\x00stats\x00\x00';
 const seed = 'request\x00seed\x00size\x0032\x00\x00';
 const listEnd = '\x00\x00';
+const greetingStart = 'protocol\x00';
 const reportStart = 'status\x000\x00report\x00';
 const seedStart = 'status\x000\x00seed\x00';
 /** What is wrong with a daemon that refuses the plainest of requests. */
@@ -81,6 +82,10 @@ function converse({ socketPath, announcement, timeoutMs, signal }: Asking): Prom
     socket.setEncoding('utf8');
     const proceed = (): void => {
       const lists = text.split(listEnd).slice(0, -1);
+      if (greetings === 0 && lists[0]?.startsWith(greetingStart) === true) {
+        fail('it speaks first, which the programs of this Postfix take for an answer');
+        return;
+      }
       const replies = lists.slice(greetings);
       if (asked === 0 && lists.length >= greetings) {
         asked = 1;
