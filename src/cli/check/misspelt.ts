@@ -1,4 +1,5 @@
 /** Names in main.cf and in master.cf's line that look like parameters of ours, and are none. */
+import { fromByteText } from '../../config/byte-text.ts';
 import type { MainCf } from '../../config/settings.ts';
 import { findParameter, parameters } from '../../config/parameters.ts';
 import type { Finding } from './finding.ts';
@@ -9,16 +10,27 @@ const postfixNames = new Set(['tlsmgr_service_name']);
 const ours = parameters.filter((parameter) => parameter.ours === true).map(({ name }) => name);
 const patterns = [/^tlsmgr_/u, /_tls_session_cache_\w*limit$/u];
 
+/**
+ * A byte order mark or a no-break space for one: no white space to Postfix, and
+ * nothing to the eye. With one the name is another, which nobody asks for.
+ */
+const oddBytes = /[^\x21-\x7e]/gu;
+
 /** Names further apart than this aren't taken for each other. */
 const farthest = 4;
 
 /** @param overridden names of `-o` in master.cf. */
 export function misspeltFindings(mainCf: MainCf, overridden: readonly string[]): Finding[] {
   const inMainCf = [...mainCf.settings.keys()].filter(
-    (name) => isUnknown(name) && patterns.some((pattern) => pattern.test(name)),
+    (name) =>
+      name.search(oddBytes) < 0 &&
+      isUnknown(name) &&
+      patterns.some((pattern) => pattern.test(name)),
   );
+  const odd = [...mainCf.settings.keys()].filter((name) => name.search(oddBytes) >= 0);
   const inMasterCf = overridden.filter((name) => isUnknown(name));
   return [
+    ...odd.map((name) => oddFinding(name)),
     ...inMainCf.map((name) => finding(name, 'main.cf', `postconf -X ${name}`)),
     ...inMasterCf.map((name) => finding(name, 'the tlsmgr line of master.cf', 'correct the -o')),
   ];
@@ -26,6 +38,17 @@ export function misspeltFindings(mainCf: MainCf, overridden: readonly string[]):
 
 function isUnknown(name: string): boolean {
   return findParameter(name) === undefined && !postfixNames.has(name);
+}
+
+function oddFinding(name: string): Finding {
+  const without = name.replaceAll(oddBytes, '');
+  const meant = findParameter(without) === undefined ? '' : `: ${without} was meant?`;
+  return {
+    severity: 'warning',
+    name: 'parameter-unknown',
+    text: `${fromByteText(name)} in main.cf: a name with bytes that are not printable ASCII is no parameter of Postfix: it has no effect`,
+    remedy: `type the name of that line anew${meant}`,
+  };
 }
 
 function finding(name: string, where: string, remedy: string): Finding {
