@@ -4,11 +4,12 @@
  * measures; `busy` tells how much. The benchmark of the repository, npm run
  * bench, has a generator with more headroom.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { TlsmgrClient } from '../client/client.ts';
 import { TlsmgrError } from '../errors.ts';
 import { Encoder, encodedName } from '../protocol/encoder.ts';
 import { requestName } from '../protocol/names.ts';
+import { connectToPath } from '../system/socket-path.ts';
 
 export type Operation = 'seed' | 'policy' | 'tktkey' | 'lookup' | 'miss' | 'update' | 'mix';
 
@@ -122,7 +123,7 @@ function endsList(chunk: Buffer, last: number): boolean {
 
 function open({ socketPath, announcement }: LoadOptions): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(socketPath);
+    const socket = connectToPath(socketPath);
     socket.once('error', (error) => {
       reject(new TlsmgrError('UNAVAILABLE', `${socketPath}: ${error.message}`, { cause: error }));
     });

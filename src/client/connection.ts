@@ -2,10 +2,11 @@
  * One connection to a tlsmgr: the announcement, then one request at a time.
  * Fails with TlsmgrError `UNAVAILABLE`; after a failure it can't be used again.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { TlsmgrError, messageOf } from '../errors.ts';
 import { Decoder } from '../protocol/decoder.ts';
 import { announcementName, announcementValue } from '../protocol/names.ts';
+import { connectToPath } from '../system/socket-path.ts';
 
 /** A reply's attributes, values as they stand on the wire. */
 export type ReplyAttributes = ReadonlyMap<string, string>;
@@ -35,7 +36,7 @@ export class ClientConnection {
 
   private constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#socket = connect(options.socketPath);
+    this.#socket = connectToPath(options.socketPath);
     this.#socket.on('data', (chunk: Buffer) => this.#received(chunk));
     this.#socket.on('error', (error) => this.#fail(error.message, error));
     this.#socket.on('close', () => this.#fail('connection closed'));

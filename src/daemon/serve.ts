@@ -51,11 +51,11 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   log.verbose = options.verbose;
   const systemd = takeSystemd(io.environment, log);
   const folder = dirname(options.socket);
-  makeFolder(folder);
   if (systemd.descriptors.length === 0) {
     requireOwnFolder(folder);
     requireUnserved(options.socket);
   }
+  makeFolder(folder);
   const readConfig = (): Config => standaloneConfig(options, folder, io, log);
   let config = readConfig();
 

@@ -11,9 +11,10 @@
  */
 import type { LogSettings } from '../config/config.ts';
 import { type Clock, systemClock } from '../system/clock.ts';
+import { fitsSocketAddress } from '../system/socket-path.ts';
 import { makeTag } from './line.ts';
 import { Outlet } from './outlet.ts';
-import { fitsAddress, postlogChannel, postlogFormat } from './postlog.ts';
+import { postlogChannel, postlogFormat } from './postlog.ts';
 import { ProcessLogger } from './process-logger.ts';
 import { SocketChannel } from './socket-channel.ts';
 import { DescriptorChannel, plainFormat } from './stderr.ts';
@@ -142,5 +143,5 @@ export class MailLogger extends ProcessLogger {
 }
 
 function isPostlogPath(path: string | undefined): path is string {
-  return path !== undefined && path !== '' && fitsAddress(path);
+  return path !== undefined && path !== '' && fitsSocketAddress(path);
 }

@@ -8,21 +8,14 @@
  * src/util/unix_dgram_connect.c.
  */
 import { FatalError } from '../errors.ts';
+import { fitsSocketAddress } from '../system/socket-path.ts';
 import { printableText, shortTime, withSeverity } from './line.ts';
 import type { LineFormat } from './outlet.ts';
 import { SocketChannel } from './socket-channel.ts';
 
-/** The path of a UNIX-domain socket address has room for this and a NUL. */
-const longestPathBytes = 107;
-
-/** Whether a path is short enough to connect to. */
-export function fitsAddress(path: string): boolean {
-  return Buffer.byteLength(path) <= longestPathBytes;
-}
-
 /** @throws FatalError when the path is longer than an address can hold. */
 export function postlogChannel(path: string): SocketChannel {
-  if (!fitsAddress(path)) {
+  if (!fitsSocketAddress(path)) {
     throw new FatalError(`unix_dgram_connect: unix-domain name too long: ${path}`);
   }
   return new SocketChannel(path, false);

@@ -5,18 +5,16 @@
  * widely than was written down.
  */
 import { isIPv4, isIPv6 } from 'node:net';
+import { fitsSocketAddress } from '../system/socket-path.ts';
 
 export type ListenAddress =
   | { kind: 'tcp'; host: string; port: number }
   | { kind: 'unix'; path: string };
 
-/** sun_path of sockaddr_un, less its final zero. */
-const longestPathBytes = 107;
-
 /** @returns undefined when the text is none of the three. */
 export function parseListenAddress(text: string): ListenAddress | undefined {
   if (text.startsWith('/')) {
-    const fits = Buffer.byteLength(text) <= longestPathBytes && !text.endsWith('/');
+    const fits = fitsSocketAddress(text) && !text.endsWith('/');
     return fits && !text.includes('\0') ? { kind: 'unix', path: text } : undefined;
   }
   const match = /^(?:\[(?<ipv6>[^\]]+)\]|(?<name>[^:[\]]+)):(?<port>\d{1,5})$/u.exec(text);

@@ -4,9 +4,10 @@
  * opened again by the next read, as far as its path can be reached. Follows
  * src/tls/tls_prng_egd.c.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { TlsmgrError } from '../errors.ts';
 import { reasonOf } from '../system/calls.ts';
+import { connectToPath } from '../system/socket-path.ts';
 import { egd } from './egd-protocol.ts';
 import type { EntropySource } from './source.ts';
 
@@ -32,7 +33,7 @@ export class EgdSource implements EntropySource {
     if (this.#socket !== undefined) {
       return;
     }
-    const socket = connect(this.#path);
+    const socket = connectToPath(this.#path);
     try {
       await new Promise<void>((resolve, reject) => {
         const limit = setTimeout(() => reject(new Error('Connection timed out')), this.#timeoutMs);

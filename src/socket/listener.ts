@@ -11,6 +11,7 @@ import { FatalError } from '../errors.ts';
 import type { Logger, LogWarning } from '../log/logger.ts';
 import { reasonOf, reasonOfErrno } from '../system/calls.ts';
 import { bindOwnSocket, isServed } from '../system/own-socket.ts';
+import { requireSocketPath } from '../system/socket-path.ts';
 import { Connection } from './connection.ts';
 import { serveHandles } from './handle-transport.ts';
 import { serveSocket } from './net-transport.ts';
@@ -42,10 +43,11 @@ export function listenOnDescriptor(
   return listen({ fd, backlog }, service, options);
 }
 
-/** Throws FatalError when somebody serves the path, or when that can't be found out. */
+/** Throws FatalError when somebody serves the path, when that can't be found out, and when it can't be one of a socket. */
 export function requireUnserved(path: string): void {
   let served: boolean;
   try {
+    requireSocketPath(path);
     served = isServed(path);
   } catch (thrown) {
     throw new FatalError(`listen on ${path}: ${reasonOf(thrown)}`, { cause: thrown });

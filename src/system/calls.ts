@@ -8,6 +8,7 @@
  */
 import { constants } from 'node:os';
 import koffi from 'koffi';
+import { fitsSocketAddress } from './socket-path.ts';
 
 const libc = koffi.load('libc.so.6');
 
@@ -214,10 +215,10 @@ export function setUmask(mask: number): number {
  * that begins with a NUL is a name in the abstract namespace, unix(7).
  */
 export function connectUnix(path: string, kind: 'datagram' | 'stream'): number {
-  const bytes = Buffer.from(path);
-  if (bytes.length >= SOCKADDR_UN_BYTES - 2) {
+  if (!fitsSocketAddress(path)) {
     throw new SystemCallError('connect', constants.errno.ENAMETOOLONG);
   }
+  const bytes = Buffer.from(path);
   const address = Buffer.alloc(SOCKADDR_UN_BYTES);
   address.writeUInt16LE(AF_UNIX, 0);
   bytes.copy(address, 2);

@@ -7,6 +7,7 @@ import { lstatSync, statSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { closeDescriptor, connectUnix, setUmask, SystemCallError } from './calls.ts';
+import { requireSocketPath } from './socket-path.ts';
 
 const ownerOnly = 0o177;
 
@@ -33,10 +34,12 @@ export function isServed(path: string): boolean {
 }
 
 /**
- * Runs `listen`, which binds the path before it first gives up control. Rejects
- * with what the system calls throw: `EADDRINUSE` for a path that is served.
+ * Runs `listen`, which binds the path before it first gives up control: the mask
+ * is the whole process's, so it is ours for no longer than that. Rejects with
+ * what the system calls throw: `EADDRINUSE` for a path that is served.
  */
 export async function bindOwnSocket<T>(path: string, listen: () => Promise<T>): Promise<T> {
+  requireSocketPath(path);
   // bind(2) through libuv calls a missing folder a lack of permission.
   statSync(dirname(path));
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) {
@@ -45,10 +48,14 @@ export async function bindOwnSocket<T>(path: string, listen: () => Promise<T>): 
     }
     unlinkSync(path);
   }
-  const mask = setUmask(ownerOnly);
+  return withUmask(ownerOnly, listen);
+}
+
+function withUmask<T>(mask: number, task: () => T): T {
+  const before = setUmask(mask);
   try {
-    return await listen();
+    return task();
   } finally {
-    setUmask(mask);
+    setUmask(before);
   }
 }

@@ -1,17 +1,25 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { whoAnswers } from '../../src/cli/install/question.ts';
+import { TlsmgrClient } from '../../src/client/client.ts';
 import { EgdServer } from '../../src/prng/egd-server.ts';
+import { EgdSource } from '../../src/prng/egd-source.ts';
 import { Pool } from '../../src/prng/pool.ts';
+import { connectUnix } from '../../src/system/calls.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { notBuilt, Standalone } from '../cli/standalone.ts';
 import { startService } from '../socket/harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-socket-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+const longestPathBytes = 107;
 
 /** A socket file whose process is gone without having removed it. */
 function leaveSocket(path: string): void {
@@ -49,9 +57,16 @@ for (const [kind, listen] of kinds) {
       assert.equal(readFileSync(path, 'utf8'), 'not ours');
     });
 
-    test('leaves the umask as it was', async () => {
+    test('leaves the umask as it was, also beside another', async () => {
       const mask = process.umask();
-      (await listen(join(folder, 'mask'))).close();
+      const listeners = await Promise.all([
+        listen(join(folder, 'mask')),
+        listen(join(folder, 'mask-too')),
+      ]);
+      for (const listener of listeners) {
+        listener.close();
+      }
+      assert.equal(process.umask(), mask);
       await assert.rejects(listen(join(folder, 'none/socket')), {
         code: 'FATAL',
         message: /No such file or directory$/u,
@@ -97,6 +112,64 @@ test('a server that is too busy to answer keeps its socket', async () => {
   }
   assert.equal(statSync(path).ino, ino);
   end();
+});
+
+describe('a path that is longer than that of a socket', () => {
+  const fitting = join(folder, 'x'.repeat(longestPathBytes - folder.length - 1));
+  const long = `${fitting}y`;
+  const reason = /: its path has 108 bytes, that of a socket at most 107$/u;
+
+  for (const [kind, listen] of kinds) {
+    test(`is no socket ${kind}, and one that fits is`, async () => {
+      await assert.rejects(listen(long), (error: Error) => {
+        assert.match(error.message, reason);
+        return error.message.includes(long);
+      });
+      assert.equal(existsSync(fitting), false);
+      (await listen(fitting)).close();
+    });
+  }
+
+  test('is not connected to under a shorter name', async () => {
+    const server = createServer((socket) => socket.destroy());
+    server.listen(fitting);
+    await once(server, 'listening');
+    const client = new TlsmgrClient({ socketPath: long, retries: 0 });
+    await assert.rejects(client.seed(32), {
+      code: 'UNAVAILABLE',
+      message: `problem talking to ${long}: its path has 108 bytes, that of a socket at most 107`,
+    });
+    await assert.rejects(new EgdSource(long, 1000).open(), {
+      code: 'SOURCE',
+      message: `cannot connect to EGD server ${long}: its path has 108 bytes, that of a socket at most 107`,
+    });
+    await assert.rejects(whoAnswers({ socketPath: long, announcement: true }, 1000), {
+      code: 'UNAVAILABLE',
+      message: `${long}: its path has 108 bytes, that of a socket at most 107`,
+    });
+    assert.throws(() => connectUnix(long, 'stream'), { code: 'ENAMETOOLONG' });
+    server.close();
+  });
+
+  test(
+    'is refused by name by serve and by the verbs',
+    { skip: notBuilt, timeout: 20_000 },
+    async () => {
+      const tlsmgr = new Standalone();
+      const socket = `deep/${'x'.repeat(120)}`;
+      const path = join(tlsmgr.folder, socket);
+      const bytes = path.length;
+      const served = await tlsmgr.run('serve', '--socket', socket);
+      assert.equal(served.status, 1);
+      const why = `its path has ${bytes} bytes, that of a socket at most 107`;
+      assert.ok(served.err.includes(`listen on ${path}: ${why}`), served.err);
+      assert.equal(existsSync(join(tlsmgr.folder, 'deep')), false);
+      const asked = await tlsmgr.run('status', '--socket', path);
+      assert.equal(asked.status, 1);
+      assert.ok(asked.err.includes(`${path}: ${why}`), asked.err);
+      tlsmgr.remove();
+    },
+  );
 });
 
 test('a server of another is told by its answer, not by its file', async () => {

@@ -7,9 +7,9 @@
  * either. Throws TlsmgrError `UNAVAILABLE` when
  * nobody answers in time.
  */
-import { connect } from 'node:net';
 import type { Report } from '../../daemon/report.ts';
 import { TlsmgrError, messageOf } from '../../errors.ts';
+import { connectToPath } from '../../system/socket-path.ts';
 
 export interface Place {
   socketPath: string;
@@ -70,7 +70,7 @@ export async function whoAnswers(
 /** @returns the replies up to that with a seed, without the end of their lists: no value of theirs is empty. */
 function converse({ socketPath, announcement, timeoutMs, signal }: Asking): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    const socket = connect(socketPath);
+    const socket = connectToPath(socketPath);
     const fail = (reason: string): void => {
       socket.destroy();
       reject(new TlsmgrError('UNAVAILABLE', `${socketPath}: ${reason}`));

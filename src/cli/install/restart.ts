@@ -7,7 +7,7 @@
  * src/master/master_conf.c and master_spawn.c.
  */
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connectToPath } from '../../system/socket-path.ts';
 import type { Postfix } from '../postfix.ts';
 import type { MasterCfCopy } from './master-cf-copy.ts';
 
@@ -54,7 +54,7 @@ async function forget(postfix: Postfix): Promise<void> {
 }
 
 async function isListenedTo(path: string): Promise<boolean> {
-  const socket = connect(path);
+  const socket = connectToPath(path);
   try {
     await once(socket, 'connect');
     return true;
