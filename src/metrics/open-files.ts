@@ -1,18 +1,29 @@
 /**
- * How many descriptors the process has, from inside a chroot as well: there is
- * no /proc there, but since Linux 6.2 the size of /proc/self/fd, opened before,
- * is their number (proc(5)). Older kernels tell 0: not known.
+ * How many descriptors the process has, from inside a chroot as well. There is
+ * no /proc there, and its folder may not be kept open: who has got control of
+ * the process leaves the chroot by the descriptor of a folder outside. So a file
+ * is kept, /proc/self/status, whose FDSize bounds the numbers of descriptors;
+ * each number up to it is looked at. proc(5).
  */
-import { constants, fstatSync, openSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
+import { countDescriptors } from '../system/calls.ts';
+
+/** FDSize stands in the first few lines. */
+const headBytes = 1024;
 
 /** Call it before chroot(2). @returns a function for the number, undefined where it isn't known. */
 export function countOpenFiles(): () => number | undefined {
   let fd: number;
   try {
-    fd = openSync('/proc/self/fd', constants.O_RDONLY | constants.O_DIRECTORY);
+    fd = openSync('/proc/self/status', 'r');
   } catch {
     // A system without /proc: the figure is left out.
     return () => undefined;
   }
-  return () => fstatSync(fd).size || undefined;
+  const buffer = Buffer.alloc(headBytes);
+  return () => {
+    const length = readSync(fd, buffer, 0, buffer.length, 0);
+    const size = /^FDSize:\s*(\d+)$/mu.exec(buffer.toString('latin1', 0, length));
+    return size === null ? undefined : countDescriptors(Number(size[1]));
+  };
 }

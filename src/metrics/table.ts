@@ -307,10 +307,5 @@ export const metrics: readonly Metric[] = [
     'Memory of the process; missing when it is not known.',
     ({ report }) => report.process.residentBytes || undefined,
   ),
-  single(
-    'gauge',
-    'process_open_fds',
-    'Descriptors of the process; missing before Linux 6.2.',
-    ({ openFiles }) => openFiles,
-  ),
+  single('gauge', 'process_open_fds', 'Descriptors of the process.', ({ openFiles }) => openFiles),
 ];

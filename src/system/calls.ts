@@ -71,6 +71,7 @@ const F_GETFD = 1;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const POLLOUT = 4;
+const POLLNVAL = 0x20;
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
 const LOCK_EX = 2;
@@ -273,7 +274,32 @@ export function preferHugePages(buffer: Buffer): Buffer {
   return buffer.subarray(start, start + length);
 }
 
-const pollEntry = Buffer.alloc(8);
+/** Bytes of a struct pollfd. */
+const POLL_ENTRY_BYTES = 8;
+/** As many as one call of countDescriptors() looks at, so that its memory stays small. */
+const DESCRIPTORS_AT_ONCE = 1024;
+const descriptorEntries = Buffer.alloc(POLL_ENTRY_BYTES * DESCRIPTORS_AT_ONCE);
+
+/** How many of the descriptors 0 to `end` - 1 are open: poll(2) tells which aren't, and waits for none. */
+export function countDescriptors(end: number): number {
+  // poll(2) refuses more entries than files may be open.
+  const step = Math.min(DESCRIPTORS_AT_ONCE, openFilesLimit());
+  let open = 0;
+  for (let first = 0; first < end; first += step) {
+    const count = Math.min(step, end - first);
+    for (let index = 0; index < count; index += 1) {
+      descriptorEntries.writeInt32LE(first + index, index * POLL_ENTRY_BYTES);
+    }
+    check('poll', native.poll(descriptorEntries, count, 0));
+    for (let index = 0; index < count; index += 1) {
+      const found = descriptorEntries.readInt16LE(index * POLL_ENTRY_BYTES + 6);
+      open += (found & POLLNVAL) === 0 ? 1 : 0;
+    }
+  }
+  return open;
+}
+
+const pollEntry = Buffer.alloc(POLL_ENTRY_BYTES);
 
 /**
  * Whether a write of up to 4096 bytes would not have to wait. True as well when

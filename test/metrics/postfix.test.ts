@@ -1,6 +1,6 @@
 /** Metrics of a daemon that master(8) started, chrooted and without root's rights. */
 import assert from 'node:assert/strict';
-import { lstatSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
@@ -21,7 +21,10 @@ describe('metrics in the chroot of a real Postfix', { skip: skipWithoutPostfix }
     where = { port: await freePort() };
     postfix = await PostfixInstance.create({
       tlsmgr: tlsmgrUnderTest,
-      mainCf: { tlsmgr_metrics_listen: `localhost:${where.port}` },
+      mainCf: {
+        tlsmgr_metrics_listen: `localhost:${where.port}`,
+        smtp_tls_session_cache_database: 'btree:${data_directory}/smtp_scache',
+      },
     });
     await postfix.start();
     await asked();
@@ -56,6 +59,35 @@ describe('metrics in the chroot of a real Postfix', { skip: skipWithoutPostfix }
     assert.ok(valueOf(body, 'process_resident_memory_bytes') > 1e6);
     assert.ok(valueOf(body, 'process_open_fds') > 6);
     assert.deepEqual(postfix.complaints(), []);
+  });
+
+  test('no descriptor leads out of the chroot', () => {
+    const pid = postfix.tlsmgrPid()!;
+    const folder = `/proc/${pid}/fd`;
+    const outside = readdirSync(folder).filter((fd) => {
+      const path = join(folder, fd);
+      const target = readlinkSync(path);
+      const stat = statSync(path, { throwIfNoEntry: false });
+      // Files of state, and two of /proc that are read by descriptor: of a file there is no way up.
+      const isKnownFile =
+        stat?.isFile() === true &&
+        (target.startsWith(`${postfix.dataDirectory}/`) ||
+          [`/proc/${pid}/statm`, `/proc/${pid}/status`].includes(target));
+      const isDevice = /^\/dev\/(?:null|u?random)$/u.test(target);
+      return !isKnownFile && !isDevice && !/^(?:socket|pipe|anon_inode):/u.test(target);
+    });
+    assert.deepEqual(
+      outside.map((fd) => readlinkSync(join(folder, fd))),
+      [],
+    );
+  });
+
+  test('the number of descriptors is that which the kernel shows', async () => {
+    const { body } = await get(where, '/metrics');
+    const shown = readdirSync(`/proc/${postfix.tlsmgrPid()!}/fd`).length;
+    // The scrape's own connection may be gone, or not.
+    const figure = valueOf(body, 'process_open_fds');
+    assert.ok(figure === shown || figure === shown + 1, `${figure} told, ${shown} shown`);
   });
 
   test('after a reload the next process has the port', async () => {
