@@ -7,8 +7,9 @@
 import { parseArgs } from 'node:util';
 import { inspectConfig } from '../config/load.ts';
 import { FatalError } from '../errors.ts';
+import { printable } from '../log/printable.ts';
 import { configChoice, configOptions } from './config-options.ts';
-import type { CliIo } from './io.ts';
+import { type CliIo, complain } from './io.ts';
 
 export async function runConfig(args: readonly string[], io: CliIo): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -19,7 +20,7 @@ export async function runConfig(args: readonly string[], io: CliIo): Promise<num
       ...configOptions,
     },
   });
-  const warn = (text: string): void => io.err(`tlsmgr: warning: ${text}\n`);
+  const warn = (text: string): void => complain(io, 'warning', text);
   try {
     const { text, fault } = inspectConfig({
       ...configChoice(values),
@@ -37,7 +38,7 @@ export async function runConfig(args: readonly string[], io: CliIo): Promise<num
     return 0;
   } catch (thrown) {
     if (thrown instanceof FatalError) {
-      io.err(`tlsmgr: fatal: ${thrown.message}\n`);
+      complain(io, 'fatal', thrown.message);
       return 1;
     }
     throw thrown;
@@ -68,5 +69,7 @@ function asJson(shown: readonly [string, string][]): string {
 }
 
 function asLines(shown: readonly [string, string][]): string {
-  return shown.map(([name, value]) => `${name} =${value === '' ? '' : ` ${value}`}\n`).join('');
+  return shown
+    .map(([name, value]) => `${name} =${value === '' ? '' : ` ${printable(value)}`}\n`)
+    .join('');
 }

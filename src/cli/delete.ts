@@ -1,6 +1,6 @@
 /** tlsmgr delete CACHE ID: forget one session. */
 import { parseArgs } from 'node:util';
-import type { CliIo } from './io.ts';
+import { type CliIo, complain } from './io.ts';
 import { cacheArgument, idArgument, socketOption, withDaemon } from './reach.ts';
 
 export async function runDelete(args: readonly string[], io: CliIo): Promise<number> {
@@ -16,7 +16,7 @@ export async function runDelete(args: readonly string[], io: CliIo): Promise<num
       io.out('deleted\n');
       return 0;
     }
-    io.err(`tlsmgr: warning: no such session in the ${label} cache\n`);
+    complain(io, 'warning', `no such session in the ${label} cache`);
     return 1;
   });
 }

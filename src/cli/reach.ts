@@ -8,7 +8,7 @@ import { TlsmgrClient } from '../client/client.ts';
 import { loadConfig } from '../config/load.ts';
 import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
 import type { Place } from './install/question.ts';
-import { type CliIo, UsageError } from './io.ts';
+import { type CliIo, complain, UsageError } from './io.ts';
 
 export const standaloneSocket = 'run/tlsmgr.sock';
 
@@ -28,7 +28,7 @@ export function placeOf(asked: string | undefined, io: CliIo): Place {
     programName: 'tlsmgr',
     serviceName: 'tlsmgr',
     mode: 'print',
-    warn: (text) => io.err(`tlsmgr: warning: ${text}\n`),
+    warn: (text) => complain(io, 'warning', text),
   });
   return {
     socketPath: join(config.queueDirectory, 'private', config.serviceName),

@@ -1,7 +1,8 @@
 /** tlsmgr show CACHE ID: what is in a session, without its secrets. */
 import { parseArgs } from 'node:util';
+import { printable } from '../log/printable.ts';
 import { decodeOpensslSession, type SessionSummary } from '../sessions/openssl-session.ts';
-import type { CliIo } from './io.ts';
+import { type CliIo, complain } from './io.ts';
 import { duration } from './output.ts';
 import { cacheArgument, idArgument, socketOption, withDaemon } from './reach.ts';
 
@@ -16,7 +17,7 @@ export async function runShow(args: readonly string[], io: CliIo): Promise<numbe
   return withDaemon(values.socket, io, async (client) => {
     const session = await client.lookup(label, id);
     if (session === undefined) {
-      io.err(`tlsmgr: warning: no such session in the ${label} cache\n`);
+      complain(io, 'warning', `no such session in the ${label} cache`);
       return 1;
     }
     const summary = decodeOpensslSession(session);
@@ -55,7 +56,7 @@ function sessionText(session: SessionSummary, bytes: number): string {
   ];
   return rows
     .filter(([, text]) => text !== undefined && text !== '')
-    .map(([name, text]) => `${name.padEnd(13)}${text!.replaceAll('\n', ', ')}\n`)
+    .map(([name, text]) => `${name.padEnd(13)}${printable(text!.replaceAll('\n', ', '))}\n`)
     .join('');
 }
 

@@ -42,7 +42,7 @@ export async function runStatus(args: readonly string[], io: CliIo): Promise<num
     io.out(`${JSON.stringify({ socket: path, ...report }, undefined, 2)}\n`);
   } else {
     const look = lookOf(io.environment, isatty(1) ? process.stdout : undefined);
-    io.out(`${screenLines(report, path, look).join('\n')}\n`);
+    io.screen(`${screenLines(report, path, look).join('\n')}\n`);
   }
   return 0;
 }

@@ -3,7 +3,7 @@
  * asked for. Exit status: 0 done, 1 failed, 2 wrong arguments.
  */
 import { messageOf } from '../errors.ts';
-import { type CliIo, UsageError } from './io.ts';
+import { type CliIo, complain, printableIo, UsageError } from './io.ts';
 
 export interface Verb {
   readonly name: string;
@@ -92,22 +92,24 @@ export const verbs: readonly Verb[] = [
 export async function runVerb(
   name: string,
   args: readonly string[],
-  io: CliIo = processIo,
+  surroundings: CliIo = processIo,
 ): Promise<number> {
+  const io = printableIo(surroundings);
   if (name === 'help') {
     io.out(helpText());
     return 0;
   }
   const verb = verbs.find((known) => known.name === name);
   if (verb === undefined) {
-    io.err(`tlsmgr: fatal: unknown verb: ${name}\n${helpText()}`);
+    complain(io, 'fatal', `unknown verb: ${name}`);
+    io.err(helpText());
     return 2;
   }
   try {
     const run = await verb.load();
     return await run(args, io);
   } catch (thrown) {
-    io.err(`tlsmgr: fatal: ${messageOf(thrown)}\n`);
+    complain(io, 'fatal', messageOf(thrown));
     if (isUsageFault(thrown)) {
       io.err(`usage: tlsmgr ${verb.name} ${verb.usage}\n`);
       return 2;
@@ -138,5 +140,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const processIo: CliIo = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
+  screen: (text) => void process.stdout.write(text),
   environment: process.env,
 };

@@ -12,6 +12,7 @@
  * tag is made printable too.
  */
 import type { Severity } from './logger.ts';
+import { isUnprintable, printable as escape } from './printable.ts';
 
 /** A line's text is cut here; header, tag and severity come on top. */
 export const longestTextBytes = 2000;
@@ -23,7 +24,8 @@ const replacementCharacter = 0xfffd;
 
 /**
  * Text that can't break the log: one `?` for each unprintable byte. Other
- * characters than ASCII stay with `keepUtf8` and else become a `?` a byte.
+ * characters than ASCII stay with `keepUtf8`, those that a terminal would obey
+ * or not show as `\u009b`, and else become a `?` a byte.
  * @returns at most 2000 bytes of valid UTF-8.
  */
 export function printableText(text: string, keepUtf8: boolean): string {
@@ -32,9 +34,11 @@ export function printableText(text: string, keepUtf8: boolean): string {
   }
   let printable = '';
   let roomBytes = longestTextBytes;
-  for (const character of text) {
-    const code = character.codePointAt(0)!;
-    const bytes = utf8Bytes(code);
+  for (const found of text) {
+    const code = found.codePointAt(0)!;
+    const isOdd = keepUtf8 && code > 127 && !isLoneSurrogate(code) && isUnprintable(found);
+    const character = isOdd ? escape(found) : found;
+    const bytes = isOdd ? character.length : utf8Bytes(code);
     if (bytes > roomBytes && keepUtf8) {
       break;
     }
@@ -55,13 +59,17 @@ export function printableText(text: string, keepUtf8: boolean): string {
 
 /** Length in UTF-8. What stands for a byte that isn't UTF-8 counts as that byte. */
 function utf8Bytes(code: number): number {
-  if (code < 0x80 || code === replacementCharacter || (code >= 0xd800 && code <= 0xdfff)) {
+  if (code < 0x80 || code === replacementCharacter || isLoneSurrogate(code)) {
     return 1;
   }
   if (code < 0x800) {
     return 2;
   }
   return code < 0x10000 ? 3 : 4;
+}
+
+function isLoneSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdfff;
 }
 
 /** The text with its severity before it; info has none. */

@@ -83,6 +83,7 @@ export class CheckSetUp {
     const status = await runVerb('check', ['-c', this.directory, ...args], {
       out: (text) => void (out += text),
       err: (text) => void (err += text),
+      screen: (text) => void (out += text),
       environment: {},
     });
     const shown = (text: string): string =>

@@ -23,6 +23,7 @@ describe('tlsmgr config', () => {
     const status = await runVerb('config', args, {
       out: (text) => void (out += text),
       err: (text) => void (err += text),
+      screen: (text) => void (out += text),
       environment,
     });
     return { status, out, err };

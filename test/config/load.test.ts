@@ -205,6 +205,7 @@ describe('tlsmgr config', () => {
     const status = await runConfig(['-c', directory, ...args], {
       out: (text) => (out += text),
       err: (text) => (err += text),
+      screen: (text) => (out += text),
       environment: {},
     });
     return { status, out, err };

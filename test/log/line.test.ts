@@ -9,6 +9,12 @@ import {
   shortTime,
   withSeverity,
 } from '../../src/log/line.ts';
+import { isUnprintable, printable } from '../../src/log/printable.ts';
+
+/** Beyond ASCII, where every unprintable byte is a question mark. */
+function isEscaped(character: string): boolean {
+  return character > '\u007f' && isUnprintable(character);
+}
 
 describe('printable text', () => {
   const vectors: [text: string, ascii: string, utf8: string][] = [
@@ -20,6 +26,8 @@ describe('printable text', () => {
     ['€ \u{1f511}', '??? ????', '€ \u{1f511}'],
     ['a\ufffdb', 'a?b', 'a?b'],
     ['a\ud800b\udcffc', 'a?b?c', 'a?b?c'],
+    ['a\u009b2Jb', 'a??2Jb', 'a\\u009b2Jb'],
+    ['\u202eab\ufeff', '???ab???', '\\u202eab\\ufeff'],
     ['', '', ''],
   ];
   for (const [text, ascii, utf8] of vectors) {
@@ -58,9 +66,13 @@ describe('printable text', () => {
         }
         const back = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
         assert.ok(!back.includes('\ufffd'));
-        if (text.length < longestTextBytes / 4) {
+        assert.equal(isUnprintable(back), false);
+        if (text.length < longestTextBytes / 12) {
           const expected = Buffer.from(text).toString().replaceAll('\ufffd', '?');
-          assert.equal(bytes.length, Buffer.byteLength(expected));
+          const escapes = keepUtf8 ? Array.from(expected).filter((one) => isEscaped(one)) : [];
+          const more = escapes.map((one) => printable(one).length - Buffer.byteLength(one));
+          const wanted = more.reduce((sum, count) => sum + count, Buffer.byteLength(expected));
+          assert.equal(bytes.length, wanted);
         }
       }),
       { numRuns: 300 },

@@ -3,6 +3,8 @@
  * the same for scripts, what is so and what follows from it, and what mends it.
  */
 
+import { printable } from '../../log/printable.ts';
+
 export const severities = ['error', 'warning', 'note'] as const;
 
 /** Where Postfix's commands look without being told. */
@@ -37,7 +39,7 @@ export function sorted(findings: readonly Finding[]): Finding[] {
 
 /** `error: TEXT`, and the remedy below it. */
 export function findingText({ severity, text, remedy }: Finding): string {
-  return `${severity}: ${text}\n    ${remedy}\n`;
+  return `${severity}: ${printable(text)}\n    ${printable(remedy)}\n`;
 }
 
 /** With remedies for the Postfix of that directory, where it isn't the usual one. */

@@ -48,5 +48,10 @@ export function paint(look: Look, tone: Tone, text: string): string {
 
 /** Cuts a text without colours to so many cells; a cut shows. */
 export function cut(text: string, cells: number): string {
-  return text.length <= cells ? text : `${text.slice(0, Math.max(0, cells - 3))}...`;
+  if (text.length <= cells) {
+    return text;
+  }
+  const kept = text.slice(0, Math.max(0, cells - 3));
+  // A character of two units goes whole.
+  return `${kept.replace(/[\uD800-\uDBFF]$/u, '')}...`;
 }

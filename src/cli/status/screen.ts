@@ -5,6 +5,7 @@
  */
 import type { CacheReport, Report } from '../../daemon/report.ts';
 import { fullTime } from '../../log/line.ts';
+import { printable, printableValues } from '../../log/printable.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';
 import { byteCount, duration, percent } from '../output.ts';
 import { cut, type Look, paint } from './paint.ts';
@@ -12,10 +13,11 @@ import { bar } from './plots.ts';
 
 const labelCells = 12;
 
-/** The whole screen, a line each. */
-export function screenLines(report: Report, path: string, look: Look): string[] {
+/** The whole screen, a line each. What comes from the daemon can't do anything to the terminal. */
+export function screenLines(from: Report, path: string, look: Look): string[] {
+  const report = printableValues(from);
   return [
-    ...headLines(report, path, look),
+    ...headLines(report, printable(path), look),
     '',
     ...cacheLines(report, look),
     '',

@@ -11,6 +11,7 @@
  */
 import type { TlsmgrClient } from '../../client/client.ts';
 import type { Report } from '../../daemon/report.ts';
+import { printable } from '../../log/printable.ts';
 import type { SessionSummary } from '../../sessions/openssl-session.ts';
 import { duration } from '../output.ts';
 
@@ -187,5 +188,5 @@ export function verdictText(verdict: TicketVerdict): string {
       goodForSeconds === null ? '' : `, good for ${duration(goodForSeconds)} more`
     }`,
   ];
-  return `${lines.join('\n')}\n`;
+  return `${lines.map((line) => printable(line)).join('\n')}\n`;
 }

@@ -8,6 +8,7 @@ import type { ReadStream, WriteStream } from 'node:tty';
 import { TlsmgrClient } from '../../client/client.ts';
 import type { HistoryPoint, Report } from '../../daemon/report.ts';
 import { messageOf } from '../../errors.ts';
+import { printable, printableValues } from '../../log/printable.ts';
 import { duration } from '../output.ts';
 import type { Place } from '../install/question.ts';
 import { cut, type Look, lookOf, paint } from './paint.ts';
@@ -75,7 +76,7 @@ function draw(
   const look = lookOf(environment, output);
   const lines: string[] = [];
   if (trouble !== undefined) {
-    lines.push(paint(look, 'bad', cut(trouble, look.columns)), '');
+    lines.push(paint(look, 'bad', cut(printable(trouble), look.columns)), '');
   }
   if (report !== undefined) {
     lines.push(...screenLines(report, place.socketPath, look), '', ...plotLines(report, look));
@@ -87,7 +88,7 @@ function draw(
 
 /** One plot a line, each with the newest value. */
 function plotLines({ history }: Report, look: Look): string[] {
-  const { points } = history;
+  const { points } = printableValues(history);
   const cells = Math.min(60, look.columns - 30);
   const line = (
     label: string,
