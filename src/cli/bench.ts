@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { type CliIo, UsageError } from './io.ts';
 import { forgetSessions, type LoadResult, type Operation, runLoad } from './load.ts';
-import { socketOption, placeOf } from './reach.ts';
+import { placeOf, socketOption, tellPlace } from './reach.ts';
 
 const workloads: readonly [Operation, connections: number, requests: number][] = [
   ['update', 1, 5000],
@@ -37,7 +37,9 @@ export async function runBench(args: readonly string[], io: CliIo): Promise<numb
   if (!Number.isInteger(rounds) || rounds < 1) {
     throw new UsageError(`bad number of rounds: ${values.rounds}`);
   }
-  const own = placeOf(values.socket, io).socketPath;
+  const place = placeOf(values.socket, io);
+  tellPlace(values.socket, place, io);
+  const own = place.socketPath;
   const all = values.against === undefined ? [own] : [own, values.against];
   for (const path of all) {
     await warmUp(path);

@@ -22,6 +22,8 @@ export interface LoadOptions {
   ids: number;
   sessionBytes: number;
   announcement: boolean;
+  /** A server that says nothing for so long gives no answer. Default 10,000. */
+  patienceMs?: number;
 }
 
 export interface LoadResult {
@@ -48,14 +50,25 @@ const idPrefix = 'tlsmgr-bench-';
 
 const name = encodedName(requestName);
 
+const usualPatienceMs = 10_000;
+
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+  const sockets: Socket[] = [];
+  try {
+    await Promise.all(Array.from({ length: options.connections }, () => open(options, sockets)));
+    return await measure(options, sockets);
+  } finally {
+    for (const socket of sockets) {
+      socket.destroy();
+    }
+  }
+}
+
+async function measure(options: LoadOptions, sockets: readonly Socket[]): Promise<LoadResult> {
   const requests = encodeAll(options);
   const latencies = new Float64Array(options.requests);
   let asked = 0;
   let answered = 0;
-  const sockets = await Promise.all(
-    Array.from({ length: options.connections }, () => open(options)),
-  );
   const startedMs = performance.now();
   const before = process.cpuUsage();
   await new Promise<void>((resolve, reject) => {
@@ -63,7 +76,9 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
       let sentMs = 0;
       let last = 0;
       const ask = (): void => {
-        if (asked < options.requests) {
+        if (asked === options.requests) {
+          socket.setTimeout(0);
+        } else {
           const request = requests[asked % requests.length]!;
           asked += 1;
           sentMs = performance.now();
@@ -84,7 +99,11 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
           ask();
         }
       });
-      socket.on('close', () => reject(new TlsmgrError('UNAVAILABLE', 'connection closed')));
+      const fail = (reason: string): void => {
+        reject(new TlsmgrError('UNAVAILABLE', `${options.socketPath}: ${reason}`));
+      };
+      socket.on('timeout', () => fail(`no answer within ${socket.timeout} ms`));
+      socket.on('close', () => fail('connection closed'));
       ask();
     };
     for (const socket of sockets) {
@@ -93,10 +112,6 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   });
   const elapsedMs = performance.now() - startedMs;
   const { user, system } = process.cpuUsage(before);
-  for (const socket of sockets) {
-    socket.removeAllListeners('close');
-    socket.destroy();
-  }
   latencies.sort();
   return {
     requestsPerSecond: (options.requests * 1000) / elapsedMs,
@@ -121,16 +136,22 @@ function endsList(chunk: Buffer, last: number): boolean {
   return chunk.at(-1) === 0 && beforeLast === 0;
 }
 
-function open({ socketPath, announcement }: LoadOptions): Promise<Socket> {
+/** @param opened where it is kept, also when it fails. */
+function open(options: LoadOptions, opened: Socket[]): Promise<void> {
+  const { socketPath, announcement, patienceMs = usualPatienceMs } = options;
   return new Promise((resolve, reject) => {
     const socket = connectToPath(socketPath);
-    socket.once('error', (error) => {
-      reject(new TlsmgrError('UNAVAILABLE', `${socketPath}: ${error.message}`, { cause: error }));
-    });
+    opened.push(socket);
+    const fail = (reason: string, cause?: Error): void => {
+      reject(new TlsmgrError('UNAVAILABLE', `${socketPath}: ${reason}`, { cause }));
+    };
+    socket.setTimeout(patienceMs, () => fail(`no answer within ${patienceMs} ms`));
+    socket.once('close', () => fail('connection closed'));
+    socket.once('error', (error) => fail(error.message, error));
     if (announcement) {
-      socket.once('data', () => resolve(socket));
+      socket.once('data', () => resolve());
     } else {
-      socket.once('connect', () => resolve(socket));
+      socket.once('connect', () => resolve());
     }
   });
 }

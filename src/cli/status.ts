@@ -5,7 +5,7 @@ import type { Report } from '../daemon/report.ts';
 import { messageOf, TlsmgrError } from '../errors.ts';
 import { type Answer, type Place, whoAnswers } from './install/question.ts';
 import { type CliIo, UsageError } from './io.ts';
-import { placeOf, socketOption, withDaemon } from './reach.ts';
+import { placeOf, socketOption, tellPlace, withClient } from './reach.ts';
 import { lookOf } from './status/paint.ts';
 import { screenLines } from './status/screen.ts';
 import { readSessionFile } from './status/session-file.ts';
@@ -55,10 +55,12 @@ async function tellOfTicket(
   io: CliIo,
 ): Promise<number> {
   const session = readSessionFile(file);
-  const report = await reportOf(placeOf(socket, io));
+  const place = placeOf(socket, io);
+  tellPlace(socket, place, io);
+  const report = await reportOf(place);
   const nowSeconds = Math.floor(Date.now() / 1000);
   const verdict = await judge(session, report, nowSeconds, (id) =>
-    withDaemon(socket, io, (client) => isCached(client, id)),
+    withClient(place, (client) => isCached(client, id)),
   );
   io.out(json ? `${JSON.stringify(verdict, undefined, 2)}\n` : verdictText(verdict));
   return verdict.resumes ? 0 : 1;
@@ -97,7 +99,7 @@ async function reportOf(place: Place): Promise<Report> {
   try {
     answer = await whoAnswers(place, patienceMs);
   } catch (thrown) {
-    throw new TlsmgrError('UNAVAILABLE', `nobody answers on ${socketPath}: ${messageOf(thrown)}`, {
+    throw new TlsmgrError('UNAVAILABLE', `no tlsmgr answers: ${messageOf(thrown)}`, {
       cause: thrown,
     });
   }

@@ -33,6 +33,8 @@ export class ClientConnection {
   readonly #decoder = new Decoder(maxReplyBytes);
   #waiting: Waiting | undefined;
   #failure: TlsmgrError | undefined;
+  /** Of the reply that is waited for, whatever arrives meanwhile. */
+  #limit: NodeJS.Timeout | undefined;
 
   private constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -40,11 +42,6 @@ export class ClientConnection {
     this.#socket.on('data', (chunk: Buffer) => this.#received(chunk));
     this.#socket.on('error', (error) => this.#fail(error.message, error));
     this.#socket.on('close', () => this.#fail('connection closed'));
-    this.#socket.setTimeout(options.timeoutMs, () => {
-      if (this.#waiting !== undefined) {
-        this.#fail(`no answer within ${options.timeoutMs} ms`);
-      }
-    });
   }
 
   /** Connects, and reads the announcement. */
@@ -85,7 +82,9 @@ export class ClientConnection {
       if (this.#failure !== undefined) {
         reject(this.#failure);
       } else {
+        const { timeoutMs } = this.#options;
         this.#waiting = { resolve, reject };
+        this.#limit = setTimeout(() => this.#fail(`no answer within ${timeoutMs} ms`), timeoutMs);
         this.#socket.ref();
       }
     });
@@ -98,6 +97,7 @@ export class ClientConnection {
     if (found === 'list') {
       const waiting = this.#waiting;
       this.#waiting = undefined;
+      clearTimeout(this.#limit);
       // An idle connection keeps no program from ending.
       this.#socket.unref();
       if (waiting === undefined || decoder.pendingBytes > 0) {
@@ -116,6 +116,7 @@ export class ClientConnection {
       this.#failure = new TlsmgrError('UNAVAILABLE', text, { cause });
       this.#socket.destroy();
     }
+    clearTimeout(this.#limit);
     this.#waiting?.reject(this.#failure);
     this.#waiting = undefined;
   }

@@ -29,7 +29,7 @@ export async function runningFindings(
       {
         severity: 'error',
         name: 'not-answering',
-        text: `nobody answers on ${socketPath}: ${messageOf(thrown)}`,
+        text: `no tlsmgr answers: ${messageOf(thrown)}`,
         remedy: 'see in the log why: lines of tlsmgr and of master; then postfix reload',
       },
     ];

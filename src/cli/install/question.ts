@@ -4,11 +4,13 @@
  * Two requests in one write tell who it is, without waiting for what doesn't
  * come: ours answers both, the original the first alone. The second is `stats`,
  * which only ours knows; a third, when the first reply is there, is answered by
- * either. Throws TlsmgrError `UNAVAILABLE` when
- * nobody answers in time.
+ * either. Whoever announces itself otherwise, or answers otherwise than these
+ * two, is no tlsmgr. Throws TlsmgrError `UNAVAILABLE` then, and when nobody
+ * answers in time.
  */
 import type { Report } from '../../daemon/report.ts';
 import { TlsmgrError, messageOf } from '../../errors.ts';
+import { announcementName, announcementValue } from '../../protocol/names.ts';
 import { connectToPath } from '../../system/socket-path.ts';
 
 export interface Place {
@@ -47,7 +49,17 @@ const reportStart = 'status\x000\x00report\x00';
 const seedStart = 'status\x000\x00seed\x00';
 /** What is wrong with a daemon that refuses the plainest of requests. */
 export const noSeeds = 'no seed is given out';
-const seedName = '\x00seed\x00';
+/** A refused seed is empty, and the end of its list begins with its value. */
+const seedReply = new RegExp(String.raw`^status\x00\d+\x00seed(?:\x00|$)`, 'u');
+
+const announced = `${announcementName}\x00${announcementValue}${listEnd}`;
+const policyReply = new RegExp(
+  String.raw`^status\x00\d+\x00cachable\x00[01]\x00timeout\x00\d+$`,
+  'u',
+);
+const stranger = "what answers is neither this tlsmgr nor Postfix's own";
+/** Longer than any report of ours. */
+const longestText = 16 * 1024 * 1024;
 
 export async function whoAnswers(
   place: Place,
@@ -58,8 +70,11 @@ export async function whoAnswers(
   const givesSeeds = replies.at(-1)!.startsWith(seedStart);
   const text = replies.find((reply) => reply.startsWith(reportStart));
   if (text !== undefined) {
-    const report = JSON.parse(text.slice(reportStart.length)) as Report;
-    return { kind: 'ours', report, givesSeeds };
+    return { kind: 'ours', report: reportIn(text, place), givesSeeds };
+  }
+  // It has read the second request, and doesn't know it.
+  if (replies.length > 2) {
+    throw new TlsmgrError('UNAVAILABLE', `${place.socketPath}: ${stranger}`);
   }
   if (!givesSeeds) {
     throw new TlsmgrError('UNAVAILABLE', `${place.socketPath}: ${noSeeds}`);
@@ -67,7 +82,15 @@ export async function whoAnswers(
   return { kind: 'original' };
 }
 
-/** @returns the replies up to that with a seed, without the end of their lists: no value of theirs is empty. */
+function reportIn(text: string, { socketPath }: Place): Report {
+  try {
+    return JSON.parse(text.slice(reportStart.length)) as Report;
+  } catch (thrown) {
+    throw new TlsmgrError('UNAVAILABLE', `${socketPath}: its report is no JSON`, { cause: thrown });
+  }
+}
+
+/** @returns the replies up to that with a seed, without the end of their lists. */
 function converse({ socketPath, announcement, timeoutMs, signal }: Asking): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const socket = connectToPath(socketPath);
@@ -81,6 +104,11 @@ function converse({ socketPath, announcement, timeoutMs, signal }: Asking): Prom
     let asked = 0;
     socket.setEncoding('utf8');
     const proceed = (): void => {
+      const isAnnounced = !announcement || text.startsWith(announced.slice(0, text.length));
+      if (!isAnnounced || text.length > longestText) {
+        fail(stranger);
+        return;
+      }
       const lists = text.split(listEnd).slice(0, -1);
       if (greetings === 0 && lists[0]?.startsWith(greetingStart) === true) {
         fail('it speaks first, which the programs of this Postfix take for an answer');
@@ -91,13 +119,18 @@ function converse({ socketPath, announcement, timeoutMs, signal }: Asking): Prom
         asked = 1;
         socket.write(policy + stats);
       }
+      if (replies.length > 0 && !policyReply.test(replies[0]!)) {
+        fail(stranger);
+        return;
+      }
       if (asked === 1 && replies.length > 0) {
         asked = 2;
         socket.write(seed);
       }
-      if (replies.at(-1)?.includes(seedName) === true) {
+      if (seedReply.test(replies.at(-1) ?? '')) {
         clearTimeout(limit);
-        socket.end();
+        // Not end(): that waits until the server closes too.
+        socket.destroySoon();
         resolve(replies);
       }
     };
