@@ -17,7 +17,7 @@ import {
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { askCDaemon, askDaemon, noCDaemon, type Said } from '../test/config/c-daemon.ts';
-import { optionCases, refused } from '../test/config/mistakes.ts';
+import { optionCases, refused, refusedByTheirsAlone } from '../test/config/mistakes.ts';
 
 const ours = join(import.meta.dirname, '../bin/tlsmgr');
 
@@ -68,6 +68,16 @@ for (const line of refused) {
 console.log(
   `\n${asked} asked, ${differing} different. The different ones are on purpose: a macro fault is one error that names the parameter.`,
 );
+console.log(`
+## Where the original refuses and ours serves
+
+Every program of Postfix looks at the parameters that they all share, and ends when one of them is wrong, whether it needs it or not. Ours looks at those that it needs. Nothing is gained by it while smtpd(8) and the others don't start either: \`tlsmgr check\` tells of the fault as \`postfix-fault\`.
+
+| line | log line |
+| --- | --- |`);
+for (const line of refusedByTheirsAlone) {
+  await row(line, [line], ['-d', '-S']);
+}
 rmSync(directory, { recursive: true });
 
 async function row(title: string, lines: string[], args: string[]): Promise<void> {

@@ -12,6 +12,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Setting } from '../config/main-cf.ts';
 import { FatalError, TlsmgrError, messageOf } from '../errors.ts';
+import { postfixFaults } from './check/config-fault.ts';
 import { examineSetUp, type Examined } from './check/examine.ts';
 import {
   type Finding,
@@ -40,7 +41,7 @@ import {
   parseLine,
 } from './install/master-line.ts';
 import type { CliIo } from './io.ts';
-import { Postfix } from './postfix.ts';
+import { Postfix, PostfixFault } from './postfix.ts';
 import { socketOption } from './reach.ts';
 
 type Choice = ReturnType<typeof configChoice>;
@@ -70,10 +71,25 @@ async function allFindings(
 ): Promise<Finding[]> {
   const masterCf = join(postfix.directory, 'master.cf');
   const common = { configDirectory: postfix.directory, environment: io.environment };
+  const mainCfAlone = (): Examined =>
+    examineSetUp({ ...common, overrides, serviceName: 'tlsmgr', chrooted: undefined });
   const without = (reason: string): Finding[] => [
-    ...examineSetUp({ ...common, overrides, serviceName: 'tlsmgr', chrooted: undefined }).findings,
+    ...mainCfAlone().findings,
     { severity: 'note', name: 'only-main-cf', ...reasonAndRemedy(reason) },
   ];
+  const faulty = ({ said }: PostfixFault): Finding[] => {
+    const examined = mainCfAlone();
+    return [
+      ...examined.findings,
+      ...postfixFaults(postfix.refusal, said, examined),
+      {
+        severity: 'note',
+        name: 'only-main-cf',
+        text: 'postconf itself ends with an error: only main.cf was examined',
+        remedy: 'correct it, then tlsmgr check again',
+      },
+    ];
+  };
   let findings: Finding[];
   try {
     findings = existsSync(masterCf)
@@ -83,7 +99,7 @@ async function allFindings(
     if (!(thrown instanceof TlsmgrError && thrown.code === 'UNAVAILABLE')) {
       throw thrown;
     }
-    findings = without(messageOf(thrown));
+    findings = thrown instanceof PostfixFault ? faulty(thrown) : without(messageOf(thrown));
   }
   if (process.getuid?.() !== 0) {
     findings.push({
@@ -128,6 +144,7 @@ async function postfixFindings(
   const services = postfix.services().map((text) => parseLine(text));
   const findings = [
     ...examined.findings,
+    ...postfixFaults(postfix.refusal, undefined, examined),
     ...entry.findings,
     ...versionFindings(mailVersion),
     ...entryFindings(postfix, line),
@@ -141,7 +158,7 @@ async function postfixFindings(
   if (config !== undefined) {
     findings.push(...ourEntryFindings(line, config, mailVersion));
   }
-  if (asksDaemon && postfix.isRunning) {
+  if (asksDaemon && postfix.refusal === undefined && postfix.isRunning) {
     const ours = isOurs(line);
     const announcement =
       ours && config !== undefined ? config.announce : announcementFor(mailVersion);

@@ -5,9 +5,11 @@
  * the daemon's words, exit status 1; the values that it leaves are still shown.
  */
 import { parseArgs } from 'node:util';
+import { fromByteText } from '../config/byte-text.ts';
 import { inspectConfig } from '../config/load.ts';
+import { type MainCf, openMainCf } from '../config/settings.ts';
 import { FatalError } from '../errors.ts';
-import { printable } from '../log/printable.ts';
+import { isUnprintable, printable } from '../log/printable.ts';
 import { configChoice, configOptions } from './config-options.ts';
 import { type CliIo, complain } from './io.ts';
 
@@ -22,13 +24,21 @@ export async function runConfig(args: readonly string[], io: CliIo): Promise<num
   });
   const warn = (text: string): void => complain(io, 'warning', text);
   try {
-    const { text, fault } = inspectConfig({
-      ...configChoice(values),
+    const { overrides, ...directory } = configChoice(values);
+    const options = {
+      ...directory,
       environment: io.environment,
       programName: 'tlsmgr',
-      serviceName: 'tlsmgr',
       mode: 'print',
       warn,
+    } as const;
+    const mainCf = openMainCf(options);
+    warnOfOddNames(mainCf, warn);
+    const { text, fault } = inspectConfig({
+      ...options,
+      mainCf,
+      overrides,
+      serviceName: 'tlsmgr',
     });
     const shown = chosen(text, positionals, warn);
     io.out(values.json === true ? asJson(shown) : asLines(shown));
@@ -42,6 +52,19 @@ export async function runConfig(args: readonly string[], io: CliIo): Promise<num
       return 1;
     }
     throw thrown;
+  }
+}
+
+/**
+ * Of names with a byte order mark or a no-break space, which look like another
+ * name and which no value can refer to. In the words of postconf(1).
+ */
+function warnOfOddNames({ directory, settings }: MainCf, warn: (text: string) => void): void {
+  for (const [name, value] of settings) {
+    const text = fromByteText(name);
+    if (isUnprintable(text)) {
+      warn(`${directory}/main.cf: unused parameter: ${text}=${fromByteText(value)}`);
+    }
   }
 }
 

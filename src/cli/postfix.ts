@@ -32,12 +32,24 @@ const parameterNames = [
 
 export type PostfixParameter = (typeof parameterNames)[number];
 
+/** A command of Postfix has ended with an error. */
+export class PostfixFault extends TlsmgrError {
+  /** Its own words. */
+  readonly said: string;
+
+  constructor(command: string, said: string, options: ErrorOptions) {
+    super('UNAVAILABLE', `${command}: ${said}`, options);
+    this.said = said;
+  }
+}
+
 export class Postfix {
   /** With main.cf and master.cf; absolute. */
   readonly directory: string;
   /** Name to expanded value, of all that is asked for here; filled at the first question. */
   #parameters: Map<string, string> | undefined;
   #version: string | undefined;
+  #refusal: { said: string | undefined } | undefined;
 
   /** @param asked Postfix's own directory if undefined and MAIL_CONFIG isn't set. */
   constructor(asked: string | undefined, environment: NodeJS.ProcessEnv) {
@@ -94,6 +106,16 @@ export class Postfix {
     return this.#run('postconf', '-m').split(/\s+/u);
   }
 
+  /**
+   * What keeps every program of Postfix from starting; undefined when nothing does.
+   * postmap(1) reads what all of them read, and only tells what it is asked. Asked
+   * once, as each of them waits a second before it ends so.
+   */
+  get refusal(): string | undefined {
+    this.#refusal ??= this.#askPostmap();
+    return this.#refusal.said;
+  }
+
   get isRunning(): boolean {
     try {
       this.#run('postfix', 'status');
@@ -108,6 +130,18 @@ export class Postfix {
     this.#run('postfix', 'reload');
   }
 
+  #askPostmap(): { said: string | undefined } {
+    try {
+      this.#run('postmap', '-q', 'x', 'static:x');
+      return { said: undefined };
+    } catch (thrown) {
+      if (thrown instanceof PostfixFault) {
+        return thrown;
+      }
+      throw thrown;
+    }
+  }
+
   #readParameters(): Map<string, string> {
     const lines = this.#run('postconf', '-x', ...parameterNames).split('\n');
     return new Map(
@@ -118,7 +152,7 @@ export class Postfix {
     );
   }
 
-  #run(command: 'postconf' | 'postfix', ...args: string[]): string {
+  #run(command: 'postconf' | 'postfix' | 'postmap', ...args: string[]): string {
     try {
       return execFileSync(command, ['-c', this.directory, ...args], {
         encoding: 'utf8',
@@ -131,9 +165,23 @@ export class Postfix {
           cause: thrown,
         });
       }
-      const said = (thrown as { stderr?: string }).stderr?.trim();
-      const reason = said === undefined || said === '' ? messageOf(thrown) : said;
-      throw new TlsmgrError('UNAVAILABLE', `${command}: ${reason}`, { cause: thrown });
+      const said = wordsOf((thrown as { stderr?: string }).stderr ?? '');
+      throw new PostfixFault(command, said === '' ? messageOf(thrown) : said, { cause: thrown });
     }
   }
+}
+
+/** What its commands log before they end, in one line; of a fault alone where it is one. */
+function wordsOf(stderr: string): string {
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.replace(/^\S*post\w+: /u, '').trim())
+    .filter((line) => line !== '');
+  const at = lines.findLastIndex((line) => line.startsWith('fatal: '));
+  // What is wrong in a value stands in the warning before.
+  const first = lines[at]?.endsWith('macro processing error') === true ? Math.max(0, at - 1) : at;
+  return lines
+    .slice(Math.max(0, first))
+    .map((line) => line.replace(/^(?:fatal|warning): /u, ''))
+    .join('; ');
 }

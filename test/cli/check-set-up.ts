@@ -3,6 +3,7 @@
  * with: main.cf, master.cf, queue, data, and a daemon_directory. mail_owner is
  * nobody, as whoever runs the tests owns the files.
  */
+import assert from 'node:assert/strict';
 import {
   chmodSync,
   chownSync,
@@ -14,7 +15,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Finding } from '../../src/cli/check/finding.ts';
+import { shellWord } from '../../src/cli/check/shell-word.ts';
 import { runVerb } from '../../src/cli/verbs.ts';
+import { findParameter } from '../../src/config/parameters.ts';
 import { writeMainCf } from '../postfix/main-cf.ts';
 
 export const nobody = 65_534;
@@ -29,9 +32,11 @@ export interface Checked {
 }
 
 export class CheckSetUp {
-  readonly directory = mkdtempSync('/tmp/tlsmgr-check-');
+  readonly directory: string;
 
-  constructor() {
+  /** @param prefix of the directory's path. */
+  constructor(prefix = '/tmp/tlsmgr-check-') {
+    this.directory = mkdtempSync(prefix);
     chmodSync(this.directory, 0o755);
     for (const name of ['queue', 'data', 'sbin']) {
       mkdirSync(this.path(name), { mode: name === 'data' ? 0o700 : 0o755 });
@@ -78,6 +83,11 @@ export class CheckSetUp {
       ...parameters,
     };
     writeMainCf(this.path('main.cf'), all);
+    return this.checkAgain(...args);
+  }
+
+  /** With main.cf as it is. */
+  async checkAgain(...args: string[]): Promise<Checked> {
     let out = '';
     let err = '';
     const status = await runVerb('check', ['-c', this.directory, ...args], {
@@ -86,18 +96,31 @@ export class CheckSetUp {
       screen: (text) => void (out += text),
       environment: {},
     });
+    const option = ` -c ${shellWord(this.directory)}`;
     const shown = (text: string): string =>
-      text.replaceAll(` -c ${this.directory}`, '').replaceAll(this.directory, 'DIR');
+      text.replaceAll(option, '').replaceAll(this.directory, 'DIR');
     return { status, out: shown(out), err: shown(err) };
   }
 
   /** The findings, but that ours isn't installed. */
   async findings(parameters: Record<string, string> = {}, ...args: string[]): Promise<Finding[]> {
     const { out } = await this.check(parameters, '--json', ...args);
-    return (JSON.parse(out) as Finding[]).filter(({ name }) => name !== 'not-installed');
+    const found = JSON.parse(out) as Finding[];
+    for (const { remedy } of found) {
+      requireChange(remedy, parameters);
+    }
+    return found.filter(({ name }) => name !== 'not-installed');
   }
 
   remove(): void {
     rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** No remedy sets a parameter to what it is already. */
+function requireChange(remedy: string, parameters: Readonly<Record<string, string>>): void {
+  for (const [, name, value] of remedy.matchAll(/postconf '?(\w+)=([^';]*)/gu)) {
+    const set = parameters[name!] ?? findParameter(name!)?.default;
+    assert.notEqual(value, set, remedy);
   }
 }

@@ -193,7 +193,7 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
         'warning',
         'config-warning',
         /^parameter daemon_timeout: ignoring "30m"/u,
-        /correct main\.cf/u,
+        /^postconf daemon_timeout shows it/u,
       ],
       [
         { tls_random_bytes: '12x' },
@@ -372,7 +372,7 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
         'tlsmgr2 unix - - y 1000? 1 tlsmgr',
         'error',
         'master-service-name',
-        /^postconf tlsmgr_service_name=tlsmgr2;/u,
+        /^postconf 'tlsmgr_service_name=tlsmgr2';/u,
       ],
       [
         'tlsmgr unix n - y 1000? 1 tlsmgr',

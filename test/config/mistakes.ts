@@ -79,6 +79,14 @@ export const refused: readonly string[] = [
   'tls_random_source = $loop\nloop = $again\nagain = $loop',
 ];
 
+/** Of parameters that are no concern of tlsmgr: all of Postfix's programs refuse them, and ours serves. */
+export const refusedByTheirsAlone: readonly string[] = [
+  'message_size_limit = 50MB',
+  'default_process_limit = many',
+  'inet_interfaces = 192.0.2.77',
+  'myorigin = /nonexistent/mailname',
+];
+
 /** Options, good and bad, behind `-d -S`. */
 export const optionCases: readonly string[][] = [
   ['-o', 'x'],

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DatagramCollector } from '../log/collector.ts';
 import { askCDaemon, askOurs, noCDaemon, type Said } from './c-daemon.ts';
-import { optionCases, refused } from './mistakes.ts';
+import { optionCases, refused, refusedByTheirsAlone } from './mistakes.ts';
 import { scratchDirectory, writeMainCf } from './scratch.ts';
 
 const directory = scratchDirectory();
@@ -71,6 +71,14 @@ describe("refusals, beside Postfix's tlsmgr", { skip: noCDaemon }, () => {
     test(`${JSON.stringify(lines)} is refused`, async () => {
       await both([lines]);
       assert.notEqual(askOurs(directory).fatal, undefined);
+    });
+  }
+
+  for (const lines of refusedByTheirsAlone) {
+    test(`${JSON.stringify(lines)} is refused by Postfix's alone`, async () => {
+      writeMainCf(directory, [...base, lines, ''].join('\n'));
+      assert.notEqual((await askCDaemon(directory)).fatal, undefined);
+      assert.equal(askOurs(directory).fatal, undefined);
     });
   }
 

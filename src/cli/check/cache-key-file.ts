@@ -4,6 +4,7 @@ import { parseKeys, readKeyFile } from '../../sessions/cache-keys.ts';
 import { reasonOf } from '../../system/calls.ts';
 import { examine, whatForbids } from './access.ts';
 import type { Finding } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 const name = 'tlsmgr_session_cache_key_file';
 
@@ -34,8 +35,14 @@ export function keyFileFindings(config: Config): Finding[] {
   return fileFindings(path, config);
 }
 
-function makeKeyFile(path: string, { mailOwner }: Config): string {
-  return `(umask 077; openssl rand -hex 32 > ${path}); chown ${mailOwner.name} ${path}; postconf ${name}=${path}`;
+function makeKeyFile(path: string, config: Config): string {
+  const { mailOwner } = config;
+  const word = shellWord(path);
+  const set =
+    config.cacheKeyFile === path
+      ? 'postfix reload'
+      : `postconf ${shellWord(`${name}=${path}`)}; postfix reload`;
+  return `(umask 077; openssl rand -hex 32 > ${word}); chown ${mailOwner.name} ${word}; ${set}`;
 }
 
 function fileFindings(path: string, config: Config): Finding[] {
@@ -56,7 +63,9 @@ function fileFindings(path: string, config: Config): Finding[] {
   if (forbidden !== undefined) {
     return fault(
       `mail_owner ${mailOwner.name} can't read it, for ${forbidden}`,
-      forbidden === path ? `chown ${mailOwner.name} ${path}` : `chmod o+x ${forbidden}`,
+      forbidden === path
+        ? `chown ${mailOwner.name} ${shellWord(path)}`
+        : `chmod o+x ${shellWord(forbidden)}`,
     );
   }
   let keys: Buffer[] | string;
@@ -65,7 +74,7 @@ function fileFindings(path: string, config: Config): Finding[] {
     keys = parseKeys(content);
     content.fill(0);
   } catch (thrown) {
-    return fault(reasonOf(thrown), `ls -l ${path}`);
+    return fault(reasonOf(thrown), `ls -l ${shellWord(path)}`);
   }
   if (typeof keys === 'string') {
     return fault(keys, makeKeyFile(path, config));
@@ -80,7 +89,7 @@ function fileFindings(path: string, config: Config): Finding[] {
           severity: 'warning',
           name: 'key-file-open',
           text: `${name} = ${path}: the file is open to its group or to others`,
-          remedy: `chmod 600 ${path}`,
+          remedy: `chmod 600 ${shellWord(path)}`,
         },
       ];
 }

@@ -5,33 +5,28 @@
  */
 import { constrainedMemory } from 'node:process';
 import { totalmem } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import type { CacheSettings, Config } from '../../config/config.ts';
 import { shortestCacheSeconds } from '../../config/load.ts';
 import type { Logger } from '../../log/logger.ts';
 import { fileSuffix } from '../../sessions/cache-file.ts';
 import { isEnabled, parameterOf } from '../../sessions/caches.ts';
 import { databaseOf } from '../../sessions/database.ts';
-import { type CacheLabel, cacheLabels } from '../../sessions/session-cache.ts';
+import { cacheLabels } from '../../sessions/session-cache.ts';
 import { redirectTable } from '../../system/data-redirect.ts';
 import { byteCount, duration } from '../output.ts';
 import { examine } from './access.ts';
 import { keyFileFindings } from './cache-key-file.ts';
+import { isInMissingDataDirectory } from './directories.ts';
+import { type CacheFile, databaseRemedy, sharedFindings } from './cache-files.ts';
 import type { Finding } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 /** RFC 8446, section 4.6.1: no ticket of TLS 1.3 is used for longer. */
 const longestTicketSeconds = 7 * 86_400;
 
 /** A larger share of the host's memory leaves too little to the mail system. */
 const largestShare = 0.5;
-
-interface CacheFile {
-  label: CacheLabel;
-  parameter: string;
-  database: string;
-  /** After redirection, without suffix. */
-  path: string;
-}
 
 export function cacheFindings(config: Config): Finding[] {
   const files: CacheFile[] = [];
@@ -52,19 +47,17 @@ export function cacheFindings(config: Config): Finding[] {
         remedy: databaseRemedy(label),
       });
     } else if (found.kind === 'file') {
-      const path = redirectTable(settings.database, found.path, config, unheard);
-      const file = { label, parameter, database: settings.database, path };
-      findings.push(...fileFindings(file, found.path, config));
+      const { database } = settings;
+      // The daemon runs in queue_directory.
+      const asked = resolve(config.queueDirectory, found.path);
+      const path = resolve(redirectTable(database, asked, config, unheard));
+      const file = { label, parameter, database, named: found.path, asked, path };
+      findings.push(...fileFindings(file, config));
       files.push(file);
     }
   }
-  findings.push(...sharedFindings(files), ...memoryFindings(config));
+  findings.push(...sharedFindings(files, config), ...memoryFindings(config));
   return [...findings, ...keyFileFindings(config)];
-}
-
-/** Gives a cache the file that it usually has. */
-export function databaseRemedy(label: CacheLabel): string {
-  return `postconf '${parameterOf(label)}=btree:$data_directory/${label}_scache'; postfix reload`;
 }
 
 function lifetimeFindings(settings: CacheSettings, config: Config): Finding[] {
@@ -109,8 +102,8 @@ function lifetimeFindings(settings: CacheSettings, config: Config): Finding[] {
   return [];
 }
 
-function fileFindings(file: CacheFile, asked: string, config: Config): Finding[] {
-  const { label, parameter, path } = file;
+function fileFindings(file: CacheFile, config: Config): Finding[] {
+  const { label, parameter, named, asked, path } = file;
   const { mailOwner, dataDirectory } = config;
   const folder = dirname(asked);
   if (path !== asked) {
@@ -125,17 +118,27 @@ function fileFindings(file: CacheFile, asked: string, config: Config): Finding[]
     ];
   }
   const found = examine(folder);
+  if (found === undefined && isInMissingDataDirectory(folder, config)) {
+    return [];
+  }
   if (found === undefined || !found.isDirectory()) {
     return [
       {
         severity: 'error',
         name: 'cache-directory-missing',
-        text: `${parameter}: there is no directory ${folder}: this cache is off`,
-        remedy: `install -d -o ${mailOwner.name} -m 0700 ${folder}`,
+        text: `${parameter} = ${file.database}: there is no directory ${folder}: this cache is off`,
+        remedy: isOnePath(named)
+          ? `install -d -o ${mailOwner.name} -m 0700 ${shellWord(folder)}`
+          : databaseRemedy(label),
       },
     ];
   }
   return ownFileFindings(file, config);
+}
+
+/** No relative one, which `${x:-/y}` of a shell becomes here, and no second database behind a comma. */
+function isOnePath(text: string): boolean {
+  return isAbsolute(text) && !/[,\s]\w+:/u.test(text);
 }
 
 function ownFileFindings({ parameter, path }: CacheFile, { mailOwner }: Config): Finding[] {
@@ -147,21 +150,21 @@ function ownFileFindings({ parameter, path }: CacheFile, { mailOwner }: Config):
       severity: 'error',
       name: 'cache-file-kind',
       text: `${parameter}: ${own} is no regular file: this cache is off`,
-      remedy: `ls -ld ${own}, and move it away`,
+      remedy: `ls -ld ${shellWord(own)}, and move it away`,
     });
   } else if (found !== undefined && found.uid !== mailOwner.uid) {
     findings.push({
       severity: 'error',
       name: 'cache-file-owner',
       text: `${parameter}: ${own} doesn't belong to mail_owner ${mailOwner.name}: this cache is off`,
-      remedy: `chown ${mailOwner.name} ${own}; postfix reload`,
+      remedy: `chown ${mailOwner.name} ${shellWord(own)}; postfix reload`,
     });
   } else if (found !== undefined && (found.mode & 0o077) !== 0) {
     findings.push({
       severity: 'warning',
       name: 'cache-file-open',
       text: `${own} is open to its group or to others: sessions can be read there until the daemon starts again`,
-      remedy: `chmod 600 ${own}`,
+      remedy: `chmod 600 ${shellWord(own)}`,
     });
   }
   const others = ['.db', '.lmdb', '.dir', '.pag']
@@ -172,38 +175,10 @@ function ownFileFindings({ parameter, path }: CacheFile, { mailOwner }: Config):
       severity: 'note',
       name: 'cache-leftover',
       text: `${others.join(' ')}: a cache of Postfix's own tlsmgr, which this one leaves alone; it holds sessions, and is of no use while this one serves`,
-      remedy: `rm ${others.join(' ')}`,
+      remedy: `rm ${others.map((other) => shellWord(other)).join(' ')}`,
     });
   }
   return findings;
-}
-
-/** Files are the same by path, or by device and inode. */
-function sharedFindings(files: readonly CacheFile[]): Finding[] {
-  const findings: Finding[] = [];
-  for (const [index, one] of files.entries()) {
-    for (const other of files.slice(index + 1)) {
-      if (identity(one.path) === identity(other.path)) {
-        const moved = [one, other].some((file) => file.path !== databasePath(file));
-        findings.push({
-          severity: 'error',
-          name: 'cache-shared',
-          text: `do not use the same TLS cache file ${one.database} for ${one.label} and ${other.label}${moved ? `, which both are ${one.path} after redirection` : ''}: the daemon can't start`,
-          remedy: databaseRemedy(other.label),
-        });
-      }
-    }
-  }
-  return findings;
-}
-
-function databasePath({ database }: CacheFile): string {
-  return database.slice(database.indexOf(':') + 1);
-}
-
-function identity(path: string): string {
-  const found = examine(path + fileSuffix);
-  return found === undefined ? resolve(path) : `${found.dev}:${found.ino}`;
 }
 
 function memoryFindings({ caches }: Config): Finding[] {

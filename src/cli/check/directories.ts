@@ -1,11 +1,13 @@
 /** queue_directory and data_directory: there, mail_owner's, closed to others, with room. */
 import { statfsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { isEnabled } from '../../sessions/caches.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';
 import { byteCount } from '../output.ts';
 import { examine } from './access.ts';
 import type { Finding } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 /** The exchange file, and two manifests for each cache, with much to spare. */
 const fewestFreeBytes = 16 * 1024 * 1024;
@@ -20,10 +22,16 @@ export function directoryFindings(config: Config): Finding[] {
             severity: 'error',
             name: 'queue-directory-missing',
             text: `queue_directory ${queueDirectory} is no directory: the daemon can't start`,
-            remedy: `mkdir ${queueDirectory}; postfix check`,
+            remedy: `mkdir -p ${shellWord(queueDirectory)}; postfix check`,
           },
         ];
   return [...queue, ...dataFindings(config)];
+}
+
+/** What can't be there for want of data_directory, which is a finding of its own. */
+export function isInMissingDataDirectory(path: string, { dataDirectory }: Config): boolean {
+  const data = resolve(dataDirectory);
+  return (path === data || path.startsWith(`${data}/`)) && examine(data) === undefined;
 }
 
 function dataFindings(config: Config): Finding[] {
@@ -35,7 +43,7 @@ function dataFindings(config: Config): Finding[] {
         severity: 'error',
         name: 'data-directory-missing',
         text: `data_directory ${dataDirectory} is no directory: there is no place for the exchange file, and the daemon can't start`,
-        remedy: `install -d -o ${mailOwner.name} -m 0700 ${dataDirectory}`,
+        remedy: `install -d -o ${mailOwner.name} -m 0700 ${shellWord(dataDirectory)}`,
       },
     ];
   }
@@ -45,7 +53,7 @@ function dataFindings(config: Config): Finding[] {
         severity: 'error',
         name: 'data-directory-owner',
         text: `data_directory ${dataDirectory} doesn't belong to mail_owner ${mailOwner.name}: the exchange file can't be made, and the daemon can't start`,
-        remedy: `chown ${mailOwner.name} ${dataDirectory}`,
+        remedy: `chown ${mailOwner.name} ${shellWord(dataDirectory)}`,
       },
     ];
   }
@@ -55,7 +63,7 @@ function dataFindings(config: Config): Finding[] {
       severity: 'warning',
       name: 'data-directory-open',
       text: `data_directory ${dataDirectory} may be written by others than mail_owner: they could put files of their own in the place of the daemon's`,
-      remedy: `chmod go-w ${dataDirectory}`,
+      remedy: `chmod go-w ${shellWord(dataDirectory)}`,
     });
   }
   return findings;
@@ -64,7 +72,7 @@ function dataFindings(config: Config): Finding[] {
 function roomFindings({ dataDirectory, persistentCaches, caches }: Config): Finding[] {
   const { bavail, bsize } = statfsSync(dataDirectory);
   const freeBytes = bavail * bsize;
-  const remedy = `make room in ${dataDirectory} (df ${dataDirectory}), or move data_directory`;
+  const remedy = `make room in data_directory (df ${shellWord(dataDirectory)}), or move it`;
   if (freeBytes < fewestFreeBytes) {
     return [
       {

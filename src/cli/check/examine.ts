@@ -4,11 +4,11 @@
  */
 import type { Setting } from '../../config/main-cf.ts';
 import { loadConfig } from '../../config/load.ts';
-import { openMainCf } from '../../config/settings.ts';
-import { parameters } from '../../config/parameters.ts';
+import { type MainCf, openMainCf } from '../../config/settings.ts';
 import type { Config } from '../../config/config.ts';
 import { FatalError } from '../../errors.ts';
 import { cacheFindings } from './caches.ts';
+import { configFault, configWarning } from './config-fault.ts';
 import { directoryFindings } from './directories.ts';
 import type { Finding } from './finding.ts';
 import { logFindings } from './log.ts';
@@ -18,6 +18,8 @@ import { randomFindings } from './random.ts';
 export interface Examined {
   /** Undefined when main.cf has a fault that the daemon would die of. */
   config: Config | undefined;
+  /** Undefined when it can't be read. */
+  mainCf: MainCf | undefined;
   findings: Finding[];
 }
 
@@ -33,22 +35,17 @@ export interface SetUp {
 
 export function examineSetUp(setUp: SetUp): Examined {
   const findings: Finding[] = [];
+  let mainCf: MainCf | undefined;
   const options = {
     configDirectory: setUp.configDirectory,
     environment: setUp.environment,
     programName: 'tlsmgr',
     mode: 'daemon',
-    warn: (text: string) =>
-      void findings.push({
-        severity: 'warning',
-        name: 'config-warning',
-        text,
-        remedy: 'correct main.cf; postfix reload',
-      }),
+    warn: (text: string) => void findings.push(configWarning(text, mainCf)),
   } as const;
   let config: Config;
   try {
-    const mainCf = openMainCf(options);
+    mainCf = openMainCf(options);
     findings.push(
       ...misspeltFindings(
         mainCf,
@@ -65,7 +62,12 @@ export function examineSetUp(setUp: SetUp): Examined {
     if (!(thrown instanceof FatalError)) {
       throw thrown;
     }
-    return { config: undefined, findings: [...findings, configFault(thrown.message)] };
+    // The reason of a bad host name is a warning before the fault.
+    const reason = findings.find(({ text }) => text.startsWith('valid_hostname: '));
+    const words = reason === undefined ? '' : ` (${reason.text.slice('valid_hostname: '.length)})`;
+    const fault = configFault(`${thrown.message}${words}`, mainCf);
+    const others = findings.filter((finding) => finding !== reason);
+    return { config: undefined, mainCf, findings: [...others, fault] };
   }
   findings.push(
     ...directoryFindings(config),
@@ -73,19 +75,5 @@ export function examineSetUp(setUp: SetUp): Examined {
     ...randomFindings(config),
     ...logFindings(config, setUp.chrooted),
   );
-  return { config, findings };
-}
-
-/** In the daemon's own words. */
-function configFault(message: string): Finding {
-  const named = parameters.find(({ name }) => new RegExp(`\\b${name}\\b`, 'u').test(message));
-  return {
-    severity: 'error',
-    name: 'config-fault',
-    text: `${message}: the daemon can't start`,
-    remedy:
-      named === undefined
-        ? 'correct main.cf; postfix reload'
-        : `postconf ${named.name} shows it, postconf -d ${named.name} its default; correct it, then postfix reload`,
-  };
+  return { config, mainCf, findings };
 }

@@ -4,6 +4,7 @@
  */
 
 import { printable } from '../../log/printable.ts';
+import { shellWord } from './shell-word.ts';
 
 export const severities = ['error', 'warning', 'note'] as const;
 
@@ -47,12 +48,12 @@ export function forInstance(findings: readonly Finding[], configDirectory: strin
   if (configDirectory === usualDirectory) {
     return [...findings];
   }
-  const option = ` -c ${configDirectory}`;
+  const option = ` -c ${shellWord(configDirectory)}`;
   return findings.map((finding) => ({
     ...finding,
     remedy: finding.remedy.replaceAll(
-      /\b(?:postconf|postfix(?= reload)|tlsmgr (?:un)?install)\b(?! again)/gu,
-      `$&${option}`,
+      /(?<![\w/.'-])(?:postconf|postfix(?= (?:reload|check|stop|start)\b)|tlsmgr (?:un)?install)\b(?! again)/gu,
+      (command) => command + option,
     ),
   }));
 }

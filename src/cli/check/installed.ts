@@ -6,6 +6,7 @@ import type { Postfix } from '../postfix.ts';
 import { replaceableBy } from './access.ts';
 import type { Finding } from './finding.ts';
 import { programFindings } from './program.ts';
+import { shellWord } from './shell-word.ts';
 
 export function installedFindings(postfix: Postfix, line: MasterLine): Finding[] {
   if (!isOurs(line)) {
@@ -37,14 +38,19 @@ export function installedFindings(postfix: Postfix, line: MasterLine): Finding[]
         severity: 'error',
         name: 'launcher-unsafe',
         text: `${unsafe.part} ${unsafe.reason}, and master(8) starts ${path} as root`,
-        remedy: `chown root ${unsafe.part}; chmod o-w ${unsafe.part}`,
+        remedy: `chown root ${shellWord(unsafe.part)}; chmod o-w ${shellWord(unsafe.part)}`,
       },
     ];
   }
   if ((statSync(path).mode & 0o111) === 0) {
     const broken = `${path} can't be executed: the daemon can't start`;
     return [
-      { severity: 'error', name: 'launcher-broken', text: broken, remedy: `chmod 755 ${path}` },
+      {
+        severity: 'error',
+        name: 'launcher-broken',
+        text: broken,
+        remedy: `chmod 755 ${shellWord(path)}`,
+      },
     ];
   }
   const paths = pathsIn(text);

@@ -22,7 +22,9 @@ export function logFindings(
       },
     ];
   }
-  if (chrooted === false || existsSync(join(queueDirectory, 'dev/log'))) {
+  // A queue_directory that isn't there is a finding of its own.
+  const isThere = !existsSync(queueDirectory) || existsSync(join(queueDirectory, 'dev/log'));
+  if (chrooted === false || isThere) {
     return [];
   }
   return [

@@ -14,6 +14,7 @@ import {
 } from '../install/master-line.ts';
 import type { Postfix } from '../postfix.ts';
 import type { Finding } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 export const oldestPostfix = [3, 4] as const;
 
@@ -81,14 +82,14 @@ export function postlogFindings(services: readonly MasterLine[], maillogFile: st
 function missingFinding(postfix: Postfix): Finding {
   const { serviceName } = postfix;
   const lines = postfix.services().map((line) => parseLine(line));
-  const put = `postconf -M '${serviceName}/unix=${usualLine(serviceName)}'; postfix reload`;
+  const put = `postconf -M ${shellWord(`${serviceName}/unix=${usualLine(serviceName)}`)}; postfix reload`;
   const otherType = lines.find(({ service }) => service === serviceName);
   if (otherType !== undefined) {
     return {
       severity: 'error',
       name: 'master-type',
       text: `the ${serviceName} service in master.cf is of type ${otherType.type}: Postfix's programs ask a UNIX-domain socket`,
-      remedy: `postconf -M# ${serviceName}/${otherType.type}; ${put}`,
+      remedy: `postconf -M# ${shellWord(`${serviceName}/${otherType.type}`)}; ${put}`,
     };
   }
   const otherName = lines.find(({ command }) => /(?:^|\/)tlsmgr$/u.test(command));
@@ -97,7 +98,7 @@ function missingFinding(postfix: Postfix): Finding {
       severity: 'error',
       name: 'master-service-name',
       text: `tlsmgr_service_name is ${serviceName}, and the service in master.cf is ${otherName.service}: Postfix's programs don't find it`,
-      remedy: `postconf tlsmgr_service_name=${otherName.service}; postfix reload`,
+      remedy: `postconf ${shellWord(`tlsmgr_service_name=${otherName.service}`)}; postfix reload`,
     };
   }
   return {
@@ -111,7 +112,7 @@ function missingFinding(postfix: Postfix): Finding {
 function fieldFindings(line: MasterLine): Finding[] {
   const name = `${line.service}/${line.type}`;
   const set = (field: string, value: string): string =>
-    `postconf -F '${name}/${field}=${value}'; postfix reload`;
+    `postconf -F ${shellWord(`${name}/${field}=${value}`)}; postfix reload`;
   const findings: Finding[] = [];
   if (line.private === 'n') {
     findings.push({

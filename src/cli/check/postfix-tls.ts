@@ -6,7 +6,7 @@ import { cacheLabels } from '../../sessions/session-cache.ts';
 import type { Config } from '../../config/config.ts';
 import { databaseOf } from '../../sessions/database.ts';
 import type { Postfix } from '../postfix.ts';
-import { databaseRemedy } from './caches.ts';
+import { databaseRemedy } from './cache-files.ts';
 import type { Finding } from './finding.ts';
 
 /** Types of Berkeley DB, which distributions drop. */
@@ -71,6 +71,10 @@ function usesTls(postfix: Postfix, label: 'smtpd' | 'smtp'): boolean {
 }
 
 function tableTypeFindings(postfix: Postfix, config: Config): Finding[] {
+  // postconf(1) ends too, then.
+  if (postfix.refusal !== undefined) {
+    return [];
+  }
   const known = new Set(postfix.tableTypes());
   const missing = cacheLabels
     .map((label) => databaseOf(config.caches[label].database, config.defaultDatabaseType))

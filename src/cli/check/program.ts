@@ -11,6 +11,7 @@ import { messageOf } from '../../errors.ts';
 import type { LauncherPaths } from '../install/launcher.ts';
 import { anybody, replaceableBy, whatForbids } from './access.ts';
 import type { Finding } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 /** Of package.json's engines; a test holds it against them. */
 export const oldestNode = '20.19';
@@ -122,7 +123,7 @@ function unsafeFindings(paths: readonly string[]): Finding[] {
           severity: 'error',
           name: 'program-unsafe',
           text: `${found.part} ${found.reason}, and master(8) starts ${path} as root`,
-          remedy: `chown root ${found.part}; chmod o-w ${found.part}; or install it elsewhere, as root`,
+          remedy: `chown root ${shellWord(found.part)}; chmod o-w ${shellWord(found.part)}; or install it elsewhere, as root`,
         },
       ];
     }

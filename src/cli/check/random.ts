@@ -1,10 +1,12 @@
 /** The entropy source and the exchange file. */
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { examine, whatForbids } from './access.ts';
+import { isInMissingDataDirectory } from './directories.ts';
 import type { Finding } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
-const usualSource = 'postconf tls_random_source=dev:/dev/urandom; postfix reload';
+const usualSource = 'dev:/dev/urandom';
 const usualExchange =
   "postconf 'tls_random_exchange_name=$data_directory/prng_exch'; postfix reload";
 
@@ -14,8 +16,12 @@ export function randomFindings(config: Config): Finding[] {
 
 function sourceFindings({ random }: Config): Finding[] {
   const { source } = random;
+  const remedy =
+    source === usualSource
+      ? 'rm -f /dev/urandom; mknod -m 666 /dev/urandom c 1 9; postfix reload'
+      : `postconf 'tls_random_source=${usualSource}'; postfix reload`;
   const finding = (name: string, text: string): Finding[] => [
-    { severity: 'warning', name, text, remedy: usualSource },
+    { severity: 'warning', name, text, remedy },
   ];
   if (source === '') {
     return finding(
@@ -48,8 +54,8 @@ function sourceFindings({ random }: Config): Finding[] {
 
 function exchangeFindings(config: Config): Finding[] {
   const { random, mailOwner, dataDirectory } = config;
-  const path = random.exchangeName;
-  if (path === '') {
+  const { exchangeName } = random;
+  if (exchangeName === '') {
     return [
       {
         severity: 'note',
@@ -59,8 +65,13 @@ function exchangeFindings(config: Config): Finding[] {
       },
     ];
   }
+  // The daemon runs in queue_directory.
+  const path = resolve(config.queueDirectory, exchangeName);
   const folder = dirname(path);
   const foundFolder = examine(folder);
+  if (foundFolder === undefined && isInMissingDataDirectory(folder, config)) {
+    return [];
+  }
   if (foundFolder === undefined) {
     return [
       {
@@ -73,7 +84,7 @@ function exchangeFindings(config: Config): Finding[] {
   }
   if (foundFolder.uid !== mailOwner.uid) {
     // Of data_directory itself directories.ts tells.
-    return folder === dataDirectory
+    return folder === resolve(dataDirectory)
       ? []
       : [
           {
@@ -98,7 +109,7 @@ function exchangeFileFindings(path: string, { mailOwner }: Config): Finding[] {
         severity: 'error',
         name: 'exchange-file-kind',
         text: `tls_random_exchange_name = ${path}: it is no regular file: the daemon can't start`,
-        remedy: `ls -ld ${path}, and move it away`,
+        remedy: `ls -ld ${shellWord(path)}, and move it away`,
       },
     ];
   }
@@ -109,7 +120,7 @@ function exchangeFileFindings(path: string, { mailOwner }: Config): Finding[] {
         severity: 'error',
         name: 'exchange-file-owner',
         text: `the exchange file ${path} can't be read and written by mail_owner ${mailOwner.name}: the daemon can't start`,
-        remedy: `chown ${mailOwner.name} ${path}; chmod 600 ${path}`,
+        remedy: `chown ${mailOwner.name} ${shellWord(path)}; chmod 600 ${shellWord(path)}`,
       },
     ];
   }
@@ -120,7 +131,7 @@ function exchangeFileFindings(path: string, { mailOwner }: Config): Finding[] {
           severity: 'warning',
           name: 'exchange-file-open',
           text: `the exchange file ${path} is open to its group or to others, and it holds state of the pool`,
-          remedy: `chmod 600 ${path}`,
+          remedy: `chmod 600 ${shellWord(path)}`,
         },
       ];
 }

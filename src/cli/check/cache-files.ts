@@ -1,0 +1,60 @@
+/** Which file each cache has, and that no two have the same. */
+import { resolve } from 'node:path';
+import type { Config } from '../../config/config.ts';
+import { fileSuffix } from '../../sessions/cache-file.ts';
+import { parameterOf } from '../../sessions/caches.ts';
+import type { CacheLabel } from '../../sessions/session-cache.ts';
+import { examine } from './access.ts';
+import type { Finding } from './finding.ts';
+import { shellWord } from './shell-word.ts';
+
+export interface CacheFile {
+  label: CacheLabel;
+  parameter: string;
+  database: string;
+  /** As main.cf has it. */
+  named: string;
+  /** The same from /. */
+  asked: string;
+  /** After redirection, without suffix. */
+  path: string;
+}
+
+/** Gives a cache the file that it usually has. */
+export function databaseRemedy(label: CacheLabel): string {
+  return `postconf '${parameterOf(label)}=btree:$data_directory/${label}_scache'; postfix reload`;
+}
+
+/** Files are the same by path, or by device and inode. */
+export function sharedFindings(files: readonly CacheFile[], config: Config): Finding[] {
+  const findings: Finding[] = [];
+  for (const [index, one] of files.entries()) {
+    for (const other of files.slice(index + 1)) {
+      if (identity(one.path) === identity(other.path)) {
+        const moved = [one, other].some(({ path, asked }) => path !== asked);
+        findings.push({
+          severity: 'error',
+          name: 'cache-shared',
+          text: `do not use the same TLS cache file ${one.database} for ${one.label} and ${other.label}${moved ? `, which both are ${one.path} after redirection` : ''}: the daemon can't start`,
+          remedy: partingRemedy(one, other, config),
+        });
+      }
+    }
+  }
+  return findings;
+}
+
+/** One of the two that isn't where it usually is goes there; else the name that they share goes. */
+function partingRemedy(one: CacheFile, other: CacheFile, { dataDirectory }: Config): string {
+  const moving = [other, one].find(
+    ({ label, asked }) => asked !== resolve(dataDirectory, `${label}_scache`),
+  );
+  return moving === undefined
+    ? `rm ${shellWord(other.path + fileSuffix)}; postfix reload`
+    : databaseRemedy(moving.label);
+}
+
+function identity(path: string): string {
+  const found = examine(path + fileSuffix);
+  return found === undefined ? resolve(path) : `${found.dev}:${found.ino}`;
+}

@@ -1,0 +1,144 @@
+/**
+ * Faults of main.cf that end a start: the daemon's, in its own words, and those
+ * that Postfix's programs die of before the daemon is asked anything. Each is
+ * told once, with what mends it.
+ */
+import { findParameter } from '../../config/parameters.ts';
+import type { MainCf } from '../../config/settings.ts';
+import { fromByteText } from '../../config/byte-text.ts';
+import { printableText } from '../../log/line.ts';
+import type { Finding } from './finding.ts';
+import { shellWord } from './shell-word.ts';
+
+/** What of a set-up's faults is known already, and where to look for what they name. */
+export interface Known {
+  /** Undefined when it can't be read. */
+  mainCf: MainCf | undefined;
+  findings: readonly Finding[];
+}
+
+const ending = ": the daemon can't start";
+
+/** Postconf(1) itself ends with these, of whatever parameter it is asked. */
+const unreadable = /macro processing error|malformed compatibility level/u;
+
+/** In the daemon's own words. */
+export function configFault(message: string, mainCf: MainCf | undefined): Finding {
+  return {
+    severity: 'error',
+    name: 'config-fault',
+    text: `${message}${ending}`,
+    remedy: remedyFor(message, mainCf, !unreadable.test(message)),
+  };
+}
+
+export function configWarning(message: string, mainCf: MainCf | undefined): Finding {
+  return {
+    severity: 'warning',
+    name: 'config-warning',
+    text: message,
+    remedy: remedyFor(message, mainCf, true),
+  };
+}
+
+/**
+ * What Postfix's programs say before they end, where the daemon hasn't said it.
+ * @param said of postmap(1), which reads what all of them read.
+ * @param postconfSaid undefined while postconf(1) still reads it.
+ */
+export function postfixFaults(
+  said: string | undefined,
+  postconfSaid: string | undefined,
+  { mainCf, findings }: Known,
+): Finding[] {
+  const told = findings.filter(({ name }) => name === 'config-fault').map(({ text }) => text);
+  const news = [said, postconfSaid].filter((text) => text !== undefined);
+  const [first, ...others] = news.filter((text) => !told.some((other) => isSame(text, other)));
+  const texts =
+    first === undefined ? [] : [first, ...others.filter((text) => !isSame(text, first))];
+  return texts.map((text) => ({
+    severity: 'error',
+    name: 'postfix-fault',
+    text: `Postfix's programs end with: ${text}: none of them starts, whoever serves as tlsmgr`,
+    remedy: remedyFor(text, mainCf, postconfSaid === undefined),
+  }));
+}
+
+/** Postfix puts a ? for what it can't print, and tells of a fault in a value without the parameter. */
+function isSame(one: string, other: string): boolean {
+  const [left, right] = [one, other].map((text) => printableText(text, false).replace(ending, ''));
+  const macro = 'macro processing error';
+  return (
+    left!.includes(right!) ||
+    right!.includes(left!) ||
+    (left!.includes(macro) && right!.includes(macro))
+  );
+}
+
+/** @param postconfReads whether postconf(1) can show what is set. */
+function remedyFor(message: string, mainCf: MainCf | undefined, postconfReads: boolean): string {
+  const line =
+    /^(?:open |file )?(?<path>\/\S*\.cf)(?:[,:] line (?<number>\d+))?: (?!parameter)/u.exec(
+      message,
+    )?.groups;
+  if (line?.['number'] !== undefined) {
+    return `correct line ${line['number']} of ${line['path']}; postfix reload`;
+  }
+  if (line !== undefined) {
+    return 'name the directory of main.cf with -c';
+  }
+  const name = nameIn(message, mainCf);
+  if (name === undefined) {
+    return 'correct what it names in main.cf; postfix reload';
+  }
+  const special = specialRemedy(name, message, mainCf);
+  if (special !== undefined) {
+    return special;
+  }
+  return postconfReads
+    ? `postconf ${name} shows it, postconf -d ${name} its default; correct it, then postfix reload`
+    : `postconf -d ${name} shows its default; correct it in main.cf, then postfix reload`;
+}
+
+/** The parameter that a message is about, when it tells: by name, or by a value that nothing else has. */
+function nameIn(message: string, mainCf: MainCf | undefined): string | undefined {
+  if (message.includes('malformed compatibility level')) {
+    return 'compatibility_level';
+  }
+  const words = message.match(/\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b|\b[a-z]{6,}\b/gu) ?? [];
+  const named = words.find(
+    (word) => findParameter(word) !== undefined || mainCf?.settings.has(word) === true,
+  );
+  return named ?? settingWith(/^(?:open )?(\/[^:]+): /u.exec(message)?.[1], mainCf)?.[0];
+}
+
+function settingWith(
+  value: string | undefined,
+  mainCf: MainCf | undefined,
+): [string, string] | undefined {
+  return value === undefined
+    ? undefined
+    : [...(mainCf?.settings ?? [])].find(([, set]) => fromByteText(set) === value);
+}
+
+function specialRemedy(
+  name: string,
+  message: string,
+  mainCf: MainCf | undefined,
+): string | undefined {
+  const value = fromByteText(mainCf?.settings.get(name) ?? '');
+  const size = /^(?<count>\d{1,6})\s*(?<unit>[kmg])i?b?$/iu.exec(value)?.groups;
+  if (message.startsWith('bad numerical configuration') && size !== undefined) {
+    const factor = 1024 ** ('kmg'.indexOf(size['unit']!.toLowerCase()) + 1);
+    return `postconf ${name}=${Number(size['count']) * factor}; postfix reload  # in bytes, without a unit`;
+  }
+  if (name === 'inet_interfaces') {
+    return 'postconf inet_interfaces=all; postfix stop; postfix start  # or addresses that ip address shows';
+  }
+  if (value.startsWith('/') && message.includes(`${value}: `)) {
+    return name === 'myorigin'
+      ? `hostname --fqdn > ${shellWord(value)}; postfix reload  # or the domain that mail from here is to have`
+      : `ls -l ${shellWord(value)}, which main.cf names in ${name}; then postfix reload`;
+  }
+  return undefined;
+}
