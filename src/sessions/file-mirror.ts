@@ -15,7 +15,7 @@
  */
 import { closeSync, fstatSync, ftruncateSync, write, writeSync } from 'node:fs';
 import type { Logger } from '../log/logger.ts';
-import { reasonOf, unlock } from '../system/calls.ts';
+import { reasonOf } from '../system/calls.ts';
 import type { FileKeys } from './cache-keys.ts';
 import type { CircularLog, LogMirror } from './circular-log.ts';
 import { encodeManifest, manifestBytes, type ManifestEntry } from './manifest.ts';
@@ -97,6 +97,9 @@ export class FileMirror implements LogMirror {
   #dirty: Segment[] = [];
   #healthy = true;
   #closed = false;
+  /** Resolves when the file is closed, and free for others. */
+  readonly fileClosed: Promise<void>;
+  #tellClosed: () => void = () => {};
   #timer: NodeJS.Timeout | undefined;
   /** The cycle under way, and the write that it waits for. */
   #cycle: Generator<Write, void, void> | undefined;
@@ -114,6 +117,9 @@ export class FileMirror implements LogMirror {
     keys: FileKeys | undefined,
     dependencies: FileMirrorDependencies,
   ) {
+    this.fileClosed = new Promise((resolve) => {
+      this.#tellClosed = resolve;
+    });
     this.#label = label;
     this.#fd = fd;
     this.#log = log;
@@ -182,7 +188,9 @@ export class FileMirror implements LogMirror {
     const unfinished = this.#cycle;
     try {
       if (unfinished !== undefined && this.#inFlight !== undefined) {
-        // Whether the one under way comes before or after, it writes the same.
+        // Whether the one under way comes before or after, it writes the same: its
+        // buffer stays as it is.
+        this.#writer.leaveBuffer();
         this.#writeNow(this.#fd, this.#inFlight.bytes, this.#inFlight.position);
         this.#finishNow(unfinished);
       }
@@ -197,12 +205,16 @@ export class FileMirror implements LogMirror {
       this.#fail(error);
       this.#emptyFile();
     }
+    this.#writer.wipe();
     if (this.#inFlight === undefined && !this.#suspending) {
-      closeSync(this.#fd);
-    } else {
-      // The descriptor is in use until that write has come back.
-      unlock(this.#fd);
+      this.#letGo();
     }
+  }
+
+  /** Only when no write is under way: nobody else may have the file before. */
+  #letGo(): void {
+    closeSync(this.#fd);
+    this.#tellClosed();
   }
 
   /** What the file lists isn't true any more and can't be put right: a restart must find nothing. */
@@ -352,7 +364,8 @@ export class FileMirror implements LogMirror {
     this.#inFlight = value;
     this.#write(this.#fd, value.bytes, value.position, (error) => {
       if (this.#closed) {
-        closeSync(this.#fd);
+        value.bytes.fill(0);
+        this.#letGo();
         return;
       }
       if (error === null) {
@@ -428,7 +441,7 @@ export class FileMirror implements LogMirror {
     this.#write(this.#fd, value.bytes, value.position, (error) => {
       this.#suspending = false;
       if (this.#closed) {
-        closeSync(this.#fd);
+        this.#letGo();
         return;
       }
       if (error === null) {

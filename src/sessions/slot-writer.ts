@@ -21,7 +21,7 @@ export class SlotWriter {
   readonly #stamp: FrameStamp;
   readonly #keys: FileKeys | undefined;
   readonly #slotBytes: number;
-  readonly #frames: Buffer;
+  #frames: Buffer;
   readonly #payload: Buffer;
 
   /** @param stamp what the frames are bound to besides their place: the file and its epoch. */
@@ -37,6 +37,17 @@ export class SlotWriter {
     this.#slotBytes = slotBytes;
     this.#frames = Buffer.allocUnsafeSlow(slotBytes);
     this.#payload = Buffer.allocUnsafeSlow(segmentBytes);
+  }
+
+  /** Builds in other memory from now on: what was built last is still being written. */
+  leaveBuffer(): void {
+    this.#frames = Buffer.allocUnsafeSlow(this.#slotBytes);
+  }
+
+  /** Overwrites what it has built from. Nothing may be under way. */
+  wipe(): void {
+    this.#frames.fill(0);
+    this.#payload.fill(0);
   }
 
   /** The records that have arrived, in another slot when this one is full. */

@@ -160,6 +160,59 @@ void describe('a failing disk', () => {
   );
 });
 
+void describe('closing while a write is under way', () => {
+  for (const label of [
+    'with everything written but what is under way',
+    'with more to write',
+  ] as const) {
+    void test(`keeps everything, ${label}`, async () => {
+      const scratch = scratchDirectory();
+      const path = join(scratch.path, 'cache');
+      const clock = new TestClock();
+      let holding = false;
+      const held: (() => void)[] = [];
+      const open = openLogOnFile(
+        path,
+        clock,
+        { slotBytes: 65_536, segmentBytes: 57_344 },
+        {
+          write: (fd, bytes, position, done) => {
+            const run = (): void => {
+              writeSync(fd, bytes, 0, bytes.length, position);
+              done(null);
+            };
+            if (holding) {
+              held.push(run);
+            } else {
+              setImmediate(run);
+            }
+          },
+        },
+      );
+      fill(open, 0, 5);
+      await awake(open.mirror.written());
+      holding = true;
+      fill(open, 5, 15);
+      await until(() => held.length === 1);
+      if (label === 'with more to write') {
+        fill(open, 15, 20);
+        open.log.delete(span('id 2'));
+      }
+      const last = label === 'with more to write' ? 20 : 15;
+      open.log.closeNow();
+      // The kernel reads the buffer only now.
+      held.shift()!();
+      const again = openLogOnFile(path, clock, { slotBytes: 65_536, segmentBytes: 57_344 });
+      await awake(again.loaded);
+      assert.ok(holdsAll(again, 3, last));
+      assert.equal(again.log.lookup(span('id 2')) === undefined, last === 20);
+      assert.deepEqual(again.lines, []);
+      again.log.closeNow();
+      scratch.remove();
+    });
+  }
+});
+
 void describe('the size of a cache file', () => {
   void test('follows what is alive', { timeout: 60_000 }, async () => {
     const scratch = scratchDirectory();
