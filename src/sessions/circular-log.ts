@@ -14,11 +14,11 @@
  */
 import type { Clock } from '../system/clock.ts';
 import { copyBytes, sameBytes, viewOf } from '../system/data-view.ts';
-import { after, type Timer } from '../system/timers.ts';
 import { CacheTime } from './cache-time.ts';
 import { wordsOf } from './frames.ts';
 import { idHashOf, type IdHash } from './id-hash.ts';
 import { IdIndex, noLocator, type RecordMatcher } from './id-index.ts';
+import { Janitor } from './janitor.ts';
 import { listPage } from './listing.ts';
 import { Packer } from './packing.ts';
 import { SegmentChain } from './segment-chain.ts';
@@ -73,10 +73,8 @@ export interface CircularLogDependencies {
 }
 
 /** The background removes so many entries, some 40 us, and waits: never a busy loop that a client
- * on the same processor would have to wait for, and seldom enough that one request in a hundred
- * doesn't meet it. */
+ * on the same processor would have to wait for. */
 const expiryStep = 64;
-const stepEveryMs = 4;
 /** Shares of the segments that may be without anything alive: above the first packing goes on
  * between requests, above the second updates have to help. */
 const usualWaste = 0.1;
@@ -125,8 +123,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
   /** Takes what is read only to have it near. */
   readonly #touched = new Int32Array(1);
 
-  #step: NodeJS.Timeout | undefined;
-  #expiryTimer: Timer | undefined;
+  readonly #janitor = new Janitor(() => this.#workALittle());
   #closed = false;
 
   constructor(settings: CircularLogSettings, dependencies: CircularLogDependencies) {
@@ -240,8 +237,8 @@ export class CircularLog implements SessionCache, RecordMatcher {
     this.#chain.usedBytes += size;
     this.#adopt(segment, offset, size, hash, idBytes + sessionBytes);
     this.#mirror?.changed(segment);
-    if (this.#expiryTimer === undefined) {
-      this.#armExpiry();
+    if (this.#janitor.isIdle) {
+      this.#janitor.waitFor(this.#untilExpiry());
     }
     if (this.#packer.isWorthAbove(mostWaste)) {
       this.#packer.packOne();
@@ -309,9 +306,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
   change(limits: CacheLimits): void {
     this.#limits = limits;
     this.#followLimits();
-    this.#expiryTimer?.cancel();
-    this.#expiryTimer = undefined;
-    this.#scheduleStep();
+    this.#janitor.wake();
   }
 
   closeNow(): void {
@@ -319,8 +314,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
       return;
     }
     this.#closed = true;
-    this.#expiryTimer?.cancel();
-    clearTimeout(this.#step);
+    this.#janitor.close();
     this.#mirror?.closeNow();
   }
 
@@ -467,8 +461,8 @@ export class CircularLog implements SessionCache, RecordMatcher {
   /** Enforces the limits and the lifetimes of what has been read back. */
   settle(): void {
     this.#makeRoom(this.time.now(), 0, 0);
-    if (this.#expiryTimer === undefined) {
-      this.#armExpiry();
+    if (this.#janitor.isIdle) {
+      this.#janitor.waitFor(this.#untilExpiry());
     }
   }
 
@@ -528,8 +522,8 @@ export class CircularLog implements SessionCache, RecordMatcher {
     if (offset === segment.start) {
       segment.start += size;
     }
-    if (this.#step === undefined && this.#packer.isWorthAbove(usualWaste)) {
-      this.#scheduleStep();
+    if (!this.#janitor.isWorking && this.#packer.isWorthAbove(usualWaste)) {
+      this.#janitor.wake();
     }
   }
 
@@ -645,34 +639,21 @@ export class CircularLog implements SessionCache, RecordMatcher {
     this.#chain.usedBytes += size;
   }
 
-  #armExpiry(): void {
+  /** Seconds until the oldest entry expires. */
+  #untilExpiry(): number | undefined {
     const segment = this.#oldest();
-    if (segment === undefined || this.#closed) {
-      this.#expiryTimer = undefined;
-      return;
+    if (segment === undefined) {
+      return undefined;
     }
     const storedAt = segment.words[(segment.start >> 2) + word.storedAt]!;
-    const inSeconds = storedAt + this.#settings.lifetimeSeconds + 1 - this.time.now();
-    this.#expiryTimer = after(Math.max(1, inSeconds), () => this.#scheduleStep());
+    return storedAt + this.#settings.lifetimeSeconds + 1 - this.time.now();
   }
 
-  #scheduleStep(): void {
-    if (!this.#closed && this.#step === undefined) {
-      this.#step = setTimeout(() => this.#runStep(), stepEveryMs);
-      this.#step.unref();
-    }
-  }
-
-  /** A little of the work in the background; comes back as long as there is more. */
-  #runStep(): void {
-    this.#step = undefined;
+  /** The work in the background; comes back as long as there is more. */
+  #workALittle(): 'more' | number | undefined {
     const expired = this.expire(expiryStep) === expiryStep;
     const more = this.#shrink(expiryStep) || expired;
     const packed = this.#packer.isWorthAbove(usualWaste) && this.#packer.packOne();
-    if (more || packed) {
-      this.#scheduleStep();
-    } else {
-      this.#armExpiry();
-    }
+    return more || packed ? 'more' : this.#untilExpiry();
   }
 }
