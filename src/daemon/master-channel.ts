@@ -39,10 +39,28 @@ export function reportServed(generation: number): void {
   }
 }
 
-/** Calls `lost`, once, when master has closed its end: at a reload, or because it is gone. */
+/**
+ * A process that starts to serve serves for so long. When reloads follow each
+ * other faster than Node starts, master has let go of each process before it
+ * serves: if none of them answered, clients would wait until the last reload.
+ */
+const shortestServiceMs = 250;
+
+/**
+ * To be called when service begins. Calls `lost`, once, when master has closed
+ * its end: at a reload, or because it is gone.
+ */
 export function watchMaster(lost: () => void): void {
+  const leastUntilMs = performance.now() + shortestServiceMs;
   const channel = new Socket({ fd: statusDescriptor, readable: true, writable: false });
-  channel.once('close', lost);
+  channel.once('close', () => {
+    const leftMs = leastUntilMs - performance.now();
+    if (leftMs > 0) {
+      setTimeout(lost, leftMs);
+    } else {
+      lost();
+    }
+  });
   channel.on('error', () => channel.destroy());
   channel.on('end', () => channel.destroy());
   channel.resume();

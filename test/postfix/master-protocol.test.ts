@@ -100,6 +100,15 @@ describe('what passes between master(8) and tlsmgr', { skip: skipWithoutPostfix 
     });
   });
 
+  test('end-of-file before it serves: whoever waits has an answer, then it exits with 0', async () => {
+    await withDaemon({}, async (master) => {
+      master.letGo();
+      assert.equal(valueOf(await ask(master, seed), 'status'), '0');
+      assert.deepEqual(await master.ended, { status: 0, signal: undefined });
+      assert.deepEqual(master.logged, []);
+    });
+  });
+
   test('SIGTERM: it saves the pool and exits with 0 within a second', async (t) => {
     if (!testsOurs) {
       t.skip('the original dies, saving nothing');
