@@ -61,7 +61,11 @@ test('a server that speaks first is no answer to the programs of Postfix 3.5', a
   const socketPath = join(folder, 'socket');
   const server = createServer((socket) => {
     socket.on('error', () => {}).write('protocol\0tlsmgr_protocol\0\0');
-    socket.on('data', () => socket.write('status\x000\0seed\0AAAA\0\0'));
+    socket.on('data', (asked) => {
+      const isSeed = asked.includes('\0seed\0');
+      const reply = isSeed ? 'seed\0AAAA' : 'cachable\x001\0timeout\x003600';
+      socket.write(`status\x000\0${reply}\0\0`);
+    });
   }).listen(socketPath);
   t.after(() => {
     server.close();
