@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  linkSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
@@ -288,13 +297,33 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
     setUp.writeData('a.tlsmgr', '', { owner: 0 });
     await expectFile('error', 'cache-file-owner', /^chown nobody .*\/data\/a\.tlsmgr/u);
     setUp.writeData('a.tlsmgr');
-    linkSync(setUp.path('data/a.tlsmgr'), setUp.path('data/b.tlsmgr'));
-    await expectFile('error', 'cache-shared', /^postconf 'lmtp/u);
+    symlinkSync(setUp.path('data'), setUp.path('data/same'));
+    await expectOne(
+      { ...caches, lmtp_tls_session_cache_database: 'btree:$data_directory/same/a' },
+      'error',
+      'cache-shared',
+      /for smtp and lmtp/u,
+      /^postconf 'lmtp/u,
+    );
     rmSync(setUp.path('data/a.tlsmgr'));
-    rmSync(setUp.path('data/b.tlsmgr'));
+    rmSync(setUp.path('data/same'));
     mkdirSync(setUp.path('data/a.tlsmgr'));
     await expectFile('error', 'cache-file-kind', /^ls -ld .*\/data\/a\.tlsmgr, and move it away$/u);
     rmSync(setUp.path('data/a.tlsmgr'), { recursive: true });
+    for (const [path, name] of [
+      ['a.tlsmgr', 'cache-file-kind'],
+      ['prng_exch', 'exchange-file-kind'],
+    ] as const) {
+      setUp.writeData('precious', 'x');
+      linkSync(setUp.path('data/precious'), setUp.path(`data/${path}`));
+      await expectFile('error', name, /^ls -ld .*, and move it away$/u);
+      rmSync(setUp.path(`data/${path}`));
+      symlinkSync(setUp.path('data/precious'), setUp.path(`data/${path}`));
+      lchownSync(setUp.path(`data/${path}`), 4321, 4321);
+      await expectFile('error', name, /^ls -ld .*, and move it away$/u);
+      rmSync(setUp.path(`data/${path}`));
+    }
+    rmSync(setUp.path('data/precious'));
 
     setUp.writeData('a.db');
     await expectFile('note', 'cache-leftover', /^rm .*\/data\/a\.db$/u);
@@ -332,6 +361,10 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
     await expectOne(parameters, 'warning', 'key-file-open', /open to its group/u, /^chmod 600 /u);
     setUp.writeData('key', 'a'.repeat(64));
     assert.deepEqual(await setUp.findings(parameters), []);
+    rmSync(setUp.path('data/key'));
+    assert.equal(spawnSync('mkfifo', [setUp.path('data/key')]).status, 0);
+    chmodSync(setUp.path('data/key'), 0o666);
+    await expectOne(parameters, 'error', name, /not a regular file/u, /^ls -l /u);
     rmSync(setUp.path('data/key'));
   });
 

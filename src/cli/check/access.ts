@@ -4,7 +4,7 @@
  * are not looked at. A path that isn't there, or can't be examined, is no
  * answer: undefined.
  */
-import { realpathSync, statSync, type Stats } from 'node:fs';
+import { lstatSync, realpathSync, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface Identity {
@@ -53,6 +53,31 @@ export function examine(path: string): Stats | undefined {
     // No permission on the way, or a name that no system call takes.
     return undefined;
   }
+}
+
+/**
+ * Why the daemon would not write to a file of its own, but for its owner; see
+ * src/system/safe-open.ts. Undefined when it would, or when there is none.
+ */
+export function whyNotWritten(
+  path: string,
+  mayLink: (owner: number) => boolean,
+): string | undefined {
+  let link: Stats | undefined;
+  try {
+    link = lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    // Out of reach, as for examine().
+    return undefined;
+  }
+  if (link?.isSymbolicLink() === true && !mayLink(link.uid)) {
+    return 'is a symbolic link';
+  }
+  const found = examine(path);
+  if (found?.isFile() === false) {
+    return 'is no regular file';
+  }
+  return found !== undefined && found.nlink > 1 ? `has ${found.nlink} hard links` : undefined;
 }
 
 function may(path: string, { uid, gid }: Identity, right: Right): boolean {

@@ -56,5 +56,6 @@ function partingRemedy(one: CacheFile, other: CacheFile, { dataDirectory }: Conf
 
 function identity(path: string): string {
   const found = examine(path + fileSuffix);
-  return found === undefined ? resolve(path) : `${found.dev}:${found.ino}`;
+  // A file with several names is used by no cache.
+  return found?.nlink === 1 ? `${found.dev}:${found.ino}` : resolve(path);
 }

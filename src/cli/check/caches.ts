@@ -15,7 +15,7 @@ import { databaseOf } from '../../sessions/database.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';
 import { redirectTable } from '../../system/data-redirect.ts';
 import { byteCount, duration } from '../output.ts';
-import { examine } from './access.ts';
+import { examine, whyNotWritten } from './access.ts';
 import { keyFileFindings } from './cache-key-file.ts';
 import { isInMissingDataDirectory } from './directories.ts';
 import { type CacheFile, databaseRemedy, sharedFindings } from './cache-files.ts';
@@ -145,12 +145,13 @@ function ownFileFindings({ parameter, path }: CacheFile, { mailOwner }: Config):
   const findings: Finding[] = [];
   const own = path + fileSuffix;
   const found = examine(own);
-  if (found !== undefined && !found.isFile()) {
+  const refused = whyNotWritten(own, () => false);
+  if (refused !== undefined) {
     findings.push({
       severity: 'error',
       name: 'cache-file-kind',
-      text: `${parameter}: ${own} is no regular file: this cache is off`,
-      remedy: `ls -ld ${shellWord(own)}, and move it away`,
+      text: `${parameter}: ${own} ${refused}: this cache is off`,
+        remedy: `ls -ld ${shellWord(own)}, and move it away`,
     });
   } else if (found !== undefined && found.uid !== mailOwner.uid) {
     findings.push({

@@ -1,7 +1,7 @@
 /** The entropy source and the exchange file. */
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import { examine, whatForbids } from './access.ts';
+import { examine, whatForbids, whyNotWritten } from './access.ts';
 import { isInMissingDataDirectory } from './directories.ts';
 import type { Finding } from './finding.ts';
 import { shellWord } from './shell-word.ts';
@@ -103,12 +103,15 @@ function exchangeFileFindings(path: string, { mailOwner }: Config): Finding[] {
   if (found === undefined) {
     return [];
   }
-  if (!found.isFile()) {
+  const refused = whyNotWritten(path, (owner) => owner === 0);
+  if (refused !== undefined) {
+    // The daemon can't open a directory, and doesn't write to what else it may be.
+    const effect = found.isDirectory() ? "the daemon can't start" : "the pool's state isn't saved";
     return [
       {
         severity: 'error',
         name: 'exchange-file-kind',
-        text: `tls_random_exchange_name = ${path}: it is no regular file: the daemon can't start`,
+        text: `tls_random_exchange_name = ${path}: it ${refused}: ${effect}`,
         remedy: `ls -ld ${shellWord(path)}, and move it away`,
       },
     ];
