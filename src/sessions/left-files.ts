@@ -5,10 +5,11 @@
  * Called with mail_owner's rights, before the chroot.
  */
 import { closeSync, fstatSync, readdirSync, readSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
-import type { CacheSettings } from '../config/config.ts';
+import { join, resolve } from 'node:path';
+import type { CacheSettings, MailOwner } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import { reasonOf, tryLock } from '../system/calls.ts';
+import { redirectTable } from '../system/data-redirect.ts';
 import { openOwnFile, UnsafeFileError } from '../system/safe-open.ts';
 import { asideSuffix, fileSuffix } from './cache-file.ts';
 import { databaseOf } from './database.ts';
@@ -24,6 +25,7 @@ export interface LeftFilesSettings {
   caches: Record<string, CacheSettings>;
   defaultDatabaseType: string;
   dataDirectory: string;
+  mailOwner: MailOwner;
 }
 
 /**
@@ -36,7 +38,15 @@ export async function removeLeftFiles(
   isUsed: (identity: string) => boolean,
   log: Logger,
 ): Promise<void> {
-  const paths = new Set([...inDataDirectory(settings.dataDirectory, log), ...named(settings)]);
+  const paths = new Set(
+    [...inDataDirectory(settings.dataDirectory, log), ...named(settings)].map((path) =>
+      resolve(path),
+    ),
+  );
+  // A cache may use its file later, when a fault is over.
+  for (const path of wanted(settings)) {
+    paths.delete(resolve(path));
+  }
   await Promise.all([...paths].map((path) => removeLeft(path, isUsed, log)));
 }
 
@@ -62,6 +72,26 @@ function named({ caches, defaultDatabaseType }: LeftFilesSettings): string[] {
       database.kind === 'file' ? suffixes.map((suffix) => database.path + suffix) : [],
     );
 }
+
+/** Files of caches that are on, wherever they really are. */
+function wanted(settings: LeftFilesSettings): string[] {
+  return Object.values(settings.caches)
+    .filter(({ database, lifetimeSeconds }) => database !== '' && lifetimeSeconds > 0)
+    .flatMap(({ database: table }) => {
+      const database = databaseOf(table, settings.defaultDatabaseType);
+      return database.kind === 'file'
+        ? [redirectTable(table, database.path, settings, unheard) + fileSuffix]
+        : [];
+    });
+}
+
+/** Redirections have been told when the caches were opened. */
+const unheard: Logger = {
+  verbose: 0,
+  info: () => undefined,
+  warning: () => undefined,
+  error: () => undefined,
+};
 
 async function removeLeft(
   path: string,

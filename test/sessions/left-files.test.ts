@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   existsSync,
   linkSync,
@@ -17,12 +19,16 @@ import {
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Caches, CachesSettings } from '../../src/sessions/caches.ts';
+import { removeLeftFiles } from '../../src/sessions/left-files.ts';
 import { manifestBytes } from '../../src/sessions/manifest.ts';
+import type { CacheLabel } from '../../src/sessions/session-cache.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake } from './log-on-file.ts';
 import { KeptLog, openScratchCaches, type OpenOptions, scratchDirectory } from './scratch.ts';
 
 const session = 'the session in the clear';
+const stranger = 4321;
+const needsRoot = process.getuid!() === 0 ? false : 'needs root to become somebody else';
 
 /** Of a test that fails. */
 const timeout = 10_000;
@@ -38,6 +44,7 @@ async function until(done: () => boolean): Promise<void> {
 
 class Place {
   readonly #scratch = scratchDirectory();
+  readonly path = this.#scratch.path;
   readonly log = new KeptLog();
   readonly clock = new TestClock();
   readonly data = join(this.#scratch.path, 'data');
@@ -61,6 +68,26 @@ class Place {
       lockPatienceMs: 0,
       ...options,
     });
+  }
+
+  /** Persistent, with this database for smtpd alone. */
+  settings(database: string): CachesSettings {
+    const of = (label: CacheLabel) => ({
+      label,
+      database: label === 'smtpd' ? database : '',
+      lifetimeSeconds: 120,
+      logOperations: false,
+      sizeLimitBytes: 0,
+      entryLimit: 0,
+    });
+    return {
+      caches: { smtpd: of('smtpd'), smtp: of('smtp'), lmtp: of('lmtp') },
+      persistentCaches: true,
+      cacheKeyFile: '',
+      dataDirectory: this.data,
+      mailOwner: { name: 'postfix', uid: process.getuid!(), gid: process.getgid!() },
+      defaultDatabaseType: 'hash',
+    };
   }
 
   /** Leaves a file with a session behind, as a process that has ended. */
@@ -216,32 +243,14 @@ void describe('no session stays on the disk', () => {
 
   void test('when a cache is switched off while it serves', { timeout }, async () => {
     const place = new Place();
-    const settings = (database: string): CachesSettings => {
-      const of = (label: 'smtpd' | 'smtp' | 'lmtp') => ({
-        label,
-        database: label === 'smtpd' ? database : '',
-        lifetimeSeconds: 120,
-        logOperations: false,
-        sizeLimitBytes: 0,
-        entryLimit: 0,
-      });
-      return {
-        caches: { smtpd: of('smtpd'), smtp: of('smtp'), lmtp: of('lmtp') },
-        persistentCaches: true,
-        cacheKeyFile: '',
-        dataDirectory: place.data,
-        mailOwner: { name: 'postfix', uid: process.getuid!(), gid: process.getgid!() },
-        defaultDatabaseType: 'hash',
-      };
-    };
     const caches = place.open(place.usual);
     await caches.smtpd.cache!.update(span('the id'), span(session));
     await until(() => place.clearFiles().length === 1);
-    caches.change(settings(''));
+    caches.change(place.settings(''));
     assert.deepEqual(place.clearFiles(), []);
     assert.match(place.log.lines.join('\n'), removed);
     // The next file may get the number of the one that is gone.
-    caches.change(settings(`btree:${place.data}/scache`));
+    caches.change(place.settings(`btree:${place.data}/scache`));
     assert.ok(caches.smtpd.cache);
     caches.closeNow();
     place.remove();
@@ -265,7 +274,37 @@ void describe('no session stays on the disk', () => {
   });
 });
 
+void describe('a file in a folder that cannot be written to', { skip: needsRoot }, () => {
+  void test('is cut to nothing instead of removed, and goes on', async () => {
+    const place = new Place();
+    await place.leave();
+    const file = join(place.data, 'scache.tlsmgr');
+    chmodSync(place.path, 0o755);
+    chownSync(file, stranger, stranger);
+    process.seteuid!(stranger);
+    try {
+      const caches = place.open({ ...place.usual, persistent: false, mailOwnerUid: 0 });
+      assert.ok(caches.smtpd.cache);
+      caches.closeNow();
+    } finally {
+      process.seteuid!(0);
+    }
+    assert.deepEqual(place.clearFiles(), []);
+    assert.match(place.log.lines[1]!, /^warning: cannot remove \S+: Permission denied; it is cut/u);
+    place.remove();
+  });
+});
+
 void describe('files stay as they are', () => {
+  void test('of a cache that is on, though nobody has it open at the moment', async () => {
+    const place = new Place();
+    await place.leave();
+    await removeLeftFiles(place.settings(`btree:${place.data}/scache`), () => false, place.log);
+    assert.equal(place.clearFiles().length, 1);
+    assert.deepEqual(place.log.lines, []);
+    place.remove();
+  });
+
   void test("of a process that serves, somebody else's, and behind a link", async () => {
     const place = new Place();
     await place.leave();
