@@ -14,6 +14,7 @@
  * and dict.c.
  */
 import { readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FatalError } from '../errors.ts';
 import { reasonOf } from '../system/calls.ts';
 import { fromByteText } from './byte-text.ts';
@@ -70,7 +71,30 @@ export function readMainCf(
   warn: Warn,
   known: ReadonlyMap<string, string> = new Map(),
 ): Map<string, string> {
-  waitUntilAtRest(path);
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (const pauseMs of pausesUntilAtRest(path)) {
+    Atomics.wait(sleeper, 0, 0, pauseMs);
+  }
+  return readNow(path, warn, known);
+}
+
+/** The same, while the process goes on with other things. */
+export async function readMainCfAtRest(
+  path: string,
+  warn: Warn,
+  known: ReadonlyMap<string, string> = new Map(),
+): Promise<Map<string, string>> {
+  for (const pauseMs of pausesUntilAtRest(path)) {
+    await sleep(pauseMs);
+  }
+  return readNow(path, warn, known);
+}
+
+function readNow(
+  path: string,
+  warn: Warn,
+  known: ReadonlyMap<string, string>,
+): Map<string, string> {
   let text: string;
   try {
     text = readFileSync(path, 'latin1');
@@ -147,15 +171,17 @@ function* logicalLines(text: string, path: string, warn: Warn): Generator<Logica
   yield* finish();
 }
 
-/** A file that is being written is not taken: Postfix reads such a one again until it rests. */
-function waitUntilAtRest(path: string): void {
-  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+/**
+ * How long to wait before the next look at a file that is being written: Postfix
+ * reads such a one again until it rests.
+ */
+function* pausesUntilAtRest(path: string): Generator<number, void> {
   for (let waitedMs = 0; waitedMs < longestWaitMs; waitedMs += waitStepMs) {
     const changedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     const ageMs = Date.now() - changedMs;
     if (ageMs > restMs || ageMs < 0) {
       return;
     }
-    Atomics.wait(sleeper, 0, 0, Math.min(waitStepMs, restMs - ageMs + 1));
+    yield Math.min(waitStepMs, restMs - ageMs + 1);
   }
 }

@@ -11,7 +11,7 @@ import { expand, type Lookup } from './expand.ts';
 import { ExpansionFault } from './expansion-fault.ts';
 import { foundDefaults } from './found-defaults.ts';
 import { InstalledDefaults, type RunPostconf, warnOfFailure } from './installed-defaults.ts';
-import { readMainCf, type Setting, type Warn } from './main-cf.ts';
+import { readMainCf, readMainCfAtRest, type Setting, type Warn } from './main-cf.ts';
 import { findParameter, parameters } from './parameters.ts';
 
 /**
@@ -61,17 +61,36 @@ const printedAsBlank = /[ \t\r\n]+/gu;
 
 /** Reads main.cf. Its faults come before those of the command line, as in Postfix. */
 export function openMainCf(options: MainCfOptions): MainCf {
-  const { configDirectory, environment, mode, programName, warn } = options;
+  const { directory, known, path } = findMainCf(options);
+  return {
+    directory,
+    settings: path === undefined ? known : readMainCf(path, options.warn, known),
+  };
+}
+
+/** The same, for a process that serves: nothing else waits while main.cf is being written. */
+export async function openMainCfAtRest(options: MainCfOptions): Promise<MainCf> {
+  const { directory, known, path } = findMainCf(options);
+  if (path === undefined) {
+    return { directory, settings: known };
+  }
+  return { directory, settings: await readMainCfAtRest(path, options.warn, known) };
+}
+
+/** Where it is, undefined for none, and what is known without it. */
+function findMainCf({ configDirectory, environment, mode, programName }: MainCfOptions): {
+  directory: string;
+  known: Map<string, string>;
+  path: string | undefined;
+} {
   const asked = configDirectory ?? environment['MAIL_CONFIG'];
   const directory = asked ?? builtInDirectory;
   const known = new Map([
     ['process_name', toByteText(programName)],
     ['config_directory', toByteText(directory)],
   ]);
-  if (mode === 'standalone' && asked === undefined) {
-    return { directory, settings: known };
-  }
-  return { directory, settings: readMainCf(`${directory}/main.cf`, warn, known) };
+  const isNone = mode === 'standalone' && asked === undefined;
+  return { directory, known, path: isNone ? undefined : `${directory}/main.cf` };
 }
 
 export class Settings {
