@@ -321,10 +321,7 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
     const { status, stderr } = run('uninstall', '--yes');
     postfix.writeMainCf({});
     assert.equal(status, 1);
-    assert.match(
-      stderr,
-      /master\.cf is put back, but the rest waits .*: postconf: .*missing '='/u,
-    );
+    assert.match(stderr, /master\.cf is put back, but the rest waits .*: postconf: .*missing '='/u);
     assert.equal(readFileSync(masterCfOf(postfix), 'utf8'), untouched['master.cf']);
     assert.match(removed(), /only what install has left is removed/u);
     assertUntouched();

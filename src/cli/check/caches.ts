@@ -151,7 +151,7 @@ function ownFileFindings({ parameter, path }: CacheFile, { mailOwner }: Config):
       severity: 'error',
       name: 'cache-file-kind',
       text: `${parameter}: ${own} ${refused}: this cache is off`,
-        remedy: `ls -ld ${shellWord(own)}, and move it away`,
+      remedy: `ls -ld ${shellWord(own)}, and move it away`,
     });
   } else if (found !== undefined && found.uid !== mailOwner.uid) {
     findings.push({
