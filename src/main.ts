@@ -3,6 +3,8 @@
  * everything else is the daemon with master(8)'s generic options. Only what is
  * needed of the two is loaded.
  */
+import { StartRecord } from './daemon/start-record.ts';
+
 // Without a handler Node opens its debugger on a port, and for root as root.
 process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
 
@@ -13,6 +15,26 @@ if (first !== undefined && !first.startsWith('-')) {
   const { runVerb } = await import('./cli/verbs.ts');
   process.exitCode = await runVerb(first, args.slice(1));
 } else {
-  const { runDaemon } = await import('./daemon/run.ts');
-  await runDaemon(args);
+  await startDaemon();
+}
+
+/**
+ * What can't be loaded, or breaks before there is a log, goes into the record
+ * of starts: the launcher logs it, and hands over to Postfix's own tlsmgr.
+ */
+async function startDaemon(): Promise<void> {
+  const record = new StartRecord(process.env);
+  try {
+    const { rehearseDaemon, runDaemon } = await import('./daemon/run.ts');
+    if (process.env['TLSMGR_REHEARSAL'] === undefined) {
+      await runDaemon(args, record);
+    } else {
+      rehearseDaemon(args);
+    }
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    if (!record.failed(reason)) {
+      throw thrown;
+    }
+  }
 }

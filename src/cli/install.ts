@@ -29,6 +29,7 @@ import { abortOnSignals } from './install/signals.ts';
 import { smtpAddresses, type SmtpAddress } from './install/smtpd-services.ts';
 import { type CliIo, UsageError } from './io.ts';
 import { Postfix } from './postfix.ts';
+import { forgetStarts } from './starts.ts';
 
 /** The new process may have to wait for the old one to end. */
 const usualWaitSeconds = 20;
@@ -156,6 +157,7 @@ async function takeEffect(
   const tlsServer = postfix.isRunning
     ? await findTlsServer(smtpAddressesOf(postfix), signal)
     : undefined;
+  forgetStarts(postfix.parameter('queue_directory'));
   const beganMs = performance.now();
   await restartWith(() => changeMasterCf(plan), {
     postfix,
@@ -211,6 +213,7 @@ async function rollBack(
 ): Promise<string> {
   const ours = isOurs(old);
   try {
+    forgetStarts(postfix.parameter('queue_directory'));
     await restartWith(putBack, { postfix, copy, answering: false });
     if (!postfix.isRunning) {
       return 'master.cf is as it was';

@@ -14,6 +14,7 @@ const usualServiceName = 'tlsmgr';
 
 /** Asked for at once: each question is a process. */
 const parameterNames = [
+  'command_directory',
   'daemon_directory',
   'inet_interfaces',
   'inet_protocols',

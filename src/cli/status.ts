@@ -6,6 +6,7 @@ import { messageOf, TlsmgrError } from '../errors.ts';
 import { type Answer, type Place, whoAnswers } from './install/question.ts';
 import { type CliIo, UsageError } from './io.ts';
 import { placeOf, socketOption, tellPlace, withClient } from './reach.ts';
+import { queueDirectoryOf, reasonForOriginal } from './starts.ts';
 import { lookOf } from './status/paint.ts';
 import { screenLines } from './status/screen.ts';
 import { readSessionFile } from './status/session-file.ts';
@@ -104,9 +105,12 @@ async function reportOf(place: Place): Promise<Report> {
     });
   }
   if (answer.kind === 'original') {
+    const reason = reasonForOriginal(queueDirectoryOf(socketPath));
     throw new TlsmgrError(
       'REFUSED',
-      `${socketPath}: Postfix's own tlsmgr serves here, and it tells nothing of itself`,
+      reason === undefined
+        ? `${socketPath}: Postfix's own tlsmgr serves here, and it tells nothing of itself`
+        : `${socketPath}: Postfix's own tlsmgr serves here, as this one can't start: ${reason}`,
     );
   }
   return answer.report;

@@ -25,6 +25,7 @@ import { restartWith } from './install/restart.ts';
 import { abortOnSignals } from './install/signals.ts';
 import type { CliIo } from './io.ts';
 import { Postfix } from './postfix.ts';
+import { forgetStarts } from './starts.ts';
 
 type Step =
   /** master.cf as a whole. */
@@ -149,6 +150,7 @@ async function carryOut(
     }
     copy.forget();
   };
+  forgetStarts(postfix.parameter('queue_directory'));
   const announcement = announcementFor(postfix.version);
   const { socketPath, isRunning } = postfix;
   if (!isRunning) {

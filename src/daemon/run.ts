@@ -20,49 +20,98 @@ import { isatty } from 'node:tty';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { openMainCf } from '../config/settings.ts';
-import { FatalError } from '../errors.ts';
+import { FatalError, messageOf } from '../errors.ts';
+import { consoleLogger } from '../log/console-logger.ts';
 import { MailLogger } from '../log/mail-logger.ts';
+import type { ProcessLogger } from '../log/process-logger.ts';
 import { openMetricsEndpoint } from '../metrics/open-endpoint.ts';
 import { Prng } from '../prng/prng.ts';
+import { sharedSimdBase64 } from '../protocol/base64/simd.ts';
 import { openCaches } from '../sessions/caches.ts';
 import { listenOnDescriptor } from '../socket/listener.ts';
-import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf } from '../system/calls.ts';
+import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf, setCloseOnExec } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { redirectFile } from '../system/data-redirect.ts';
 import { checkDescriptors, closeInheritedOnExec, firstListener } from './descriptors.ts';
 import { die, leave, panicOnUncaught } from './exit.ts';
 import { generationOf, reportServed, watchMaster } from './master-channel.ts';
 import { type DaemonOptions, parseDaemonOptions } from './options.ts';
-import { asMailOwner, dropPrivileges } from './privileges.ts';
+import { asMailOwner, dropPrivileges, type PrivilegeOptions } from './privileges.ts';
 import { openProcessFigures } from './process-figures.ts';
 import { assembleServer, type Server } from './server.ts';
 import { serveStandardInput } from './standard-input.ts';
+import type { StartRecord } from './start-record.ts';
 import { startWatchdog } from './watchdog.ts';
+
+/** About what the first sessions take. */
+const firstSessionsBytes = 16 * 1024 * 1024;
+
+/** `-V` makes it speak on standard error too. */
+type StartLog = ProcessLogger & Pick<MailLogger, 'copyToStderr'>;
 
 const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const;
 
 /** Runs the daemon; returns once it serves. */
-export async function runDaemon(args: readonly string[]): Promise<void> {
-  const environment = process.env;
-  const program = environment['TLSMGR_ARGV0'] ?? process.argv[1] ?? 'tlsmgr';
-  const log = new MailLogger({ program, environment });
-  panicOnUncaught(log);
+export async function runDaemon(args: readonly string[], record: StartRecord): Promise<void> {
+  const program = programName();
+  const log = new MailLogger({ program, environment: process.env });
+  panicOnUncaught(log, record);
   try {
-    await start(args, program, log);
+    await start(args, program, log, record);
   } catch (thrown) {
-    die(log, thrown);
+    die(log, thrown, record);
   }
 }
 
-async function start(args: readonly string[], program: string, log: MailLogger): Promise<void> {
+/**
+ * What can fail in a start for want of a right or of memory, and for a
+ * parameter; says so on standard error. Nothing is opened that outlasts it, and
+ * nothing logged. Ends the process.
+ */
+export function rehearseDaemon(args: readonly string[]): never {
+  const log: StartLog = Object.assign(consoleLogger({ tag: 'tlsmgr', withTime: false }), {
+    copyToStderr: () => undefined,
+  });
+  try {
+    const { options, config } = readSettings(args, programName(), log);
+    checkCircumstances(options, config, log);
+    dropPrivileges(privilegesOf(options, config));
+    forbidCoreDumps();
+    Buffer.alloc(firstSessionsBytes, 1);
+    sharedSimdBase64();
+  } catch (thrown) {
+    log.fatal(messageOf(thrown));
+    process.exit(1);
+  }
+  process.exit(0);
+}
+
+function programName(): string {
+  return process.env['TLSMGR_ARGV0'] ?? process.argv[1] ?? 'tlsmgr';
+}
+
+async function start(
+  args: readonly string[],
+  program: string,
+  log: MailLogger,
+  record: StartRecord,
+): Promise<void> {
   const { options, config } = readSettings(args, program, log);
   log.reopen(config.log);
+  if (process.execArgv.includes('--jitless')) {
+    log.warning(
+      "node can't make code executable here: serving without compiled code, which is slower",
+    );
+  }
   if (log.verbose > 1) {
     for (const [name, value] of config.text) {
       log.info(`parameter ${name} = ${value}`);
     }
   }
   const generation = checkCircumstances(options, config, log);
+  if (record.descriptor !== undefined) {
+    setCloseOnExec(record.descriptor);
+  }
 
   chdir(config.queueDirectory);
   const figures = openProcessFigures();
@@ -80,11 +129,7 @@ async function start(args: readonly string[], program: string, log: MailLogger):
   });
   await egdListener;
   await metricsListener;
-  dropPrivileges({
-    owner: config.mailOwner,
-    dropRoot: options.unprivileged,
-    chrootDirectory: options.chroot ? config.queueDirectory : undefined,
-  });
+  dropPrivileges(privilegesOf(options, config));
   forbidCoreDumps();
 
   const server = assembleServer({
@@ -94,9 +139,16 @@ async function start(args: readonly string[], program: string, log: MailLogger):
     caches,
     figures,
     mode: 'daemon',
-    ...(options.stdio ? {} : { firstAnswer: () => reportServed(generation) }),
+    ...(options.stdio
+      ? {}
+      : {
+          firstAnswer: () => {
+            reportServed(generation);
+            record.served();
+          },
+        }),
   });
-  const end = (): never => leave(log, () => server.close());
+  const end = (): never => leave(log, () => server.close(), record);
   for (const signal of endingSignals) {
     process.on(signal, end);
   }
@@ -109,16 +161,24 @@ async function start(args: readonly string[], program: string, log: MailLogger):
   await serve(options, config, server, log, end);
 }
 
+function privilegesOf(options: DaemonOptions, config: Config): PrivilegeOptions {
+  return {
+    owner: config.mailOwner,
+    dropRoot: options.unprivileged,
+    chrootDirectory: options.chroot ? config.queueDirectory : undefined,
+  };
+}
+
 /** Options and main.cf: whatever is wrong there is said before anything is opened. */
 function readSettings(
   args: readonly string[],
   program: string,
-  log: MailLogger,
+  log: StartLog,
 ): { options: DaemonOptions; config: Config } {
-  const programName = program.slice(program.lastIndexOf('/') + 1);
+  const name = program.slice(program.lastIndexOf('/') + 1);
   const common = {
     environment: process.env,
-    programName,
+    programName: name,
     mode: 'daemon',
     warn: (text: string) => log.warning(text),
   } as const;
@@ -132,13 +192,13 @@ function readSettings(
     ...common,
     mainCf,
     overrides: options.overrides,
-    serviceName: options.serviceName ?? programName,
+    serviceName: options.serviceName ?? name,
   });
   return { options, config };
 }
 
 /** @returns the generation. */
-function checkCircumstances(options: DaemonOptions, config: Config, log: MailLogger): number {
+function checkCircumstances(options: DaemonOptions, config: Config, log: StartLog): number {
   if (!options.stdio && !options.nonDetached && isatty(0)) {
     log.copyToStderr('tlsmgr');
     log.info('to serve without master(8): tlsmgr serve');

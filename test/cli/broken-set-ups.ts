@@ -62,7 +62,10 @@ export function putLauncher(setUp: CheckSetUp, node: string): void {
   writeFileSync(program, '');
   mkdirSync(setUp.path('sbin/node-tlsmgr'), { recursive: true });
   const launcher = setUp.path('sbin/node-tlsmgr/tlsmgr');
-  writeFileSync(launcher, launcherText({ node, program }));
+  writeFileSync(
+    launcher,
+    launcherText({ node, program, original: '/nowhere/tlsmgr', postlog: '/nowhere/postlog' }),
+  );
   chmodSync(launcher, 0o755);
 }
 

@@ -471,7 +471,8 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
     const program = setUp.path('program/main.js');
     const node = setUp.path('node');
     const put = (paths: { node: string; program: string }): void => {
-      writeFileSync(launcher, launcherText(paths), { mode: 0o755 });
+      const others = { original: '/nowhere/tlsmgr', postlog: '/nowhere/postlog' };
+      writeFileSync(launcher, launcherText({ ...paths, ...others }), { mode: 0o755 });
       chmodSync(launcher, 0o755);
     };
     put({ node, program });

@@ -1,30 +1,62 @@
-/** The scripts that start node: which options a Node gets. One that doesn't know an option wouldn't start. */
+/** The scripts that start node: with which options, and when Postfix's own program is started instead. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, beforeEach, describe, test } from 'node:test';
 import { launcherText } from '../../src/cli/install/launcher.ts';
+import { parseStartRecord, StartRecord } from '../../src/daemon/start-record.ts';
+import { poll } from '../postfix/poll.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-launchers-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const program = join(folder, 'dist', 'program', 'main.js');
 const node = join(folder, 'node');
+const original = join(folder, 'original');
+const postlog = join(folder, 'postlog');
+const logged = join(folder, 'logged');
+const queue = join(folder, 'queue');
+const record = join(queue, 'pid/tlsmgr.start');
 const ours = join(folder, 'bin', 'tlsmgr');
 const installed = join(folder, 'installed');
 mkdirSync(join(folder, 'bin'));
 mkdirSync(join(folder, 'dist', 'program'), { recursive: true });
+mkdirSync(join(queue, 'pid'), { recursive: true });
 writeFileSync(program, '');
 writeFileSync(join(folder, 'dist', 'node-path'), `${node}\n`);
 copyFileSync(join(import.meta.dirname, '../../bin/tlsmgr'), ours);
-writeFileSync(installed, launcherText({ node, program }), { mode: 0o755 });
+writeFileSync(installed, launcherText({ node, program, original, postlog }), { mode: 0o755 });
+putScript(original, `echo "original $*"`);
+putScript(postlog, `echo "$*" > ${logged}.new`, `mv ${logged}.new ${logged}`);
+// Different files are different channels, as after a reload.
+for (const name of ['channel-1', 'channel-2', 'channel-3', 'channel-4', 'channel-5']) {
+  writeFileSync(join(folder, name), '');
+}
+
+function putScript(path: string, ...lines: string[]): void {
+  writeFileSync(path, `#!/bin/sh\n${lines.join('\n')}\n`, { mode: 0o755 });
+}
+
+/** A Node of this version that says what it would be started with. */
+function putNode(version: string): void {
+  putScript(node, `if [ "$1" = --version ]; then echo ${version}; else printf '%s\\n' "$@"; fi`);
+}
 
 /** What a Node of this version would be started with. */
 function argumentsFor(script: string, version: string): string[] {
-  const text = `#!/bin/sh\nif [ "$1" = --version ]; then echo ${version}; else printf '%s\\n' "$@"; fi\n`;
-  writeFileSync(node, text, { mode: 0o755 });
+  putNode(version);
   const { stdout, stderr } = spawnSync(script, ['-l', '-n', 'a b'], { encoding: 'utf8', env: {} });
   assert.equal(stderr, '');
   return stdout.trimEnd().split('\n');
@@ -45,11 +77,250 @@ describe('a launcher', () => {
       for (const version of ['v24.11.1', 'v26.10.0']) {
         assert.ok(argumentsFor(script, version).includes('--no-maglev'), version);
       }
-      for (const version of ['v20.19.0', 'v22.1.0', 'v27.0.0', 'v30.1.0', 'v240.0.0', '']) {
+      for (const version of ['v20.19.0', 'v20.20.2', 'v22.1.0', 'v27.0.0', 'v30.1.0', 'v240.0.0']) {
         const words = argumentsFor(script, version);
         assert.equal(words[1], '--max-semi-space-size=2');
         assert.match(words[2]!, /main\.js$/u, version);
       }
     });
+
+    test(`${name} tells people of a node that is too old, and starts nothing`, () => {
+      for (const [version, said] of [
+        [
+          'v20.18.9',
+          /^tlsmgr: fatal: .*node is v20\.18\.9: tlsmgr needs Node\.js 20\.19 or later\n/u,
+        ],
+        ['v9.1.0', /is v9\.1\.0: tlsmgr needs/u],
+        ['', /node does not run\n/u],
+      ] as const) {
+        putNode(version);
+        const { stdout, stderr, status } = spawnSync(script, ['status'], {
+          encoding: 'utf8',
+          env: {},
+        });
+        assert.match(stderr, said);
+        assert.equal(stdout, '');
+        assert.equal(status, 1);
+      }
+    });
   }
+});
+
+/** As master(8) starts it. */
+function startByMaster(channel: number): string {
+  const fd = openSync(join(folder, `channel-${channel}`), 'r');
+  try {
+    const { stdout, stderr } = spawnSync(installed, ['-l', '-t', 'unix'], {
+      encoding: 'utf8',
+      cwd: queue,
+      env: { GENERATION: '5' },
+      stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'ignore', fd],
+    });
+    assert.equal(stderr, '');
+    return stdout.trimEnd();
+  } finally {
+    closeSync(fd);
+  }
+}
+
+type Outcome = 'served' | 'failed' | 'no word' | 'killed';
+
+/**
+ * A Node whose starts end so, and whose rehearsals so; with which options it was
+ * started is what it says.
+ */
+function putNodeThat(
+  outcome: Outcome,
+  rehearsal: 'passes' | 'fails' | 'passes without code',
+): void {
+  const told = { served: 'served   ', failed: 'failed   \nthe reason', 'no word': '', killed: '' };
+  putScript(
+    node,
+    '[ "$1" = --version ] && echo v22.1.0 && exit',
+    'case $* in *--jitless*) jitless=yes ;; *) jitless= ;; esac',
+    'if [ -n "$TLSMGR_REHEARSAL" ]; then',
+    ...(rehearsal === 'passes' ? ['  exit 0'] : []),
+    ...(rehearsal === 'passes without code'
+      ? ['  [ -n "$jitless" ] && exit 0', '  kill -TRAP $$']
+      : []),
+    '  echo "#"',
+    '  echo "tlsmgr: fatal: the rehearsed reason" >&2',
+    '  exit 1',
+    'fi',
+    `[ -z "$TLSMGR_START_RECORD" ] || printf '${told[outcome].replace('\n', String.raw`\n`)}' >&"\${TLSMGR_START_RECORD:-1}"`,
+    'echo "ours${jitless:+ jitless}"',
+    ...(outcome === 'killed' ? ['kill -KILL $$'] : []),
+  );
+}
+
+function stateOf(): string {
+  return parseStartRecord(readFileSync(record, 'latin1'))!.state;
+}
+
+async function lineLogged(): Promise<string> {
+  await poll('a line in the log', () => existsSync(logged));
+  const text = readFileSync(logged, 'utf8').trimEnd();
+  rmSync(logged);
+  return text;
+}
+
+const handedOver = 'original -l -t unix';
+
+describe('started by master(8), a launcher', () => {
+  beforeEach(() => {
+    rmSync(record, { force: true });
+    rmSync(logged, { force: true });
+  });
+
+  test('starts ours when there is no record, and when the last start has served', () => {
+    putNodeThat('served', 'fails');
+    for (const channel of [1, 1, 2]) {
+      assert.equal(startByMaster(channel), 'ours');
+      assert.equal(stateOf(), 'served');
+    }
+    writeFileSync(record, 'some other text\n');
+    assert.equal(startByMaster(2), 'ours');
+    assert.equal(existsSync(logged), false);
+  });
+
+  test('hands over in the same reload after a start that failed, and says why', async () => {
+    putNodeThat('failed', 'passes');
+    assert.equal(startByMaster(1), 'ours');
+    assert.equal(stateOf(), 'failed');
+    assert.equal(startByMaster(1), handedOver);
+    assert.match(
+      await lineLogged(),
+      /^-i -p error -t postfix\/tlsmgr tlsmgr can't start: the reason; .*original is started in/u,
+    );
+    assert.equal(stateOf(), 'original');
+    assert.equal(startByMaster(1), handedOver);
+    assert.match(await lineLogged(), /can't start: the reason;/u);
+  });
+
+  test('finds out by a rehearsal why a start has ended without a word', async () => {
+    putNodeThat('killed', 'fails');
+    startByMaster(1);
+    assert.equal(stateOf(), 'starting');
+    assert.equal(startByMaster(1), handedOver);
+    assert.match(
+      await lineLogged(),
+      /can't start: tlsmgr: fatal: the rehearsed reason, exit status 1;/u,
+    );
+    const { state, reason } = parseStartRecord(readFileSync(record, 'latin1'))!;
+    assert.equal(state, 'original');
+    assert.equal(reason, 'tlsmgr: fatal: the rehearsed reason, exit status 1');
+    putNodeThat('killed', 'passes');
+    startByMaster(2);
+    assert.equal(startByMaster(2), handedOver);
+    assert.match(await lineLogged(), /it ends before it serves, and a rehearsal finds no fault;/u);
+  });
+
+  test('after a reload lets a rehearsal decide', async () => {
+    putNodeThat('failed', 'fails');
+    startByMaster(1);
+    assert.equal(startByMaster(2), handedOver);
+    assert.match(await lineLogged(), /the rehearsed reason/u);
+    assert.equal(startByMaster(3), handedOver);
+    await lineLogged();
+    putNodeThat('served', 'passes');
+    assert.equal(startByMaster(3), handedOver);
+    await lineLogged();
+    assert.equal(startByMaster(4), 'ours');
+    assert.equal(stateOf(), 'served');
+  });
+
+  test('leaves it to the original after three failures in a row, for an hour', async () => {
+    putNodeThat('failed', 'passes');
+    for (const channel of [1, 2, 3]) {
+      assert.equal(startByMaster(channel), 'ours');
+    }
+    putNodeThat('served', 'passes');
+    assert.equal(startByMaster(4), handedOver);
+    assert.match(
+      await lineLogged(),
+      /the reason; 3 starts in a row have failed: tried again at a reload in an hour/u,
+    );
+    assert.equal(startByMaster(5), handedOver);
+    await lineLogged();
+    // The line is: failures, second of the last one, options.
+    const text = readFileSync(record, 'latin1');
+    const at = Number(/^3 (\d+)/mu.exec(text)![1]);
+    writeFileSync(record, text.replace(/^3 (\d+)/mu, `3 ${at - 3600}`));
+    assert.equal(startByMaster(1), 'ours');
+    assert.equal(stateOf(), 'served');
+  });
+
+  test('counts only failures in a row', () => {
+    for (const [index, outcome] of (
+      ['failed', 'failed', 'served', 'failed', 'failed', 'served'] as const
+    ).entries()) {
+      putNodeThat(outcome, 'passes');
+      assert.equal(startByMaster((index % 2) + 1), 'ours');
+    }
+  });
+
+  test('starts ours without compiled code where only so it passes the rehearsal', async () => {
+    putNodeThat('killed', 'passes without code');
+    startByMaster(1);
+    assert.equal(startByMaster(1), handedOver);
+    assert.match(await lineLogged(), /killed by signal 5;/u);
+    putNodeThat('served', 'passes without code');
+    assert.equal(startByMaster(2), 'ours jitless');
+    // From then on without a failure, in the same reload and in the next.
+    assert.equal(startByMaster(2), 'ours jitless');
+    assert.equal(startByMaster(3), 'ours jitless');
+    putNodeThat('served', 'passes');
+    assert.equal(startByMaster(3), 'ours jitless');
+    assert.equal(startByMaster(4), 'ours');
+    assert.equal(existsSync(logged), false);
+  });
+
+  test('starts ours whatever the record says when there is no other', () => {
+    putNodeThat('failed', 'fails');
+    const text = launcherText({ node, program, original: join(folder, 'none'), postlog });
+    writeFileSync(installed, text, { mode: 0o755 });
+    for (const channel of [1, 1, 2]) {
+      assert.equal(startByMaster(channel), 'ours');
+    }
+    writeFileSync(installed, launcherText({ node, program, original, postlog }), { mode: 0o755 });
+  });
+
+  test('writes the record where it is, in the same bytes', () => {
+    putNodeThat('served', 'passes');
+    startByMaster(1);
+    const bytes = readFileSync(record).length;
+    putNodeThat('failed', 'passes');
+    startByMaster(1);
+    assert.equal(readFileSync(record).length, bytes);
+  });
+});
+
+describe('the record of a start', () => {
+  const path = join(folder, 'record');
+  const state = (): unknown => parseStartRecord(readFileSync(path, 'latin1'));
+  const open = (): StartRecord =>
+    new StartRecord({ TLSMGR_START_RECORD: String(openSync(path, 'r+')) });
+
+  beforeEach(() => writeFileSync(path, `${'starting'.padEnd(9)}\n${' '.repeat(240)}\nand more\n`));
+
+  test('is told once, on one line, and nothing else in it changes', () => {
+    const told = open();
+    assert.equal(told.failed(`two\nlines \u{1b}[31m${'x'.repeat(500)}`), true);
+    assert.match(readFileSync(path, 'latin1'), /^failed   \ntwo lines  \[31mx{225}\nand more\n$/u);
+    told.served();
+    assert.equal(told.failed('again'), false);
+    assert.equal(told.descriptor, undefined);
+    assert.equal((state() as { state: string }).state, 'failed');
+    open().served();
+    assert.deepEqual(state(), { state: 'served', reason: '' });
+  });
+
+  test('is none without a descriptor, and with one of something else', () => {
+    for (const environment of [{}, { TLSMGR_START_RECORD: '0x' }, { TLSMGR_START_RECORD: '250' }]) {
+      const told = new StartRecord(environment);
+      told.served();
+      assert.equal(told.failed('why'), false);
+      assert.deepEqual(environment, {});
+    }
+  });
 });

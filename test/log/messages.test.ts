@@ -54,7 +54,10 @@ describe(`${documentName} and the source`, () => {
   });
 
   test('every documented text is in the source', () => {
-    const literals = sourceFiles(source, []).flatMap((file) => allLiterals(file));
+    const literals = [
+      ...sourceFiles(source, []).flatMap((file) => allLiterals(file)),
+      readFileSync(join(root, 'bin/tlsmgr'), 'utf8'),
+    ];
     const patterns = literals
       .filter((literal) => fixedLetters(literal) >= fewestLetters)
       .map((literal) => new RegExp(`^${patternOf(literal)}$`, 'u'));

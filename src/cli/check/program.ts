@@ -8,7 +8,7 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../errors.ts';
-import type { LauncherPaths } from '../install/launcher.ts';
+import type { ProgramPaths } from '../install/launcher.ts';
 import { anybody, replaceableBy, whatForbids } from './access.ts';
 import type { Finding } from './finding.ts';
 import { shellWord } from './shell-word.ts';
@@ -18,7 +18,7 @@ export const oldestNode = '20.19';
 
 const nodeLimitMs = 10_000;
 
-export function programFindings({ node, program }: LauncherPaths): Finding[] {
+export function programFindings({ node, program }: ProgramPaths): Finding[] {
   return [...nodeFindings(node), ...fileFindings(program)];
 }
 

@@ -6,6 +6,7 @@ import { messageOf } from '../../errors.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';
 import { version } from '../../version.ts';
 import { type Answer, noSeeds, whoAnswers } from '../install/question.ts';
+import { queueDirectoryOf, reasonForOriginal } from '../starts.ts';
 import type { Finding } from './finding.ts';
 
 export interface Running {
@@ -35,7 +36,7 @@ export async function runningFindings(
     ];
   }
   if (ours !== undefined && ours !== (answer.kind === 'ours')) {
-    return [otherFinding(ours)];
+    return [ours ? handedOverFinding(socketPath) : otherFinding(false)];
   }
   if (answer.kind !== 'ours') {
     return [];
@@ -50,6 +51,20 @@ export async function runningFindings(
     });
   }
   return findings;
+}
+
+/** The launcher has done so, or Postfix hasn't been reloaded since it was installed. */
+function handedOverFinding(socketPath: string): Finding {
+  const reason = reasonForOriginal(queueDirectoryOf(socketPath));
+  if (reason === undefined) {
+    return otherFinding(true);
+  }
+  return {
+    severity: 'error',
+    name: 'handed-over',
+    text: `Postfix's own tlsmgr serves in place of this one, which can't start: ${reason}`,
+    remedy: 'mend that; then postfix reload, or, after three starts that failed, tlsmgr install',
+  };
 }
 
 function otherFinding(ours: boolean): Finding {

@@ -19,15 +19,22 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { TlsmgrError } from '../../errors.ts';
 import { ourCommand, ourFolder } from './master-line.ts';
 
-export interface LauncherPaths {
+export interface ProgramPaths {
   /** Absolute. */
   node: string;
   /** Absolute, of dist/program/main.js. */
   program: string;
+}
+
+export interface LauncherPaths extends ProgramPaths {
+  /** Postfix's own tlsmgr, which serves when ours can't. */
+  original: string;
+  /** postlog(1). */
+  postlog: string;
 }
 
 export class Launcher {
@@ -91,40 +98,34 @@ export class Launcher {
   }
 }
 
-export function launcherText({ node, program }: LauncherPaths): string {
+/** From there on bin/tlsmgr of the package and what install writes are the same. */
+const commonStart = /^# ---- From here on .*$/mu;
+
+export function launcherText({ node, program, original, postlog }: LauncherPaths): string {
+  const common = readFileSync(join(packageFolder(), 'bin/tlsmgr'), 'utf8');
   return `#!/bin/sh
 # Starts tlsmgr for master(8). Written by "tlsmgr install", removed by "tlsmgr uninstall".
 node=${quoted(node)}
 program=${quoted(program)}
+original=${quoted(original)}
+postlog=${quoted(postlog)}
+no_node="$node is missing: install Node.js, then run tlsmgr install again"
+no_program="$program is missing: install tlsmgr again, or run tlsmgr uninstall"
 
-complain() {
-  echo "tlsmgr: fatal: $1" >&2
-  /usr/bin/logger -p mail.crit -t "postfix/tlsmgr[$$]" "fatal: $1" 2>/dev/null
-  # master(8) starts a failed service again at once: do not let it spin.
-  /bin/sleep 1
-  exit 1
+${common.slice(commonStart.exec(common)!.index).replace(/^.*\n#\n/u, '')}`;
 }
 
-[ -x "$node" ] || complain "$node is missing: install Node.js, then run tlsmgr install again"
-[ -r "$program" ] || complain "$program is missing: install tlsmgr again, or run tlsmgr uninstall"
-
-TLSMGR_ARGV0=$0
-export TLSMGR_ARGV0
-# Without V8's middle compiler Node 24 and later take 5 to 10 MB less under load; nothing gets
-# slower but the start, by 16 ms. A Node that doesn't know an option doesn't start: only those
-# get it that are known to have it.
-middle=
-case $("$node" --version) in
-  v2[4-6].*) middle=--no-maglev ;;
-esac
-# One thread collects garbage: helpers for a heap as small as this cost more than they do.
-# A young generation of 2 MB does: a larger one would only take memory.
-exec "$node" --single-threaded-gc --max-semi-space-size=2 $middle "$program" "$@"
-`;
+/** Of this file's own package: the sources, dist/ and dist/program/ lie at different depths. */
+function packageFolder(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(join(folder, 'bin/tlsmgr'))) {
+    folder = dirname(folder);
+  }
+  return folder;
 }
 
-/** The paths in a script that launcherText() made; undefined for any other. */
-export function pathsIn(text: string): LauncherPaths | undefined {
+/** What a script of this or an earlier launcherText() starts; undefined for any other. */
+export function pathsIn(text: string): ProgramPaths | undefined {
   const node = assigned(text, 'node');
   const program = assigned(text, 'program');
   return node === undefined || program === undefined ? undefined : { node, program };

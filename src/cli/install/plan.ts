@@ -4,7 +4,7 @@
  * begin with; every other fault is a finding.
  */
 import { existsSync, lstatSync, realpathSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { Setting } from '../../config/main-cf.ts';
 import { findParameter } from '../../config/parameters.ts';
@@ -78,7 +78,12 @@ export function makePlan(
   });
   const copy = new MasterCfCopy(postfix.directory);
   const launcher = new Launcher(postfix.parameter('daemon_directory'));
-  const paths = { node: nodePath(asked.node), program: programPath() };
+  const paths = {
+    node: nodePath(asked.node),
+    program: programPath(),
+    original: join(postfix.parameter('daemon_directory'), 'tlsmgr'),
+    postlog: join(postfix.parameter('command_directory'), 'postlog'),
+  };
   return {
     postfix,
     mailVersion,

@@ -1,0 +1,89 @@
+/**
+ * What the launcher wants to know of a start: whether it came to serve, and why
+ * not. It leaves a file open for that, below queue_directory and root's alone,
+ * and gives the number of the descriptor in the environment; bin/tlsmgr tells
+ * what follows from each state. Written over in place, which needs no room on a
+ * full disk, and closed with the first answer. Needs nothing but Node itself, as
+ * what it may have to tell of is a library that can't be loaded.
+ *
+ *     record = state LF reason LF *OCTET    both filled up with blanks
+ */
+import { closeSync, fstatSync, writeSync } from 'node:fs';
+
+export const startRecordName = 'TLSMGR_START_RECORD';
+
+/** Below queue_directory. */
+export const startRecordPath = 'pid/tlsmgr.start';
+
+const stateBytes = 9;
+const reasonBytes = 240;
+
+/** `starting` and `original` are the launcher's to write. */
+export type StartState = 'starting' | 'failed' | 'served' | 'original';
+
+export class StartRecord {
+  #fd: number | undefined;
+
+  /** The one that the launcher left open, if it did. */
+  constructor(environment: NodeJS.ProcessEnv) {
+    const text = environment[startRecordName];
+    // Not for programs that this process may start.
+    delete environment[startRecordName];
+    if (text !== undefined && isFile(Number(text))) {
+      this.#fd = Number(text);
+    }
+  }
+
+  /** Undefined once it has been told. */
+  get descriptor(): number | undefined {
+    return this.#fd;
+  }
+
+  served(): void {
+    this.#tell('served', '');
+  }
+
+  /** @returns whether the next start will know: it is Postfix's own program then. */
+  failed(reason: string): boolean {
+    return this.#tell('failed', reason);
+  }
+
+  #tell(state: 'served' | 'failed', reason: string): boolean {
+    const fd = this.#fd;
+    if (fd === undefined) {
+      return false;
+    }
+    this.#fd = undefined;
+    try {
+      const text = `${state.padEnd(stateBytes)}\n${reasonText(reason)}\n`;
+      return writeSync(fd, text, 0, 'latin1') === text.length;
+    } catch {
+      // A disk that fails. The record stays as it was, which counts as a start that failed.
+      return false;
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+/** State and reason in the text of a record; undefined when it is none. */
+export function parseStartRecord(text: string): { state: StartState; reason: string } | undefined {
+  const [state = '', reason = ''] = text.split('\n').map((line) => line.trim());
+  const states: readonly string[] = ['starting', 'failed', 'served', 'original'];
+  return states.includes(state) ? { state: state as StartState, reason } : undefined;
+}
+
+/** Of one length always: it is written over another. */
+function reasonText(reason: string): string {
+  const line = reason.replaceAll(/[^\x20-\x7e]+/gu, ' ').trim();
+  return line.slice(0, reasonBytes).padEnd(reasonBytes);
+}
+
+function isFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    // Not open.
+    return false;
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * A runtime that breaks under a running Postfix: mail goes on with TLS by
+ * Postfix's own tlsmgr, the log says why, and ours is back after a repair and a
+ * reload. What the launcher decides is told in bin/tlsmgr.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { launcherText } from '../../src/cli/install/launcher.ts';
+import { parseStartRecord } from '../../src/daemon/start-record.ts';
+import { PostfixInstance } from './instance.ts';
+import { poll } from './poll.ts';
+import { programOf } from './processes.ts';
+import { SmtpSession } from './smtp-session.ts';
+import { originalTlsmgr, requireBuilt, skipWithoutPostfix } from './under-test.ts';
+
+const built = join(import.meta.dirname, '../../dist/program/main.js');
+
+const modules = join(import.meta.dirname, '../../node_modules');
+
+/** In place of a minute: how long master(8) leaves a service alone that has failed. */
+const throttleSeconds = 1;
+
+/** When something is missing nobody waits for master(8). */
+const missingLimitMs = 5000;
+const failingLimitMs = 30_000 + throttleSeconds * 1000;
+
+const mainCf = { service_throttle_time: `${throttleSeconds}s` };
+
+const theLine = /error: tlsmgr can't start: /u;
+
+describe('a runtime that breaks', { skip: skipWithoutPostfix }, () => {
+  const scratch = mkdtempSync('/tmp/tlsmgr-hand-over-');
+  const node = join(scratch, 'node');
+  const program = join(scratch, 'main.mjs');
+  let postfix: PostfixInstance;
+
+  before(async () => {
+    requireBuilt();
+    chmodSync(scratch, 0o755);
+    const launcher = join(scratch, 'tlsmgr');
+    const paths = { node, program, original: originalTlsmgr, postlog: '/usr/sbin/postlog' };
+    writeFileSync(launcher, launcherText(paths), { mode: 0o755 });
+    repair();
+    postfix = await PostfixInstance.create({
+      tlsmgr: launcher,
+      name: 'hand-over',
+      mainCf,
+    });
+    await postfix.start();
+  });
+
+  after(() => {
+    postfix?.cleanup();
+    rmSync(scratch, { recursive: true });
+  });
+
+  /** Each begins, and ends, with ours in order. */
+  afterEach(async () => {
+    repair();
+    await postfix.reload();
+    await handshake();
+    assert.equal(await server(), 'node', postfix.log());
+    assert.equal(recordOf().state, 'served');
+  });
+
+  function repair(): void {
+    postfix?.writeMainCf(mainCf);
+    putNode(`exec ${process.execPath} "$@"`);
+    writeFileSync(program, `import ${JSON.stringify(built)};\n`);
+  }
+
+  function putNode(...lines: string[]): void {
+    writeFileSync(node, `#!/bin/sh\n${lines.join('\n')}\n`, { mode: 0o755 });
+    chmodSync(node, 0o755);
+  }
+
+  /** One that tells its version, and does this for a start. */
+  function putNodeThat(start: string): void {
+    putNode(
+      `[ "$1" = --version ] && exec ${process.execPath} --version`,
+      start,
+      `exec ${process.execPath} "$@"`,
+    );
+  }
+
+  function recordOf(): { state: string; reason: string } {
+    const text = readFileSync(join(postfix.queueDirectory, 'pid/tlsmgr.start'), 'latin1');
+    return parseStartRecord(text)!;
+  }
+
+  async function handshake(): Promise<void> {
+    const limit = new AbortController();
+    const talk = async (): Promise<string> => {
+      const session = await SmtpSession.open(postfix.port);
+      try {
+        return await session.startTls();
+      } finally {
+        session.close();
+      }
+    };
+    const late = delay(failingLimitMs, 'no TLS in time', { signal: limit.signal });
+    try {
+      assert.match(await Promise.race([talk(), late]), /^250/u, postfix.log());
+    } finally {
+      limit.abort();
+    }
+  }
+
+  /** The program of the process that serves; our launcher's shell is seen before it. */
+  async function server(): Promise<string> {
+    return poll('a tlsmgr', () => {
+      const pid = postfix.tlsmgrPid();
+      const name = pid === undefined ? undefined : programOf(pid);
+      return name === 'node' || name === 'tlsmgr' ? name : undefined;
+    });
+  }
+
+  /** Reloads, and asks for TLS; the original serves, and one line more says why. */
+  async function expectOriginal(limitMs: number, why: RegExp): Promise<string> {
+    const earlier = postfix.logLines(theLine).length;
+    await postfix.reload();
+    const startedMs = performance.now();
+    await handshake();
+    const tookMs = performance.now() - startedMs;
+    assert.ok(tookMs < limitMs, `${tookMs} ms\n${postfix.log()}`);
+    assert.equal(await server(), 'tlsmgr', postfix.log());
+    await postfix.waitForLog(theLine, earlier + 1);
+    const lines = postfix.logLines(theLine);
+    assert.equal(lines.length, earlier + 1, postfix.log());
+    assert.match(lines.at(-1)!, why);
+    assert.match(lines.at(-1)!, /is started in its place\. Mend it .*postfix reload$/u);
+    assert.equal(recordOf().state, 'original');
+    return lines.at(-1)!;
+  }
+
+  test('node is gone', async () => {
+    renameSync(node, `${node}.away`);
+    await expectOriginal(missingLimitMs, /node is missing: install Node\.js/u);
+  });
+
+  test('node can not be executed', async () => {
+    chmodSync(node, 0o644);
+    await expectOriginal(missingLimitMs, /node is missing/u);
+  });
+
+  test('node ends at once', async () => {
+    putNode('exit 1');
+    await expectOriginal(missingLimitMs, /node does not run/u);
+  });
+
+  test('node is too old', async () => {
+    for (const version of ['v18.20.4']) {
+      putNode(`[ "$1" = --version ] && echo ${version}`);
+      await expectOriginal(missingLimitMs, new RegExp(`is ${version}: tlsmgr needs`, 'u'));
+    }
+  });
+
+  test('the program is gone', async () => {
+    rmSync(program);
+    await expectOriginal(missingLimitMs, /main\.mjs is missing: install tlsmgr again/u);
+  });
+
+  test('node ends with each start', async () => {
+    putNodeThat('exit 1');
+    await expectOriginal(failingLimitMs, /can't start: exit status 1;/u);
+    assert.equal(recordOf().reason, 'exit status 1');
+    // Another start in the same reload is not tried.
+    process.kill(postfix.tlsmgrPid()!, 'SIGKILL');
+    await handshake();
+    assert.equal(await server(), 'tlsmgr');
+    // After a reload it is, by a rehearsal, which costs no minute.
+    await expectOriginal(missingLimitMs, /exit status 1/u);
+  });
+
+  test('a signal ends node', async () => {
+    putNodeThat('kill -SEGV $$');
+    await expectOriginal(failingLimitMs, /killed by signal 11/u);
+  });
+
+  /** The built program elsewhere, with this for koffi. */
+  function copyProgram(koffi?: string): void {
+    const copy = join(scratch, 'copy');
+    rmSync(copy, { recursive: true, force: true });
+    cpSync(dirname(built), join(copy, 'program'), { recursive: true });
+    if (koffi !== undefined) {
+      mkdirSync(join(copy, 'node_modules/koffi'), { recursive: true });
+      writeFileSync(join(copy, 'node_modules/koffi/package.json'), '{"main":"index.js"}');
+      writeFileSync(join(copy, 'node_modules/koffi/index.js'), koffi);
+    }
+    writeFileSync(program, `await import(${JSON.stringify(join(copy, 'program/main.js'))});\n`);
+  }
+
+  test('a dependency is gone', async () => {
+    copyProgram();
+    await expectOriginal(missingLimitMs, /Cannot find package 'koffi'/u);
+    // After a reload the rehearsal says the same.
+    await expectOriginal(missingLimitMs, /Cannot find package 'koffi'/u);
+  });
+
+  test('a dependency can not be loaded', async () => {
+    copyProgram("throw new Error('koffi.node: wrong ELF class');");
+    await expectOriginal(missingLimitMs, /wrong ELF class/u);
+  });
+
+  test('its library is on a file system without programs', async (t) => {
+    const mount = join(scratch, 'noexec');
+    mkdirSync(mount);
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'noexec', 'tmpfs', mount]).status !== 0) {
+      t.skip('no mount(8) here');
+      return;
+    }
+    try {
+      cpSync(dirname(built), join(mount, 'program'), { recursive: true });
+      for (const name of ['koffi', `@koromix/koffi-linux-${process.arch}`]) {
+        cpSync(join(modules, name), join(mount, 'node_modules', name), { recursive: true });
+      }
+      writeFileSync(program, `await import(${JSON.stringify(join(mount, 'program/main.js'))});\n`);
+      await expectOriginal(missingLimitMs, /failed to map segment/iu);
+    } finally {
+      spawnSync('umount', ['-l', mount]);
+    }
+  });
+
+  test('the address space is too small', async () => {
+    putNodeThat('ulimit -v 500000');
+    await expectOriginal(failingLimitMs, /signal|out of memory/iu);
+  });
+
+  test('a start is refused by a fault of ours', async () => {
+    postfix.writeMainCf({
+      ...mainCf,
+      tlsmgr_session_cache_persistent: 'yes',
+      tlsmgr_session_cache_key_file: '/nowhere/key',
+    });
+    await expectOriginal(missingLimitMs, /tlsmgr_session_cache_key_file = \/nowhere\/key: /u);
+  });
+
+  test('what main.cf has wrong for both is told by both', async () => {
+    postfix.writeMainCf({ ...mainCf, tls_random_bytes: 'many' });
+    await postfix.reload();
+    // Somebody has to ask. No answer comes before main.cf is mended.
+    const client = connect(postfix.port, '127.0.0.1');
+    await postfix.waitForLog(/: fatal: bad numerical configuration: tls_random_bytes = many/u, 2);
+    client.destroy();
+  });
+
+  test('made code may not be executed: ours serves without', async (t) => {
+    const forbidden = join(scratch, 'forbidden.pl');
+    writeFileSync(forbidden, 'syscall(157, 65, 1, 0, 0, 0) == 0 or exit 9; exec @ARGV;\n');
+    if (spawnSync('perl', [forbidden, 'true']).status !== 0) {
+      t.skip('no perl, or a Linux before 6.3: prctl(PR_SET_MDWE)');
+      return;
+    }
+    putNode(
+      `[ "$1" = --version ] && exec ${process.execPath} --version`,
+      `exec /usr/bin/perl ${forbidden} ${process.execPath} "$@"`,
+    );
+    await expectOriginal(failingLimitMs, /Check failed.*signal 5/u);
+    await postfix.reload();
+    await handshake();
+    assert.equal(await server(), 'node', postfix.log());
+    const lines = postfix.logLines(/warning: node can't make code executable here/u);
+    assert.equal(lines.length, 1, postfix.log());
+    // From then on at once.
+    await postfix.reload();
+    await handshake();
+    assert.equal(await server(), 'node');
+    assert.equal(postfix.logLines(/warning: node can't make code/u).length, 2);
+  });
+});
