@@ -60,6 +60,14 @@ export interface LimitSettings {
   connections: number;
 }
 
+export interface ParameterFault {
+  name: string;
+  /** What is wrong, in Postfix's words. */
+  message: string;
+  /** The same with what is allowed and what is used. */
+  text: string;
+}
+
 export interface Config {
   /** The directory in use: of main.cf. */
   configDirectory: string;
@@ -82,6 +90,8 @@ export interface Config {
   limits: LimitSettings;
   /** Where metrics and the page are served; undefined: nowhere. */
   metricsListen: ListenAddress | undefined;
+  /** Of our own parameters: each has its default instead. */
+  faults: readonly ParameterFault[];
   /** Every parameter's expanded text, as `postconf -x` prints it, in the table's order. */
   text: ReadonlyMap<string, string>;
 }

@@ -11,12 +11,12 @@ import { syslogFacilities } from '../log/syslog.ts';
 import { type ListenAddress, parseListenAddress } from '../metrics/listen-address.ts';
 import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
 import { malformedLevel, parseLevel } from './compatibility-level.ts';
-import type { CacheSettings, Config, LogSettings, MailOwner } from './config.ts';
+import type { CacheSettings, Config, LogSettings, MailOwner, ParameterFault } from './config.ts';
 import { hostnameFault } from './hostname.ts';
 import { checkIdentities } from './identities.ts';
 import { logsCacheOperations } from './log-level.ts';
 import type { Warn } from './main-cf.ts';
-import { findParameter } from './parameters.ts';
+import { findParameter, type Parameter } from './parameters.ts';
 import { type LoadMode, type LoadOptions, Settings } from './settings.ts';
 import { booleanValue, integerValue, sizeValue, textValue, timeValue, words } from './values.ts';
 
@@ -25,8 +25,18 @@ export type { LoadOptions } from './settings.ts';
 /** Lifetimes below are raised to it. Source: src/tlsmgr/tlsmgr.c. */
 export const shortestCacheSeconds = 120;
 
+/**
+ * A parameter of ours that has a fault has its default instead: mail must not
+ * stop for what Postfix's own tlsmgr doesn't even know. Standalone it is thrown
+ * as well: there a person sees it.
+ */
 export function loadConfig(options: LoadOptions): Config {
-  return new Checks(new Settings(options), options).config();
+  const config = new Checks(new Settings(options), options).config();
+  const [fault] = config.faults;
+  if (fault !== undefined && options.mode === 'standalone') {
+    throw new FatalError(fault.message);
+  }
+  return config;
 }
 
 /**
@@ -41,14 +51,14 @@ export function inspectConfig(options: LoadOptions): {
   const settings = new Settings(options);
   const text = settings.printed();
   try {
-    void new Checks(settings, options).config();
+    const [fault] = new Checks(settings, options).config().faults;
+    return { text, fault: fault === undefined ? undefined : new FatalError(fault.message) };
   } catch (thrown) {
     if (thrown instanceof FatalError) {
       return { text, fault: thrown };
     }
     throw thrown;
   }
-  return { text, fault: undefined };
 }
 
 /** A parameter to check by the table, or a check of its own. */
@@ -130,6 +140,7 @@ class Checks {
   readonly #warn: Warn;
   /** What the checks have made of each text. */
   readonly #checked = new Map<string, string | number | boolean>();
+  readonly #faults: ParameterFault[] = [];
   #mailOwner: MailOwner | undefined;
   #metricsListen: ListenAddress | undefined;
 
@@ -143,7 +154,7 @@ class Checks {
   config(): Config {
     for (const step of checkOrder) {
       if (typeof step === 'string') {
-        this.#checked.set(step, this.#checkedValue(step));
+        this.#checked.set(step, this.#valueOrDefault(step));
       } else {
         step(this);
       }
@@ -181,6 +192,7 @@ class Checks {
         connections: this.#number('tlsmgr_connection_limit'),
       },
       metricsListen: this.#metricsListen,
+      faults: this.#faults,
       /** Made when it is asked for: a daemon doesn't, and it costs a look at the installed Postfix. */
       get text() {
         text ??= settings.printed();
@@ -252,13 +264,36 @@ class Checks {
   }
 
   findMetricsAddress(): void {
-    const text = this.#text('tlsmgr_metrics_listen');
+    const name = 'tlsmgr_metrics_listen';
+    const text = this.#text(name);
     this.#metricsListen = text === '' ? undefined : parseListenAddress(text);
     if (text !== '' && this.#metricsListen === undefined) {
-      throw new FatalError(
-        `${this.#settings.prefix}parameter tlsmgr_metrics_listen: bad parameter value: ${text}`,
+      this.#useDefault(
+        findParameter(name)!,
+        `${this.#settings.prefix}parameter ${name}: bad parameter value: ${text}`,
       );
     }
+  }
+
+  #valueOrDefault(name: string): string | number | boolean {
+    const parameter = findParameter(name)!;
+    try {
+      return this.#checkedValue(name);
+    } catch (thrown) {
+      if (parameter.ours !== true || !(thrown instanceof FatalError)) {
+        throw thrown;
+      }
+      this.#useDefault(parameter, thrown.message);
+      return this.#checkedValue(name);
+    }
+  }
+
+  #useDefault(parameter: Parameter, message: string): void {
+    const { name } = parameter;
+    this.#settings.forget(name);
+    const used = parameter.default === '' ? 'empty' : parameter.default;
+    const text = `${message}: ${name} takes ${allowedText(parameter)}; its default is used: ${used}`;
+    this.#faults.push({ name, message, text });
   }
 
   #checkedValue(name: string): string | number | boolean {
@@ -319,6 +354,20 @@ class Checks {
       hostname: this.#text('myhostname'),
       keepUtf8: this.#flag('smtputf8_enable'),
     };
+  }
+}
+
+function allowedText({ kind, min = 0 }: Parameter): string {
+  switch (kind) {
+    case 'boolean':
+      return 'yes or no';
+    case 'time':
+      return `a time of at least ${min} s`;
+    case 'size':
+    case 'integer':
+      return `a whole number of at least ${min}`;
+    default:
+      return 'host:port, [address]:port or an absolute path, or nothing';
   }
 }
 

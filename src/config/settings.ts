@@ -136,6 +136,11 @@ export class Settings {
     this.#settings.set('process_id', String(process.pid));
   }
 
+  /** As if it weren't set. */
+  forget(name: string): void {
+    this.#settings.delete(name);
+  }
+
   /** The expanded value of a parameter. */
   text(name: string): string {
     const lookup = (other: string): string | undefined => this.#lookup(other);

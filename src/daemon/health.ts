@@ -3,6 +3,7 @@
  * the answer of /healthz, the head of the page. What the log says of the past
  * isn't here.
  */
+import type { ParameterFault } from '../config/config.ts';
 import { parameterOf } from '../sessions/caches.ts';
 import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
 import type { CacheReport, Report } from './report.ts';
@@ -21,16 +22,23 @@ export type ProblemName =
   | 'cache-too-small'
   | 'source-none'
   | 'source-failing'
-  | 'exchange-failing';
+  | 'exchange-failing'
+  | 'parameter-refused';
 
 /** Which members of the report tell of health. */
 export type Vitals = Pick<Report, 'caches' | 'prng'> & {
   /** Valid sessions that had to go within five minutes. */
   evictedOfLate(label: CacheLabel): number;
+  /** Parameters of ours that have their default, as what main.cf says can't be used. */
+  faults: readonly ParameterFault[];
 };
 
 export function problemsOf(vitals: Vitals): Problem[] {
-  const problems = [...poolProblems(vitals.prng), ...cacheProblems(vitals.caches)];
+  const problems = [
+    ...vitals.faults.map((fault) => refusal(fault)),
+    ...poolProblems(vitals.prng),
+    ...cacheProblems(vitals.caches),
+  ];
   for (const label of cacheLabels) {
     const evicted = vitals.evictedOfLate(label);
     if (evicted > 0) {
@@ -42,6 +50,14 @@ export function problemsOf(vitals: Vitals): Problem[] {
     }
   }
   return problems.toSorted((one, other) => rank(one) - rank(other));
+}
+
+function refusal({ name, message }: ParameterFault): Problem {
+  return {
+    severity: 'error',
+    name: 'parameter-refused',
+    text: `${message}: its default is used (${name})`,
+  };
 }
 
 function rank({ severity }: Problem): number {

@@ -80,6 +80,7 @@ export function makeReport(sources: ReportSources): Report {
     problems: problemsOf({
       caches: cacheReports,
       prng: pool,
+      faults: config.faults,
       evictedOfLate: (label) => history.evictedOfLate(label),
     }),
     version,

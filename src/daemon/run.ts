@@ -98,6 +98,9 @@ async function start(
 ): Promise<void> {
   const { options, config } = readSettings(args, program, log);
   log.reopen(config.log);
+  for (const { text } of config.faults) {
+    log.error(text);
+  }
   if (process.execArgv.includes('--jitless')) {
     log.warning(
       "node can't make code executable here: serving without compiled code, which is slower",
@@ -127,7 +130,7 @@ async function start(
       caches: openCaches(config, { log, clock: systemClock }),
     };
   });
-  await egdListener;
+  await unlessRefused(egdListener, log);
   await metricsListener;
   dropPrivileges(privilegesOf(options, config));
   forbidCoreDumps();
@@ -159,6 +162,18 @@ async function start(
     end();
   }
   await serve(options, config, server, log, end);
+}
+
+/** What only ours offers is left out when it can't be had: it is no reason to stop mail. */
+async function unlessRefused(optional: Promise<void>, log: MailLogger): Promise<void> {
+  try {
+    await optional;
+  } catch (thrown) {
+    if (!(thrown instanceof FatalError)) {
+      throw thrown;
+    }
+    log.error(`${thrown.message}: no entropy is served there`);
+  }
 }
 
 function privilegesOf(options: DaemonOptions, config: Config): PrivilegeOptions {

@@ -281,3 +281,61 @@ describe('tlsmgr config', () => {
 test('a fault is a FatalError', () => {
   assert.throws(() => load(['max_use = x']), FatalError);
 });
+
+describe('a parameter of ours that has a fault', () => {
+  const cases: readonly [string, string, (config: Config) => unknown, unknown][] = [
+    [
+      'tlsmgr_request_time_limit = 0',
+      'invalid tlsmgr_request_time_limit: 0 (min 1): tlsmgr_request_time_limit takes a time of at least 1 s; its default is used: 60s',
+      (config) => config.limits.requestTimeSeconds,
+      60,
+    ],
+    [
+      'tlsmgr_request_size_limit = 1k',
+      'bad numerical configuration: tlsmgr_request_size_limit = 1k: tlsmgr_request_size_limit takes a whole number of at least 4096; its default is used: 1048576',
+      (config) => config.limits.requestSizeBytes,
+      1_048_576,
+    ],
+    [
+      'tlsmgr_session_cache_persistent = maybe',
+      'bad boolean configuration: tlsmgr_session_cache_persistent = maybe: tlsmgr_session_cache_persistent takes yes or no; its default is used: no',
+      (config) => config.persistentCaches,
+      false,
+    ],
+    [
+      'tlsmgr_metrics_listen = nowhere',
+      `file ${directory}/main.cf: parameter tlsmgr_metrics_listen: bad parameter value: nowhere: tlsmgr_metrics_listen takes host:port, [address]:port or an absolute path, or nothing; its default is used: empty`,
+      (config) => config.metricsListen,
+      undefined,
+    ],
+    [
+      'smtp_tls_session_cache_size_limit = ${x',
+      `file ${directory}/main.cf: parameter smtp_tls_session_cache_size_limit: macro processing error: truncated macro reference: "\${x": smtp_tls_session_cache_size_limit takes a whole number of at least 0; its default is used: 268435456`,
+      (config) => config.caches.smtp.sizeLimitBytes,
+      268_435_456,
+    ],
+  ];
+  for (const [line, text, ask, expected] of cases) {
+    const name = line.split(' ', 1)[0]!;
+
+    test(`${line}: the default is used, under master(8)`, () => {
+      const { config } = load([line], { mode: 'daemon' });
+      assert.equal(ask(config), expected);
+      assert.deepEqual(
+        config.faults.map((fault) => [fault.name, fault.text]),
+        [[name, text]],
+      );
+      assert.equal(config.text.has(name), true);
+    });
+
+    test(`${line}: refused standalone, where a person sees it`, () => {
+      assert.throws(() => load([line], { mode: 'standalone' }), FatalError);
+    });
+  }
+
+  test('every other parameter is refused as Postfix does', () => {
+    for (const mode of ['daemon', 'standalone', 'print'] as const) {
+      assert.throws(() => load(['tls_random_bytes = x'], { mode }), FatalError);
+    }
+  });
+});

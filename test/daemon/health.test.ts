@@ -32,6 +32,7 @@ function vitals(): Vitals {
       exchangeHealthy: true,
     },
     evictedOfLate: () => 0,
+    faults: [],
   };
 }
 
@@ -46,11 +47,13 @@ describe('what is wrong now', () => {
     broken.prng.exchangeHealthy = false;
     broken.caches.smtpd.fileHealthy = false;
     broken.caches.smtp.enabled = false;
+    broken.faults = [{ name: 'tlsmgr_request_time_limit', message: 'x', text: '' }];
     broken.evictedOfLate = (label) => (label === 'smtp' ? 12 : 0);
     const problems = problemsOf(broken);
     assert.deepEqual(
       problems.map(({ severity, text }) => [severity, /\((\w+)\)$/u.exec(text)?.[1]]),
       [
+        ['error', 'tlsmgr_request_time_limit'],
         ['error', 'smtp_tls_session_cache_database'],
         ['warning', 'tls_random_source'],
         ['warning', 'tls_random_exchange_name'],
@@ -83,10 +86,10 @@ describe('docs/operations.md', () => {
     ].map(([, ...texts]) => texts.find((text) => text !== undefined)!);
     const shape = (text: string): string =>
       text.replaceAll(
-        /\$\{(?:[^{}]|\{[^}]*\})*\}|\b(?:LABEL|DATABASE|PARAMETER|SOURCE|PATH|N)\b/gu,
+        /\$\{(?:[^{}]|\{[^}]*\})*\}|\b(?:LABEL|DATABASE|PARAMETER|FAULT|SOURCE|PATH|N)\b/gu,
         '*',
       );
-    assert.equal(coded.length, 6);
+    assert.equal(coded.length, 7);
     assert.deepEqual(documented.map(shape).toSorted(), coded.map(shape).toSorted());
   });
 });

@@ -4,7 +4,7 @@
  * reload. What the launcher decides is told in bin/tlsmgr.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -120,6 +120,13 @@ describe('a runtime that breaks', { skip: skipWithoutPostfix }, () => {
     }
   }
 
+  /** By a command whose own node works. */
+  function ask(verb: string): SpawnSyncReturns<string> {
+    const command = join(import.meta.dirname, '../../bin/tlsmgr');
+    const environment = { MAIL_CONFIG: postfix.configDirectory };
+    return spawnSync(command, [verb], { encoding: 'utf8', env: environment });
+  }
+
   /** The program of the process that serves; our launcher's shell is seen before it. */
   async function server(): Promise<string> {
     return poll('a tlsmgr', () => {
@@ -150,6 +157,9 @@ describe('a runtime that breaks', { skip: skipWithoutPostfix }, () => {
   test('node is gone', async () => {
     renameSync(node, `${node}.away`);
     await expectOriginal(missingLimitMs, /node is missing: install Node\.js/u);
+    const { stderr, status } = ask('status');
+    assert.match(stderr, /own tlsmgr serves here, as this one can't start: .*node is missing/u);
+    assert.equal(status, 1);
   });
 
   test('node can not be executed', async () => {
@@ -247,6 +257,23 @@ describe('a runtime that breaks', { skip: skipWithoutPostfix }, () => {
       tlsmgr_session_cache_key_file: '/nowhere/key',
     });
     await expectOriginal(missingLimitMs, /tlsmgr_session_cache_key_file = \/nowhere\/key: /u);
+  });
+
+  test('a parameter of ours has a fault: ours serves with its default', async () => {
+    postfix.writeMainCf({
+      ...mainCf,
+      tlsmgr_request_time_limit: '0',
+      tlsmgr_egd_listen: '/nowhere/egd',
+    });
+    await postfix.reload();
+    await handshake();
+    assert.equal(await server(), 'node', postfix.log());
+    const errors = postfix.logLines(/tlsmgr\[\d+\]: error: .*tlsmgr_/u).slice(-2);
+    assert.match(errors[0]!, /invalid tlsmgr_request_time_limit: 0 .*its default is used: 60s$/u);
+    assert.match(errors[1]!, /tlsmgr_egd_listen = .*: no entropy is served there$/u);
+    const { stdout, status } = ask('status');
+    assert.equal(status, 0);
+    assert.match(stdout, /FAILING[^]*invalid tlsmgr_request_time_limit: 0 \(min 1\)/u);
   });
 
   test('what main.cf has wrong for both is told by both', async () => {

@@ -5,7 +5,7 @@
 import type { Setting } from '../../config/main-cf.ts';
 import { loadConfig } from '../../config/load.ts';
 import { type MainCf, openMainCf } from '../../config/settings.ts';
-import type { Config } from '../../config/config.ts';
+import type { Config, ParameterFault } from '../../config/config.ts';
 import { FatalError } from '../../errors.ts';
 import { cacheFindings } from './caches.ts';
 import { configFault, configWarning } from './config-fault.ts';
@@ -70,10 +70,20 @@ export function examineSetUp(setUp: SetUp): Examined {
     return { config: undefined, mainCf, findings: [...others, fault] };
   }
   findings.push(
+    ...config.faults.map((fault) => parameterFault(fault)),
     ...directoryFindings(config),
     ...cacheFindings(config),
     ...randomFindings(config),
     ...logFindings(config, setUp.chrooted),
   );
   return { config, mainCf, findings };
+}
+
+function parameterFault({ name, message }: ParameterFault): Finding {
+  return {
+    severity: 'error',
+    name: 'config-fault',
+    text: `${message}: its default is used`,
+    remedy: `correct it, or go back to the default: postconf -X ${name}; postfix reload`,
+  };
 }
