@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { after, describe, test } from 'node:test';
@@ -120,6 +121,22 @@ describe('EGD server', () => {
     clock.ms += 1000;
     assert.equal((await waiting).length, 100);
     socket.destroy();
+    server.close();
+  });
+
+  test('has 64 clients at once, and closes on further ones', async () => {
+    const { path, server } = await start();
+    const clients = Array.from({ length: 64 }, () => connect(path));
+    for (const client of clients) {
+      assert.equal((await ask(client, [2, 1], 1)).length, 1);
+    }
+    const further = connect(path);
+    further.on('error', () => further.destroy());
+    await once(further, 'close');
+    assert.equal((await ask(clients[0]!, [2, 1], 1)).length, 1);
+    for (const client of clients) {
+      client.destroy();
+    }
     server.close();
   });
 
