@@ -9,9 +9,11 @@ import {
   rmSync,
   symlinkSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, mock, test } from 'node:test';
+import { TlsmgrClient } from '../../src/client/client.ts';
 import { runLoad } from '../../src/cli/load.ts';
 import { strangerOn } from '../../src/cli/trust.ts';
 import { announcement, type Attributes, FakeServer, listText, runHere } from './fake-server.ts';
@@ -184,6 +186,16 @@ describe('a server that does not answer', () => {
         await fake.stop();
       }
     }
+  });
+
+  test('and a byte now and then is no answer', async () => {
+    const server = createServer((connection) => {
+      const timer = setInterval(() => connection.write('x'), 10);
+      connection.on('error', () => undefined).on('close', () => clearInterval(timer));
+    }).listen(socket);
+    const client = new TlsmgrClient({ socketPath: socket, timeoutMs: 100, retries: 0 });
+    await assert.rejects(client.seed(1), /no answer within 100 ms/u);
+    server.close();
   });
 
   test('fails a load, before and after its announcement', async () => {

@@ -1,7 +1,7 @@
 /** Nothing that a verb is told can do anything to the terminal. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, createServer } from 'node:tls';
@@ -13,6 +13,7 @@ import { screenLines } from '../../src/cli/status/screen.ts';
 import { isUnprintable } from '../../src/log/printable.ts';
 import { writeMainCf } from '../postfix/main-cf.ts';
 import { announcement, type Attributes, FakeServer, listText, runHere } from './fake-server.ts';
+import { certificateNamed } from './named-certificate.ts';
 import { sampleReport } from './sample-report.ts';
 
 /** Clears the screen by C0 and by C1, sets a title, turns what follows around, and ends the line. */
@@ -127,7 +128,7 @@ describe('the terminal obeys nothing that it is shown', () => {
   });
 
   test('show, of a session with a certificate of such names', { skip: noOpenssl() }, async () => {
-    const session = await sessionWith('mx\u009b2J\u202egro.elpmaxe\u200b', folder);
+    const session = await sessionWith('mx\u009b2J\u202egro.elpmaxe\u200b');
     const reply = (): Attributes => [
       ['status', '0'],
       ['session', session.toString('base64')],
@@ -208,12 +209,8 @@ function noOpenssl(): string | false {
 }
 
 /** A client's session of OpenSSL with a server whose certificate has that name. */
-async function sessionWith(commonName: string, directory: string): Promise<Buffer> {
-  const path = join(directory, 'hostile.pem');
-  const words = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -utf8';
-  const args = [...words.split(' '), '-keyout', path, '-out', `${path}.crt`];
-  execFileSync('openssl', [...args, '-subj', `/CN=${commonName}`], { stdio: 'ignore' });
-  const server = createServer({ key: readFileSync(path), cert: readFileSync(`${path}.crt`) });
+async function sessionWith(commonName: string): Promise<Buffer> {
+  const server = createServer(certificateNamed(commonName));
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
