@@ -354,6 +354,36 @@ for (const publicInterfacesOnly of [false, true]) {
       narrow.stop();
     });
 
+    test('who wakes us up and reads no reply keeps to the limit of connections', async () => {
+      const limit = 5;
+      const narrow = await startService({ publicInterfacesOnly, connectionLimit: limit });
+      const deaf: RawClient[] = [];
+      // With some of these the kernel's buffer is full just before the wake-up is read.
+      const longSeed = list('request', 'seed', 'size', '200');
+      for (let requests = 400; requests <= 1800; requests += 10) {
+        const client = connectClient(narrow);
+        deaf.push(client);
+        await client.lists(1);
+        client.socket.pause();
+        client.send(`${longSeed.repeat(requests)}W\0`);
+      }
+      const polite = connectClient(narrow);
+      polite.send(seedRequest);
+      await polite.lists(2);
+      assert.ok(narrow.service.counts.open <= limit);
+      // A write to a connection that is closed fails; one that was only forgotten takes it.
+      const isOpen = async (client: RawClient): Promise<boolean> => {
+        const failed = await new Promise((resolve) => {
+          client.socket.write('x', resolve);
+          setTimeout(resolve, 200).unref();
+        });
+        return failed === null || failed === undefined;
+      };
+      const open = await Promise.all(deaf.map(isOpen));
+      assert.ok(open.filter(Boolean).length <= limit, `${open.filter(Boolean).length} are open`);
+      narrow.stop();
+    });
+
     const byTurns = publicInterfacesOnly ? 'net.Socket reads as it likes' : false;
     test('a client that sends without end is read by turns', { skip: byTurns }, async () => {
       let answeredBefore = -1;
