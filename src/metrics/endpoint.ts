@@ -30,7 +30,8 @@ export interface EndpointOptions {
 const parameter = 'tlsmgr_metrics_listen';
 
 const socketMode = 0o660;
-const backlog = 16;
+/** Newcomers are seen at once, and then it is decided who stays. */
+const backlog = 100;
 
 /** While the process before may be on its way out nothing is said. */
 const silentTries = 10;

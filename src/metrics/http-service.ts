@@ -2,12 +2,14 @@
  * HTTP for the metrics and the page: GET and HEAD, few connections, short
  * patience. What a client may cost is bounded, for the event loop is the one
  * that serves the mail server: twenty requests a second over all of them, one at
- * a time on a connection, a small header, no client that stops reading. A fault of ours is an answer
- * of 500 and one limited warning.
+ * a time on a connection, a small header, no client that stops reading.
+ *
+ * Each connection has at most one request that waits for its turn, and takes it
+ * along when it closes. So nobody waits for longer than the other places have
+ * turns. What is refused takes no turn, and closes the connection. A fault of
+ * ours is an answer of 500 and one limited warning.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '../errors.ts';
 import type { LogWarning } from '../log/logger.ts';
 import { reasonOf } from '../system/calls.ts';
@@ -15,12 +17,16 @@ import { systemClock } from '../system/clock.ts';
 import { isAllowedHost } from './allowed-host.ts';
 import { Pace } from './pace.ts';
 import type { Answer, Pages } from './pages.ts';
+import { Places } from './places.ts';
+import { RequestStream } from './request-stream.ts';
 
 export interface HttpServiceOptions {
   pages: Pages;
   warn: LogWarning;
   /** Names that a Host header may have; undefined: any, where no browser gets to. */
   ownNames: ReadonlySet<string> | undefined;
+  /** When answers are given. */
+  pace?: Pace;
 }
 
 const mostConnections = 16;
@@ -43,6 +49,16 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** For who finds all places taken by others that wait as well. */
+const noPlace = [
+  'HTTP/1.1 503 Service Unavailable',
+  'Retry-After: 1',
+  'Content-Type: text/plain; charset=utf-8',
+  'Connection: close',
+  '',
+  'all places are taken\n',
+].join('\r\n');
+
 const commonHeaders = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': contentSecurityPolicy,
@@ -53,9 +69,11 @@ const commonHeaders = {
 
 /** @returns a server that doesn't listen yet, and never keeps the process alive. */
 export function httpService(options: HttpServiceOptions): Server {
-  const { warn } = options;
-  const pace = new Pace(systemClock, requestsPerSecond, requestsAtOnce);
-  const latest = new WeakMap<Socket, ServerResponse>();
+  const { pages, warn, ownNames } = options;
+  const pace = options.pace ?? new Pace(systemClock, requestsPerSecond, requestsAtOnce);
+  const places = new Places<RequestStream>(mostConnections);
+  /** What takes a connection's request out of those that wait. */
+  const giveUps = new WeakMap<RequestStream, () => void>();
   const server = createServer(
     {
       headersTimeout: patienceMs,
@@ -65,27 +83,50 @@ export function httpService(options: HttpServiceOptions): Server {
       maxHeaderSize: longestHeaderBytes,
     },
     (request, response) => {
-      const { socket } = request;
-      if (latest.get(socket)?.writableEnded === false) {
-        // Requests sent ahead of their answers: a whole buffer of them would hold up everybody.
-        socket.destroy();
+      const connection = request.socket as unknown as RequestStream;
+      response.once('finish', () => connection.next());
+      const refused = refusalOf(request, ownNames);
+      if (refused !== undefined) {
+        send(response, refused, { Allow: 'GET, HEAD', Connection: 'close' });
         return;
       }
-      latest.set(socket, response);
-      respond(request, response, options, pace.take()).catch((thrown: unknown) => {
-        warn('metrics', () => `metrics request failed: ${messageOf(thrown)}`);
-        if (response.headersSent) {
-          socket.destroy();
-        } else {
-          send(response, refusal(500, 'failed\n'), {});
-        }
-      });
+      if (connection.sentAhead) {
+        connection.destroy();
+        return;
+      }
+      const begin = (): void => {
+        places.serve(connection);
+        respond(request, response, pages).catch((thrown: unknown) => {
+          warn('metrics', () => `metrics request failed: ${messageOf(thrown)}`);
+          if (response.headersSent) {
+            connection.destroy();
+          } else {
+            send(response, refusal(500, 'failed\n'), {});
+          }
+        });
+      };
+      places.asks(connection);
+      giveUps.set(connection, pace.ask(begin));
     },
   );
-  server.maxConnections = mostConnections;
+  const [serve] = server.listeners('connection') as ((stream: RequestStream) => void)[];
+  server.removeAllListeners('connection');
+  server.on('connection', (socket) => {
+    const connection = new RequestStream(socket, patienceMs);
+    const gone = places.enter(connection, connection.remoteAddress);
+    if (gone === connection) {
+      connection.write(noPlace);
+      connection.destroySoon();
+      return;
+    }
+    gone?.destroy();
+    connection.once('close', () => {
+      places.leave(connection);
+      giveUps.get(connection)?.();
+    });
+    serve!.call(server, connection);
+  });
   server.maxHeadersCount = 64;
-  // Also for who doesn't read what was sent.
-  server.setTimeout(patienceMs);
   server.unref();
   server.on('error', (error) => {
     if (server.listening) {
@@ -95,24 +136,30 @@ export function httpService(options: HttpServiceOptions): Server {
   return server;
 }
 
-async function respond(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { pages, ownNames }: HttpServiceOptions,
-  delayMs: number,
-): Promise<void> {
-  const { method, url = '', headers } = request;
-  if (delayMs > 0) {
-    await pause(delayMs, undefined, { ref: false });
-  }
+/** Why a request gets no answer; undefined: it gets one. */
+function refusalOf(
+  { headers, method }: IncomingMessage,
+  ownNames: ReadonlySet<string> | undefined,
+): Sent | undefined {
   if (ownNames !== undefined && !isAllowedHost(headers.host, ownNames)) {
-    send(response, refusal(421, 'this name is not ours: tlsmgr_metrics_listen\n'), {});
-  } else if (method !== 'GET' && method !== 'HEAD') {
-    send(response, refusal(405, 'GET or HEAD only\n'), { Allow: 'GET, HEAD', Connection: 'close' });
-  } else {
-    const [path = ''] = url.split('?', 1);
-    send(response, await pages.answer(path, headers.accept), {});
+    return refusal(421, 'this name is not ours: tlsmgr_metrics_listen\n');
   }
+  if (method !== 'GET' && method !== 'HEAD') {
+    return refusal(405, 'GET or HEAD only\n');
+  }
+  // To be read to its end, though nobody wants it.
+  const hasBody =
+    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return hasBody ? refusal(413, 'no body is taken\n') : undefined;
+}
+
+async function respond(
+  { url = '', headers }: IncomingMessage,
+  response: ServerResponse,
+  pages: Pages,
+): Promise<void> {
+  const [path = ''] = url.split('?', 1);
+  send(response, await pages.answer(path, headers.accept), {});
 }
 
 type Sent = Omit<Answer, 'status'> & { status: number };

@@ -5,7 +5,8 @@ import { describe, test } from 'node:test';
 import { acceptedFormat } from '../../src/metrics/accepted-format.ts';
 import { Pace } from '../../src/metrics/pace.ts';
 import { addressText, parseListenAddress } from '../../src/metrics/listen-address.ts';
-import { TestClock } from '../log/scratch.ts';
+import { Places } from '../../src/metrics/places.ts';
+import { TestClock, TestTimers } from '../log/scratch.ts';
 import { notBuilt } from '../cli/standalone.ts';
 
 describe('tlsmgr_metrics_listen', () => {
@@ -70,15 +71,101 @@ describe('the format that is asked for', () => {
 });
 
 describe('the pace of answers', () => {
-  test('so many at once, then one after the other, and again after a rest', () => {
+  function paced(): { pace: Pace; timers: TestTimers; begun: string[]; ask: Asks } {
     const clock = new TestClock();
-    const pace = new Pace(clock, 20, 3);
-    const take = (times: number): number[] => Array.from({ length: times }, () => pace.take());
-    assert.deepEqual(take(6), [0, 0, 0, 50, 100, 150]);
-    clock.ms += 50;
-    assert.deepEqual(take(2), [150, 200]);
-    clock.ms += 1000;
-    assert.deepEqual(take(4), [0, 0, 0, 50]);
+    const timers = new TestTimers(clock);
+    const pace = new Pace(clock, 20, 3, timers.schedule);
+    const begun: string[] = [];
+    const startMs = clock.ms;
+    const ask: Asks = (name) => pace.ask(() => begun.push(`${name} ${clock.ms - startMs}`));
+    return { pace, timers, begun, ask };
+  }
+  type Asks = (name: string) => () => void;
+
+  test('so many at once, then one after the other, and again after a rest', () => {
+    const { timers, begun, ask } = paced();
+    for (const name of 'abcdef') {
+      ask(name);
+    }
+    assert.deepEqual(begun, ['a 0', 'b 0', 'c 0']);
+    timers.advance(149);
+    assert.deepEqual(begun.slice(3), ['d 50', 'e 100']);
+    timers.advance(1851);
+    for (const name of 'ghij') {
+      ask(name);
+    }
+    timers.advance(100);
+    assert.deepEqual(begun.slice(5), ['f 150', 'g 2000', 'h 2000', 'i 2000', 'j 2050']);
+  });
+
+  test('who gives up takes no turn, however many they are', () => {
+    const { pace, timers, begun, ask } = paced();
+    for (let times = 0; times < 60_000; times += 1) {
+      ask('gone')();
+    }
+    assert.equal(begun.length, 3);
+    assert.equal(pace.waiting, 0);
+    const giveUp = ask('first');
+    ask('second');
+    giveUp();
+    timers.advance(50);
+    assert.deepEqual(begun.slice(3), ['second 50']);
+    assert.equal(timers.armed, 0);
+    giveUp();
+  });
+});
+
+describe('places for connections', () => {
+  function full(...addresses: string[]): Places<number> {
+    const places = new Places<number>(addresses.length);
+    for (const [index, address] of addresses.entries()) {
+      assert.equal(places.enter(index, address), undefined);
+    }
+    return places;
+  }
+
+  test('the one that has asked nothing for longest makes room', () => {
+    const places = full('a', 'a', 'a');
+    places.asks(0);
+    assert.equal(places.enter(9, 'a'), 1);
+    assert.deepEqual(
+      [0, 1, 2, 9].map((holder) => places.has(holder)),
+      [true, false, true, true],
+    );
+    places.leave(2);
+    assert.equal(places.enter(10, 'a'), undefined);
+  });
+
+  test('who has had an answer makes room, though it asks again', () => {
+    const places = full('a', 'a', 'a');
+    for (const holder of [0, 1, 2]) {
+      places.asks(holder);
+    }
+    places.serve(1);
+    places.serve(0);
+    places.asks(1);
+    assert.equal(places.enter(9, 'a'), 1);
+  });
+
+  test('among equals that all wait for their first answer the newcomer has to go', () => {
+    const places = full('a', 'a', 'b', 'b');
+    for (const holder of [0, 1, 2, 3]) {
+      places.asks(holder);
+    }
+    assert.equal(places.enter(9, 'a'), 9);
+    assert.equal(places.has(9), false);
+  });
+
+  test('a crowd of one address makes room for another, and never the other way', () => {
+    const places = full('crowd', 'crowd', 'crowd', 'b');
+    for (const holder of [0, 1, 2]) {
+      places.asks(holder);
+    }
+    assert.equal(places.enter(9, 'crowd'), 9);
+    assert.equal(places.enter(10, 'c'), 2);
+    // Two are left of it, and of others as many as the newcomer would have.
+    assert.equal(places.enter(11, 'c'), 11);
+    assert.equal(places.has(3), true);
   });
 });
 

@@ -1,0 +1,80 @@
+/**
+ * A connection as node:http gets it: one request at a time. Behind the end of a
+ * header nothing is let through until the answer has left. The parser of
+ * node:http would go through all that has been read, two thousand requests in 64
+ * kB, with nobody served meanwhile. Reading goes on, so that a client that
+ * closes is noticed; who sends more before it has its answer is cut off.
+ */
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+
+/** The empty line behind a header; a bare LF counts, as somebody may take it for one. */
+const headerEnd = /\n\r?\n/u;
+
+export class RequestStream extends Duplex {
+  readonly remoteAddress: string;
+  /** Whether something came together with the request, behind it. */
+  sentAhead = false;
+  readonly #socket: Socket;
+  #state: 'reading' | 'answering' = 'reading';
+  /** The last bytes, in which an end may have begun. */
+  #tail = '';
+
+  constructor(socket: Socket, patienceMs: number) {
+    super();
+    this.#socket = socket;
+    this.remoteAddress = socket.remoteAddress ?? '';
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('end', () => this.push(null));
+    socket.on('error', () => this.destroy());
+    socket.on('close', () => this.destroy());
+    // Also for who doesn't read what was sent.
+    socket.setTimeout(patienceMs, () => this.destroy());
+  }
+
+  /** The answer has left: another request may come. */
+  next(): void {
+    this.#state = 'reading';
+  }
+
+  /** What node:http calls behind a last answer. */
+  destroySoon(): void {
+    this.end(() => this.destroy());
+  }
+
+  override _read(): void {
+    // What there is was pushed already.
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#socket.write(chunk, done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#socket.end(done);
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#socket.destroy();
+    done(error);
+  }
+
+  #received(chunk: Buffer): void {
+    if (this.#state === 'answering') {
+      this.destroy();
+      return;
+    }
+    const text = this.#tail + chunk.toString('latin1');
+    const match = headerEnd.exec(text);
+    if (match === null) {
+      this.#tail = text.slice(-2);
+      this.push(chunk);
+      return;
+    }
+    const length = match.index + match[0].length - this.#tail.length;
+    this.#state = 'answering';
+    this.#tail = '';
+    this.sentAhead = length < chunk.length;
+    this.push(chunk.subarray(0, length));
+  }
+}
