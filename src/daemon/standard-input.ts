@@ -20,6 +20,7 @@ export async function serveStandardInput(dispatcher: Dispatcher): Promise<void> 
       (await later)(reply);
     }
     writeAll(reply.buffer.subarray(0, reply.length));
+    reply.clear();
     process.stdin.destroy();
   };
   process.stdin.on('data', (chunk: Buffer) => {

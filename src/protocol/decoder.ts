@@ -51,6 +51,8 @@ export class Decoder {
   #scanFrom = 0;
   #stringStart = 0;
   #end = 0;
+  /** Up to here own memory has been overwritten. */
+  #wipedEnd = 0;
 
   constructor(maxListBytes: number) {
     this.#maxListBytes = maxListBytes;
@@ -132,7 +134,10 @@ export class Decoder {
     return end - this.#listStart > this.#maxListBytes ? 'too-long' : 'nothing';
   }
 
-  /** Copies an unfinished list out of the borrowed chunk. */
+  /**
+   * Copies an unfinished list out of the borrowed chunk, and overwrites the lists
+   * before it in memory of our own. The chunk is its owner's to overwrite.
+   */
   keepRest(): void {
     const rest = this.#end - this.#listStart;
     if (rest === 0) {
@@ -142,6 +147,9 @@ export class Decoder {
       this.#listStart = this.#scanFrom = this.#stringStart = this.#end = 0;
     } else if (this.buffer !== this.#store) {
       this.#moveTo(this.#newStore(rest));
+    } else if (this.#listStart > this.#wipedEnd) {
+      this.buffer.fill(0, this.#wipedEnd, this.#listStart);
+      this.#wipedEnd = this.#listStart;
     }
   }
 
@@ -171,8 +179,9 @@ export class Decoder {
   /** Not beyond what was used: a page that nobody has touched takes no memory until then. */
   #wipeStore(): void {
     if (this.buffer === this.#store) {
-      this.buffer.fill(0, 0, this.#end);
+      this.buffer.fill(0, this.#wipedEnd, this.#end);
     }
+    this.#wipedEnd = 0;
   }
 
   #moveTo(store: Buffer): void {

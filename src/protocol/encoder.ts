@@ -2,6 +2,7 @@
  * Attribute lists into one growing buffer, many replies behind each other, so
  * that a batch of replies leaves in one write. The grammar stands in decoder.ts.
  */
+import { wipe } from '../system/secret-memory.ts';
 import { encodedLength } from './base64/format.ts';
 import { writeBase64 } from './base64/writer.ts';
 import { statusName } from './names.ts';
@@ -24,6 +25,8 @@ const statusBytes = encodedName(statusName);
 export class Encoder {
   buffer = Buffer.allocUnsafeSlow(initialBytes);
   length = 0;
+  /** Up to here there are, or have been, secrets: sessions, keys and seeds are written by data(). */
+  #secretEnd = 0;
 
   status(code: number): void {
     this.number(statusBytes, code);
@@ -58,7 +61,16 @@ export class Encoder {
     this.#reserve(name.length + encodedLength(end - start) + 1);
     this.#copyShort(name);
     this.length += writeBase64(data, start, end, this.buffer, this.length);
+    if (this.length > this.#secretEnd) {
+      this.#secretEnd = this.length;
+    }
     this.#nul();
+  }
+
+  /** A list that is encoded already. */
+  list(bytes: Buffer): void {
+    this.#reserve(bytes.length);
+    this.#copyShort(bytes);
   }
 
   /** Ends the list. */
@@ -67,19 +79,23 @@ export class Encoder {
     this.#nul();
   }
 
-  /** Forgets what has been written, replies with secrets included. */
+  /** Forgets what has been written, and overwrites what of it may be secret. */
   clear(): void {
+    if (this.#secretEnd > 0) {
+      wipe(this.buffer, 0, this.#secretEnd);
+      this.#secretEnd = 0;
+    }
     if (this.buffer.length > keptBytes) {
-      this.buffer.fill(0, 0, this.length);
       this.buffer = Buffer.allocUnsafeSlow(initialBytes);
     }
     this.length = 0;
   }
 
-  /** Leaves the buffer to somebody who still needs it, and goes on with another. */
+  /** Leaves the buffer to somebody who still needs it, and overwrites it then; goes on with another. */
   giveAway(): void {
     this.buffer = Buffer.allocUnsafeSlow(initialBytes);
     this.length = 0;
+    this.#secretEnd = 0;
   }
 
   #digits(value: number): void {
@@ -116,7 +132,7 @@ export class Encoder {
     if (needed > this.buffer.length) {
       const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
       this.buffer.copy(larger, 0, 0, this.length);
-      this.buffer.fill(0);
+      this.buffer.fill(0, 0, Math.max(this.length, this.#secretEnd));
       this.buffer = larger;
     }
   }

@@ -109,6 +109,7 @@ export class Dispatcher {
     this.answeredType = type;
     const startedMs = this.#trace === undefined ? 0 : performance.now();
     if (!this.#readArguments(list, row)) {
+      this.#data.wipe();
       // What the arguments hold is in part an earlier request's.
       this.#finish(row, writeRefusal(type, status.fail, reply), startedMs, '');
       return undefined;
@@ -121,6 +122,7 @@ export class Dispatcher {
       reply.length = replyStart;
       outcome = this.#failed(type, thrown, reply);
     }
+    this.#data.wipe();
     for (const place of row.copiedPlaces) {
       this.#arguments.spans[place]!.buffer.fill(0);
     }

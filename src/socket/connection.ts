@@ -75,9 +75,8 @@ export class Connection implements TransportEvents, Client, TurnTaker {
     if (announcement === undefined) {
       announcements.openedSilently(this);
     } else {
-      if (!transport.write(announcement, announcement.length)) {
-        this.#state = 'sending';
-      }
+      service.replies.list(announcement);
+      this.#sendReplies();
       this.#settle(false);
     }
   }

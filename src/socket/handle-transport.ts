@@ -6,6 +6,7 @@
  * the same work where it isn't found.
  */
 import type { Server } from 'node:net';
+import { wipe } from '../system/secret-memory.ts';
 import type { Accept, Transport, TransportEvents } from './transport.ts';
 
 /** A stream handle, as lib/internal/stream_base_commons.js of Node 20 to 26 uses it. */
@@ -42,7 +43,7 @@ class SharedState {
   readonly streamBaseState: Int32Array;
   readonly kReadBytesOrError: number;
   readonly kLastWriteWasAsync: number;
-  /** All reads land here: it is emptied before control returns to the event loop. */
+  /** All reads land here: it is emptied and overwritten before control returns to the event loop. */
   readonly readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   readonly #WriteWrap: new () => WriteRequest;
   #idle: WriteRequest;
@@ -218,6 +219,8 @@ class HandleTransport implements Transport {
   }
 
   #onWritten(request: WriteRequest, status: number): void {
+    // Sent or not, nobody else has it now.
+    request.buffer?.fill(0);
     request.buffer = null;
     this.#writing = false;
     if (this.#closed) {
@@ -235,6 +238,8 @@ class HandleTransport implements Transport {
     const bytes = streamBaseState[kReadBytesOrError]!;
     if (bytes > 0) {
       this.#events?.received(readBuffer, bytes);
+      // Whatever was in it, a session maybe, has been copied by who still needs it.
+      wipe(readBuffer, 0, bytes);
       if (bytes === readBufferBytes) {
         this.#yield();
       }

@@ -11,6 +11,7 @@ export function serveSocket(socket: Socket, accept: Accept): void {
       socket.write(buffer.subarray(0, length), () => {
         if (writing) {
           writing = false;
+          buffer.fill(0, 0, length);
           events.drained();
         }
       });
@@ -23,7 +24,10 @@ export function serveSocket(socket: Socket, accept: Accept): void {
     destroy: () => socket.destroy(),
   };
   const events = accept(transport);
-  socket.on('data', (chunk: Buffer) => events.received(chunk, chunk.length));
+  socket.on('data', (chunk: Buffer) => {
+    events.received(chunk, chunk.length);
+    chunk.fill(0);
+  });
   socket.on('end', () => events.receivedEnd());
   // A client that goes away is nothing to report; 'close' follows.
   socket.on('error', () => socket.destroy());

@@ -9,8 +9,9 @@ export interface Transport {
   /**
    * Sends buffer[0, length).
    * @returns false when not all of it could be sent at once: then the buffer is
-   * the transport's until it calls drained(), and nothing more may be written
-   * before. Else it is the caller's again.
+   * the transport's for good, which overwrites it once it is sent or can't be,
+   * and nothing more may be written before it calls drained(). Else it is the
+   * caller's again.
    */
   write(buffer: Buffer, length: number): boolean;
   pause(): void;
@@ -23,7 +24,7 @@ export interface Transport {
 
 /** What a transport tells its connection. */
 export interface TransportEvents {
-  /** The bytes chunk[0, length), lent for the time of the call. */
+  /** The bytes chunk[0, length), lent for the time of the call and overwritten then. */
   received(chunk: Buffer, length: number): void;
   /** The client sends no more; it may still read. */
   receivedEnd(): void;

@@ -4,20 +4,24 @@
  * Follows src/util/base64_code.c, but refuses data after padding (C drops it).
  */
 import { pad } from './format.ts';
+import { decodeScalar } from './scalar.ts';
 import { longestSimdText, type SimdBase64, sharedSimdBase64 } from './simd.ts';
-import { decodeText } from './text.ts';
 
 const initialBytes = 8192;
 
 const noBytes = Buffer.alloc(0);
 
 export class Base64Reader {
-  /** What read() read last, as a whole; the next call uses the memory again. */
+  /** What read() read last, as a whole, until wipe(); the next call uses the memory again. */
   bytes: Buffer = noBytes;
   readonly #simdOf: () => SimdBase64 | undefined;
-  /** For what goes by way of strings. */
+  /** The last that read() has made use of, until wipe(). */
+  #simd: SimdBase64 | undefined;
+  /** For what is read without it. */
   #target: Buffer = noBytes;
   #inTarget = false;
+  /** Bytes of the target that hold something. */
+  #targetUsed = 0;
 
   /** @param simdOf asked when there is data, for what decodes it faster. */
   constructor(simdOf: () => SimdBase64 | undefined = sharedSimdBase64) {
@@ -38,8 +42,9 @@ export class Base64Reader {
     const expected = (length >> 2) * 3 - pads;
     const simd = length <= longestSimdText ? this.#simdOf() : undefined;
     if (simd === undefined) {
-      return this.#readText(buffer, start, end, expected);
+      return this.#readScalar(buffer, start, end - pads, expected);
     }
+    this.#simd = simd;
     if (!simd.decode(buffer, start, end - pads)) {
       return false;
     }
@@ -51,13 +56,26 @@ export class Base64Reader {
     return true;
   }
 
-  #readText(buffer: Buffer, start: number, end: number, expected: number): boolean {
+  /** Overwrites all that has been read. */
+  wipe(): void {
+    if (this.#simd !== undefined) {
+      this.#simd.wipeDecoded();
+      this.#simd = undefined;
+    }
+    if (this.#targetUsed > 0) {
+      this.#target.fill(0, 0, this.#targetUsed);
+      this.#targetUsed = 0;
+    }
+  }
+
+  #readScalar(buffer: Buffer, start: number, end: number, expected: number): boolean {
     if (expected > this.#target.length) {
       this.#target.fill(0);
       this.#target = Buffer.allocUnsafeSlow(Math.max(initialBytes, expected * 2));
       this.bytes = noBytes;
     }
-    if (decodeText(buffer, start, end, this.#target) !== expected) {
+    this.#targetUsed = Math.max(this.#targetUsed, expected);
+    if (!decodeScalar(buffer, start, end, this.#target)) {
       return false;
     }
     if (this.bytes.length !== expected || !this.#inTarget) {
