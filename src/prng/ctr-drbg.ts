@@ -7,7 +7,8 @@
  * does, so that one cipher pass makes a whole request's output and the
  * update's keystream behind it.
  */
-import { createCipheriv, randomFillSync } from 'node:crypto';
+import { type Cipher, createCipheriv, randomFillSync } from 'node:crypto';
+import { unmovedBuffer } from '../system/secret-memory.ts';
 
 export type AesBits = 128 | 256;
 
@@ -44,8 +45,8 @@ export class CtrDrbg {
     this.#derives = derivationFunction;
     this.#ctr = `aes-${aesBits}-ctr`;
     this.#cbc = `aes-${aesBits}-cbc`;
-    this.#key = Buffer.alloc(this.#keyBytes);
-    this.#v = Buffer.alloc(blockBytes);
+    this.#key = unmovedBuffer(this.#keyBytes);
+    this.#v = unmovedBuffer(blockBytes);
     this.#seed(entropyInput, nonce, personalization);
   }
 
@@ -56,9 +57,13 @@ export class CtrDrbg {
 
   /** Fills the target (10.2.1.5). At most 65,536 bytes a request (table 3). */
   generate(target: Buffer, additionalInput: Buffer): void {
-    const extra = Buffer.alloc(this.seedBytes);
+    const extra = unmovedBuffer(this.seedBytes);
     if (additionalInput.length > 0) {
-      this.#condition(additionalInput).copy(extra);
+      const conditioned = this.#condition(additionalInput);
+      conditioned.copy(extra);
+      if (conditioned !== additionalInput) {
+        conditioned.fill(0);
+      }
       this.#update(this.#keystream(this.seedBytes), extra);
     }
     const blocks = Math.ceil(target.length / blockBytes);
@@ -78,14 +83,17 @@ export class CtrDrbg {
   #seed(entropyInput: Buffer, nonce: Buffer, other: Buffer): void {
     let material: Buffer;
     if (this.#derives) {
-      material = this.#derive(Buffer.concat([entropyInput, nonce, other]));
+      const input = Buffer.concat([entropyInput, nonce, other]);
+      material = this.#derive(input);
+      input.fill(0);
     } else {
       if (entropyInput.length !== this.seedBytes) {
         throw new RangeError(
           `entropy input of ${entropyInput.length} bytes, not ${this.seedBytes}`,
         );
       }
-      material = Buffer.from(entropyInput);
+      material = unmovedBuffer(this.seedBytes);
+      entropyInput.copy(material);
       for (const [index, byte] of other.entries()) {
         material[index]! ^= byte;
       }
@@ -114,10 +122,11 @@ export class CtrDrbg {
    * cipher's own memory, which it frees without wiping, sees it under a mask only.
    */
   #keystream(length: number): Buffer {
-    const next = Buffer.from(this.#v);
+    const next = unmovedBuffer(blockBytes);
+    this.#v.copy(next);
     increment(next);
-    const mask = randomFillSync(Buffer.alloc(length));
-    const stream = createCipheriv(this.#ctr, this.#key, next).update(mask);
+    const mask = randomFillSync(unmovedBuffer(length));
+    const stream = runCipher(createCipheriv(this.#ctr, this.#key, next), mask);
     for (let index = 0; index < length; index += 1) {
       stream[index]! ^= mask[index]!;
     }
@@ -129,12 +138,12 @@ export class CtrDrbg {
   /** Block_Cipher_df (10.3.2) to seedBytes. */
   #derive(input: Buffer): Buffer {
     const padded = Math.ceil((8 + input.length + 1) / blockBytes) * blockBytes;
-    const string = Buffer.alloc(blockBytes + padded);
+    const string = unmovedBuffer(blockBytes + padded);
     string.writeUInt32BE(input.length, blockBytes);
     string.writeUInt32BE(this.seedBytes, blockBytes + 4);
     input.copy(string, blockBytes + 8);
     string[blockBytes + 8 + input.length] = 0x80;
-    const temp = Buffer.alloc(Math.ceil(this.seedBytes / blockBytes) * blockBytes);
+    const temp = unmovedBuffer(Math.ceil(this.seedBytes / blockBytes) * blockBytes);
     for (let at = 0, counter = 0; at < this.seedBytes; at += blockBytes, counter += 1) {
       string.writeUInt32BE(counter, 0);
       const block = this.#chain(string);
@@ -142,30 +151,41 @@ export class CtrDrbg {
       block.fill(0);
     }
     string.fill(0);
-    const result = Buffer.alloc(this.seedBytes);
+    const result = unmovedBuffer(this.seedBytes);
     const cipher = createCipheriv(
       this.#cbc,
       temp.subarray(0, this.#keyBytes),
       temp.subarray(this.#keyBytes, this.seedBytes),
     ).setAutoPadding(false);
     // X = E(X) again and again is CBC over zeros with X as the first vector.
-    cipher.update(Buffer.alloc(temp.length)).copy(result);
+    const chain = runCipher(cipher, unmovedBuffer(temp.length));
+    chain.copy(result);
+    chain.fill(0);
     temp.fill(0);
     return result;
   }
 
-  /** BCC (10.3.3): the last block of a CBC chain over the data. */
+  /** BCC (10.3.3): the last block of a CBC chain over the data. The key is known: so is what the rest tells. */
   #chain(data: Buffer): Buffer {
     const cipher = createCipheriv(
       this.#cbc,
       derivationKey.subarray(0, this.#keyBytes),
-      Buffer.alloc(blockBytes),
+      unmovedBuffer(blockBytes),
     ).setAutoPadding(false);
-    return cipher.update(data).subarray(data.length - blockBytes);
+    const chain = runCipher(cipher, data);
+    chain.fill(0, 0, data.length - blockBytes);
+    return chain.subarray(data.length - blockBytes);
   }
 }
 
 const noBytes = Buffer.alloc(0);
+
+/** What becomes of the data. The cipher, its key with it, is overwritten at once, not when it is collected. */
+function runCipher(cipher: Cipher, data: Buffer): Buffer {
+  const output = cipher.update(data);
+  cipher.final();
+  return output;
+}
 
 /** Adds 1 to a big-endian number. */
 function increment(block: Buffer): void {

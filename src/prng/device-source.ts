@@ -7,6 +7,7 @@
 import { close, read } from 'node:fs';
 import { TlsmgrError } from '../errors.ts';
 import { reasonOf, reasonOfErrno } from '../system/calls.ts';
+import { unmovedBuffer } from '../system/secret-memory.ts';
 import { openForReading } from '../system/safe-open.ts';
 import { constants as osConstants } from 'node:os';
 import type { EntropySource } from './source.ts';
@@ -68,7 +69,7 @@ export class DeviceSource implements EntropySource {
       return Promise.reject(this.#failure(reasonOfErrno(osConstants.errno.ETIMEDOUT)));
     }
     return new Promise((resolve, reject) => {
-      const data = Buffer.alloc(bytes);
+      const data = unmovedBuffer(bytes);
       const limit = setTimeout(() => {
         reject(this.#failure(reasonOfErrno(osConstants.errno.ETIMEDOUT)));
       }, leftMs);

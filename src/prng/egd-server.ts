@@ -121,6 +121,7 @@ export class EgdServer {
         return 0;
       case 'write':
         this.#pool.reseed(command.data);
+        command.data.fill(0);
         return 0;
       default: {
         const pid = Buffer.from(String(process.pid));

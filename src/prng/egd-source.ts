@@ -89,6 +89,7 @@ export class EgdSource implements EntropySource {
   #onData(chunk: Buffer): void {
     const received = Buffer.concat([this.#received, chunk]);
     this.#received.fill(0);
+    chunk.fill(0);
     this.#received = received;
     const count = received[0]!;
     const waiting = this.#waiting;

@@ -7,6 +7,7 @@ import { closeSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { TlsmgrError } from '../errors.ts';
 import { reasonOf } from '../system/calls.ts';
+import { unmovedBuffer } from '../system/secret-memory.ts';
 import { openForReading } from '../system/safe-open.ts';
 import type { EntropySource } from './source.ts';
 
@@ -42,7 +43,7 @@ export class FileSource implements EntropySource {
     let left = bytes;
     try {
       while (left > 0) {
-        const piece = Buffer.alloc(Math.min(left, pieceBytes));
+        const piece = unmovedBuffer(Math.min(left, pieceBytes));
         const { bytesRead } = await readPiece(fd, piece, 0, piece.length, null);
         if (bytesRead === 0) {
           break;
@@ -55,7 +56,11 @@ export class FileSource implements EntropySource {
     } finally {
       closeSync(fd);
     }
-    return Buffer.concat(pieces);
+    const data = Buffer.concat(pieces);
+    for (const piece of pieces) {
+      piece.fill(0);
+    }
+    return data;
   }
 
   close(): void {

@@ -13,6 +13,7 @@
 import { randomFillSync } from 'node:crypto';
 import { TlsmgrError } from '../errors.ts';
 import type { Clock } from '../system/clock.ts';
+import { unmovedBuffer } from '../system/secret-memory.ts';
 import { CtrDrbg } from './ctr-drbg.ts';
 import type { RandomPool } from './random.ts';
 
@@ -59,7 +60,7 @@ export class Pool implements RandomPool {
   readonly #block = Buffer.alloc(blockBytes);
   #at = blockBytes;
   #filledAtMs = 0;
-  readonly #entropy = Buffer.alloc(entropyBytes);
+  readonly #entropy = unmovedBuffer(entropyBytes);
   readonly #gathered = new Uint32Array(lanes);
   #lane = 0;
   /** Two sums over the last output: enough to know it again, too little to tell it. */
@@ -71,7 +72,7 @@ export class Pool implements RandomPool {
     const { clock, systemEntropy = fromSystem, makeGenerator = ctrDrbg } = options;
     this.#clock = clock;
     this.#systemEntropy = systemEntropy;
-    const nonce = Buffer.alloc(nonceBytes);
+    const nonce = unmovedBuffer(nonceBytes);
     systemEntropy(this.#entropy);
     systemEntropy(nonce);
     const personalization = Buffer.from(`tlsmgr ${process.pid} ${Date.now()}`);

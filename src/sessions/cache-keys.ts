@@ -17,6 +17,7 @@ import { closeSync, fstatSync, readSync } from 'node:fs';
 import { FatalError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { reasonOf } from '../system/calls.ts';
+import { unmovedBuffer } from '../system/secret-memory.ts';
 import { openForReading } from '../system/safe-open.ts';
 import type { CacheLabel } from './session-cache.ts';
 
@@ -63,15 +64,72 @@ export function readKeyFile(path: string, reader?: number): { content: Buffer; i
   }
 }
 
+const blank = 0xff;
+const other = 0xfe;
+
+function digitOf(character: number): number {
+  if (character >= 0x30 && character <= 0x39) {
+    return character - 0x30;
+  }
+  const letter = character | 0x20;
+  if (letter >= 0x61 && letter <= 0x66) {
+    return letter - 0x61 + 10;
+  }
+  const isBlank =
+    character === 0x20 || (character >= 0x09 && character <= 0x0d) || character === 0xa0;
+  return isBlank ? blank : other;
+}
+
+/**
+ * The values of the digits and blanks that a text consists of, no string, which
+ * could not be overwritten. @returns undefined for what isn't such text.
+ */
+function hexDigitsOf(content: Buffer): Buffer | undefined {
+  const digits = unmovedBuffer(content.length);
+  for (const [at, character] of content.entries()) {
+    digits[at] = digitOf(character);
+  }
+  if (digits.includes(other) || digits.every((digit) => digit === blank)) {
+    digits.fill(0);
+    return undefined;
+  }
+  return digits;
+}
+
+/** @returns undefined unless there are one or two words of the right length. */
+function keysOfDigits(digits: Buffer): Buffer[] | undefined {
+  const keys: Buffer[] = [];
+  let length = 0;
+  for (const [at, digit] of digits.entries()) {
+    if (digit === blank) {
+      length = 0;
+      continue;
+    }
+    if (length === 0) {
+      keys.push(unmovedBuffer(keyBytes));
+    }
+    length += 1;
+    const wordEnds = at + 1 === digits.length || digits[at + 1] === blank;
+    if (length > keyBytes * 2 || (wordEnds && length < keyBytes * 2) || keys.length > 2) {
+      for (const key of keys) {
+        key.fill(0);
+      }
+      return undefined;
+    }
+    const key = keys.at(-1)!;
+    const byte = (length - 1) >> 1;
+    key[byte] = (key[byte]! << 4) | digit;
+  }
+  return keys;
+}
+
 /** @returns the keys, or the reason why there are none. */
 export function parseKeys(content: Buffer): Buffer[] | string {
-  const text = content.toString('latin1').trim();
-  if (/^[0-9a-fA-F\s]+$/.test(text)) {
-    const words = text.split(/\s+/);
-    if (words.length > 2 || words.some((one) => one.length !== keyBytes * 2)) {
-      return 'not one or two keys of 64 hexadecimal digits';
-    }
-    return words.map((one) => Buffer.from(one, 'hex'));
+  const digits = hexDigitsOf(content);
+  if (digits !== undefined) {
+    const keys = keysOfDigits(digits);
+    digits.fill(0);
+    return keys ?? 'not one or two keys of 64 hexadecimal digits';
   }
   if (content.length !== keyBytes && content.length !== keyBytes * 2) {
     return 'neither 64 hexadecimal digits nor 32 bytes, once or twice';
