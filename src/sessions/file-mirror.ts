@@ -363,8 +363,8 @@ export class FileMirror implements LogMirror {
     }
     this.#inFlight = value;
     this.#write(this.#fd, value.bytes, value.position, (error) => {
+      value.bytes.fill(0);
       if (this.#closed) {
-        value.bytes.fill(0);
         this.#letGo();
         return;
       }

@@ -222,6 +222,11 @@ export function readSlot(
     damaged: false,
   };
   const { position } = result;
+  const trustNothing = (): undefined => {
+    for (const records of result.records) {
+      records.fill(0);
+    }
+  };
   let lost = false;
   let epoch = 0;
   let deadFramesRead = 0;
@@ -237,7 +242,7 @@ export function readSlot(
     }
     // What a frame says of those before it tells whether deaths have been missed.
     if (frame.deadBefore !== deadFramesRead) {
-      return undefined;
+      return trustNothing();
     }
     epoch = frame.epoch;
     at = frame.end;
@@ -245,7 +250,7 @@ export function readSlot(
     position.frames = frame.number + 1;
     if (frame.kind === kindDeaths) {
       if (frame.payload === undefined || frame.payload.length % 8 !== 0) {
-        return undefined;
+        return trustNothing();
       }
       for (let death = 0; death < frame.payload.length; death += 8) {
         result.deaths.add(frame.payload.readDoubleLE(death));
@@ -256,6 +261,7 @@ export function readSlot(
     }
     const bytes = frame.payload === undefined ? undefined : aligned(frame.payload);
     if (bytes === undefined || !holdsWholeRecords(bytes, wordsOf(bytes))) {
+      bytes?.fill(0);
       lost = true;
       continue;
     }
@@ -265,7 +271,7 @@ export function readSlot(
     result.records.push(bytes);
   }
   if (deadFramesRead < expected.deadFrames) {
-    return undefined;
+    return trustNothing();
   }
   result.damaged = lost || position.frames < expected.frames;
   result.wantsRewrite ||= result.damaged;

@@ -10,6 +10,7 @@ import type { Segment, SlotPosition } from './segment.ts';
 import type { SlotTable } from './slot-table.ts';
 
 export interface Write {
+  /** To be overwritten once they are in the file: they may hold sessions in the clear. */
   bytes: Buffer;
   position: number;
 }
@@ -91,7 +92,10 @@ export class SlotWriter {
         offset += size;
       }
       const payload = this.#payload.subarray(0, payloadBytes);
-      if (payloadBytes > 0 && !builder.add('records', payload, position, this.#stamp)) {
+      const added = payloadBytes === 0 || builder.add('records', payload, position, this.#stamp);
+      payload.fill(0);
+      if (!added) {
+        builder.bytes.fill(0);
         return undefined;
       }
     }
