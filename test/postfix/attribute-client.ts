@@ -93,6 +93,11 @@ export class AttributeClient {
     this.#socket.pause();
   }
 
+  /** Reads again. */
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** No more from here; replies are still read. */
   sendEnd(): void {
     this.#socket.end();

@@ -1,110 +1,224 @@
 /**
- * What a process still has in its memory of a ticket key and a session whose
- * time is over: nothing, neither in the heap that V8 shows nor anywhere else.
+ * What a process still has in its memory of secrets whose time is over: nothing,
+ * neither in the heap that V8 shows nor anywhere else, neither as bytes nor as
+ * base64. Nothing follows that could have been written over it.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { after, before, describe, test } from 'node:test';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
+import { AttributeClient, base64, request } from '../postfix/attribute-client.ts';
+import { poll } from '../postfix/poll.ts';
+import { ServiceProcess } from './service-process.ts';
 
-const child = join(import.meta.dirname, 'service-child.ts');
+/** Longer than what comes after it in each test. */
+const longBytes = 9000;
 
-/** Where in a process' writable memory one of the needles stands; empty when nowhere. */
-function findInMemory(pid: number, needles: ReadonlyMap<string, Buffer>): string[] {
-  const found: string[] = [];
-  const fd = openSync(`/proc/${pid}/mem`, 'r');
-  const block = Buffer.alloc(4 * 1024 * 1024);
-  for (const line of readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n')) {
-    const match = /^([0-9a-f]+)-([0-9a-f]+) rw/u.exec(line);
-    if (match === null || line.includes('[vvar]')) {
-      continue;
-    }
-    const end = Number(`0x${match[2]}`);
-    for (let at = Number(`0x${match[1]}`); at < end; at += block.length - 256) {
-      let length: number;
-      try {
-        length = readSync(fd, block, 0, Math.min(block.length, end - at), at);
-      } catch {
-        // A stretch that is reserved and not there.
-        continue;
+const updateOf = (label: string, id: string, session: Buffer): string =>
+  request('update', 'cache_type', label, 'cache_id', id, 'session', base64(session));
+const lookupOf = (id: string): string => request('lookup', 'cache_type', 'smtpd', 'cache_id', id);
+const deleteOf = (id: string): string => request('delete', 'cache_type', 'smtpd', 'cache_id', id);
+
+for (const behind of ['memory', 'file', 'sealed file'] as const) {
+  describe(`the memory of a process whose caches are kept in: ${behind}`, () => {
+    let service: ServiceProcess;
+    let socketPath: string;
+    let client: TlsmgrClient;
+
+    before(async () => {
+      service = await ServiceProcess.start(behind);
+      ({ socketPath } = service);
+      client = new TlsmgrClient({ socketPath });
+    });
+
+    after(() => {
+      client.close();
+      service.end();
+    });
+
+    /** Nothing is left of them, at once; a file is written a little later. */
+    const assertGone = async (secrets: Record<string, Buffer>): Promise<void> => {
+      const needles = new Map(Object.entries(secrets));
+      if (behind === 'memory') {
+        assert.deepEqual(service.find(needles), []);
+        return;
       }
-      for (const [name, needle] of needles) {
-        if (block.subarray(0, length).includes(needle)) {
-          found.push(`${name} in ${line}`);
+      let left: string[] = [];
+      await poll(
+        'secrets to be gone',
+        () => {
+          left = service.find(needles);
+          return left.length === 0;
+        },
+        { limitMs: 5000, detail: () => left.join('\n') },
+      );
+    };
+
+    test('holds a session while it is of use', async () => {
+      const kept = randomBytes(longBytes);
+      await client.update('smtpd', 'kept', kept);
+      assert.notDeepEqual(service.find(new Map([['kept', kept]])), []);
+    });
+
+    test('has nothing of a session that was deleted', async () => {
+      const session = randomBytes(longBytes);
+      await client.update('smtpd', 'deleted', session);
+      assert.deepEqual(await client.lookup('smtpd', 'deleted'), session);
+      await client.delete('smtpd', 'deleted');
+      await assertGone({ session });
+    });
+
+    test('has nothing of sessions that were replaced, evicted, flushed, or not kept', async () => {
+      const [replaced, evicted, flushed, refused, tooLong] = [1, 2, 3, 4, 20].map((times) =>
+        randomBytes(longBytes * times),
+      ) as [Buffer, Buffer, Buffer, Buffer, Buffer];
+      await client.update('smtpd', 'replaced', replaced);
+      await client.update('smtpd', 'replaced', randomBytes(100));
+      await client.update('smtp', 'evicted', evicted);
+      for (const id of ['flushed', 'another']) {
+        await client.update('smtp', id, flushed);
+      }
+      await client.flush('smtp');
+      await client.update('lmtp', 'the cache is off', refused);
+      await client.update('smtpd', 'by pieces', tooLong);
+      assert.deepEqual(await client.lookup('smtpd', 'by pieces'), tooLong);
+      await client.delete('smtpd', 'by pieces');
+      await assertGone({ replaced, evicted, flushed, refused, tooLong });
+    });
+
+    test('has nothing of the key file once the files are open', async () => {
+      await assertGone({ key: service.sealingKey });
+    });
+
+    if (behind === 'memory') {
+      test('has nothing of what was sent in one batch, longest first', async () => {
+        const sessions = [3, 2, 1].map((times) => randomBytes(times * 1000));
+        const ids = ['first', 'second', 'third'];
+        const raw = await AttributeClient.greeted(socketPath);
+        const batch = [
+          ...ids.map((id, index) => updateOf('smtpd', id, sessions[index]!)),
+          ...ids.map(lookupOf),
+          ...ids.map(deleteOf),
+        ];
+        raw.send(batch.join(''));
+        for (let count = 0; count < batch.length; count += 1) {
+          await raw.readList();
+        }
+        await assertGone({ three: sessions[0]!, two: sessions[1]!, one: sessions[2]! });
+        raw.close();
+      });
+
+      test('has nothing of requests that were wrong, or never came whole', async () => {
+        const secrets = Array.from({ length: 6 }, () => randomBytes(longBytes));
+        const [malformed, unknown, unexpected, half, pieces, endless] = secrets as [
+          Buffer,
+          Buffer,
+          Buffer,
+          Buffer,
+          Buffer,
+          Buffer,
+        ];
+        const raw = await AttributeClient.greeted(socketPath);
+        await raw.ask(
+          request(
+            'update',
+            'cache_type',
+            'smtpd',
+            'cache_id',
+            'x',
+            'session',
+            `${base64(malformed)}-AAA`,
+          ),
+        );
+        await raw.ask(request('upgrade', 'session', base64(unknown)));
+        await raw.ask(request('update', 'session', base64(unexpected), 'cache_type', 'smtpd'));
+        // The rest of a batch whose beginning has been answered.
+        const whole = updateOf('smtpd', 'in pieces', pieces);
+        await raw.sendPieces([whole.slice(0, 5000), whole.slice(5000, 9000)]);
+        await raw.ask(`${whole.slice(9000)}${deleteOf('in pieces').slice(0, 20)}`);
+        await raw.ask(deleteOf('in pieces').slice(20));
+
+        const gone = await AttributeClient.greeted(socketPath);
+        gone.send(updateOf('smtpd', 'half', half).slice(0, -500));
+        gone.sendEnd();
+        await gone.readToEnd();
+        const tooLong = await AttributeClient.greeted(socketPath);
+        tooLong.send(
+          `${request('update', 'session', base64(endless)).slice(0, -1)}${'A'.repeat(400_000)}`,
+        );
+        await tooLong.readToEnd();
+        await assertGone({ malformed, unknown, unexpected, half, pieces, endless });
+        raw.close();
+      });
+
+      test('has nothing of replies that were not read at once, or never', async () => {
+        const [late, never] = [randomBytes(longBytes), randomBytes(longBytes)];
+        for (const [id, session, reads] of [
+          ['late', late, true],
+          ['never', never, false],
+        ] as const) {
+          await client.update('smtpd', id, session);
+          const raw = await AttributeClient.greeted(socketPath);
+          raw.pause();
+          const count = 100;
+          await raw.sendPieces([lookupOf(id).repeat(count)]);
+          // Others are served meanwhile.
+          await client.policy('smtpd');
+          if (reads) {
+            raw.resume();
+            for (let read = 0; read < count; read += 1) {
+              await raw.readList();
+            }
+          }
+          raw.close();
+          await client.delete('smtpd', id);
+        }
+        await poll(
+          'nothing of them is left',
+          () => {
+            return service.find(new Map(Object.entries({ late, never }))).length === 0;
+          },
+          {
+            limitMs: 5000,
+            detail: () => service.find(new Map(Object.entries({ late, never }))).join('\n'),
+          },
+        );
+      });
+
+      test('has nothing of seeds, nor of what the generator was fed with', async () => {
+        const seeds = [255, 200, 32].map((bytes) => client.seed(bytes));
+        const [longest, long, usual] = await Promise.all(seeds);
+        await assertGone({
+          longest: longest!,
+          long: long!,
+          usual: usual!,
+          entropy: service.entropy,
+        });
+      });
+    }
+
+    test('has nothing of a key and of sessions whose time is over', async () => {
+      const key = (await client.ticketKey())!;
+      const session = randomBytes(longBytes);
+      await client.update('smtpd', 'expired', session);
+      // Behind the 16 bytes of its name.
+      const secret = key.subarray(16, 80);
+      assert.notDeepEqual(service.find(new Map([['the key', secret]])), []);
+
+      await service.tell('advance 10000');
+      assert.notDeepEqual(await client.ticketKey(), key);
+      await assertGone({ secret, session });
+
+      const snapshot = join(service.folder, 'heap');
+      await service.tell(`snapshot ${snapshot}`);
+      const heap = readFileSync(snapshot);
+      for (const bytes of [secret, session]) {
+        for (const text of [bytes.toString('base64'), bytes.toString('hex')]) {
+          assert.equal(heap.includes(text.slice(4, 68)), false, 'the heap snapshot tells a secret');
         }
       }
-    }
-  }
-  closeSync(fd);
-  return [...new Set(found)];
+    });
+  });
 }
-
-describe('the memory of a process', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-secrecy-'));
-  const socketPath = join(folder, 'socket');
-  const service = spawn(process.execPath, ['--import', 'tsx', child, socketPath], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: service.stdout });
-  const client = new TlsmgrClient({ socketPath });
-  const tell = async (command: string): Promise<void> => {
-    const answered = once(lines, 'line');
-    service.stdin.write(`${command}\n`);
-    await answered;
-  };
-
-  before(async () => {
-    await once(lines, 'line');
-  });
-
-  after(() => {
-    client.close();
-    service.kill();
-    rmSync(folder, { recursive: true });
-  });
-
-  test('holds a key while it is of use, and nothing of it afterwards', async () => {
-    const key = (await client.ticketKey())!;
-    const session = randomBytes(600);
-    await client.update('smtpd', 'an id', session);
-    assert.deepEqual(await client.lookup('smtpd', 'an id'), session);
-
-    // Behind the 16 bytes of its name; and within the text that base64 makes of it all.
-    const secret = key.subarray(20, 60);
-    const needles = new Map([
-      ['the key', secret],
-      ['the key as text', Buffer.from(key.toString('base64').slice(28, 72), 'latin1')],
-      ['the session', session.subarray(100, 140)],
-    ]);
-    assert.deepEqual(
-      findInMemory(service.pid!, new Map([['the key', secret]])).length > 0,
-      true,
-      'the search finds nothing at all',
-    );
-
-    await tell('advance 10000');
-    // Others ask as ever: what was read and sent last is written over.
-    for (let count = 0; count < 50; count += 1) {
-      assert.notDeepEqual(await client.ticketKey(), key);
-      await client.update('smtpd', 'another', randomBytes(600));
-      await client.lookup('smtpd', 'another');
-      await client.seed(200);
-    }
-    const snapshot = join(folder, 'heap');
-    await tell(`snapshot ${snapshot}`);
-    const heap = readFileSync(snapshot);
-    for (const text of [key, session].flatMap((secretBytes) => [
-      secretBytes.toString('base64'),
-      secretBytes.toString('hex'),
-    ])) {
-      assert.equal(heap.includes(text.slice(32, 96)), false, 'the heap snapshot tells a secret');
-    }
-    assert.deepEqual(findInMemory(service.pid!, needles), []);
-  });
-});
