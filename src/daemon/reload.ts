@@ -27,20 +27,20 @@ export const appliedByReload: ReadonlySet<string> = new Set([
 export interface Reloading {
   /** What is in force. */
   config: Config;
-  /** Reads main.cf; throws what is wrong in it. */
-  read: () => Config;
+  /** Reads main.cf; rejects with what is wrong in it. */
+  read: () => Promise<Config>;
   /** @returns the caches whose database stays as it is. */
-  change: (next: Config) => CacheLabel[];
+  change: (next: Config) => Promise<CacheLabel[]>;
   log: Logger;
 }
 
 /** @returns the settings in force then: the old ones after a failure, which is logged. */
-export function reload({ config, read, change, log }: Reloading): Config {
+export async function reload({ config, read, change, log }: Reloading): Promise<Config> {
   let next: Config;
   let kept: CacheLabel[];
   try {
-    next = read();
-    kept = change(next);
+    next = await read();
+    kept = await change(next);
   } catch (thrown) {
     log.error(`main.cf not re-read, the settings stay as they are: ${messageOf(thrown)}`);
     return config;
@@ -58,4 +58,23 @@ export function reload({ config, read, change, log }: Reloading): Config {
     log.info('main.cf re-read: nothing has changed');
   }
   return next;
+}
+
+/** One at a time: signals that come while one is under way are one more after it. */
+export function inTurn(task: () => Promise<void>): () => void {
+  let state: 'idle' | 'running' | 'wanted again' = 'idle';
+  const run = async (): Promise<void> => {
+    do {
+      state = 'running';
+      await task();
+    } while ((state as string) === 'wanted again');
+    state = 'idle';
+  };
+  return () => {
+    if (state === 'idle') {
+      void run();
+    } else {
+      state = 'wanted again';
+    }
+  };
 }

@@ -13,6 +13,7 @@ import { type CliIo, UsageError } from '../cli/io.ts';
 import { standaloneSocket } from '../cli/reach.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import { type MainCf, type MainCfOptions, openMainCfAtRest } from '../config/settings.ts';
 import { FatalError } from '../errors.ts';
 import { consoleLogger } from '../log/console-logger.ts';
 import type { ProcessLogger } from '../log/process-logger.ts';
@@ -33,7 +34,7 @@ import { takeSystemd } from '../system/systemd.ts';
 import { isSocket } from './descriptors.ts';
 import { leave, panicOnUncaught } from './exit.ts';
 import { openProcessFigures } from './process-figures.ts';
-import { reload } from './reload.ts';
+import { inTurn, reload } from './reload.ts';
 import { assembleServer, type Server } from './server.ts';
 
 const endingSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
@@ -56,7 +57,8 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
     requireUnserved(options.socket);
   }
   makeFolder(folder);
-  const readConfig = (): Config => standaloneConfig(options, folder, io, log);
+  const readConfig = (mainCf?: MainCf): Config =>
+    standaloneConfig(options, folder, io, log, mainCf);
   let config = readConfig();
 
   const figures = openProcessFigures();
@@ -90,11 +92,18 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
     const on = cacheLabels.filter((label) => caches[label].cache !== undefined);
     return `serving on ${placeName(options.socket, systemd.descriptors)}, caches: ${on.join(' ') || 'none'}`;
   };
-  process.on('SIGHUP', () => {
+  const reloadOnce = async (): Promise<void> => {
     systemd.reloading();
-    config = reload({ config, read: readConfig, change: (next) => server.change(next), log });
+    config = await reload({
+      config,
+      // Nothing waits while it serves, not for a main.cf that is being written, either.
+      read: async () => readConfig(await openMainCfAtRest(mainCfOptions(options, io, log))),
+      change: (next) => server.change(next),
+      log,
+    });
     systemd.ready(status());
-  });
+  };
+  process.on('SIGHUP', inTurn(reloadOnce));
   prng.start();
   metrics?.serve(server.report, server.limiter.warn);
   log.info(status());
@@ -185,6 +194,7 @@ function standaloneConfig(
   folder: string,
   io: CliIo,
   log: ProcessLogger,
+  mainCf: MainCf | undefined,
 ): Config {
   const defaults = new Map([
     ['data_directory', folder],
@@ -195,16 +205,24 @@ function standaloneConfig(
   ]);
   const config = loadConfig({
     ...options.choice,
-    environment: io.environment,
-    programName: 'tlsmgr',
+    ...mainCfOptions(options, io, log),
     serviceName: 'tlsmgr',
-    mode: 'standalone',
     defaults,
-    warn: (text) => log.warning(text),
+    ...(mainCf === undefined ? {} : { mainCf }),
   });
   requireOwnFolder(config.dataDirectory);
   if (config.random.exchangeName !== '') {
     requireOwnFolder(dirname(config.random.exchangeName));
   }
   return config;
+}
+
+function mainCfOptions({ choice }: ServeOptions, io: CliIo, log: ProcessLogger): MainCfOptions {
+  return {
+    ...choice,
+    environment: io.environment,
+    programName: 'tlsmgr',
+    mode: 'standalone',
+    warn: (text) => log.warning(text),
+  };
 }

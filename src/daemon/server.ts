@@ -11,7 +11,7 @@ import { Dispatcher, type TraceRequest } from '../requests/dispatcher.ts';
 import { RequestCounts } from '../requests/request-counts.ts';
 import { requestTable } from '../requests/table.ts';
 import type { Caches } from '../sessions/caches.ts';
-import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
+import type { CacheLabel } from '../sessions/session-cache.ts';
 import { AnnouncementWatch } from '../socket/announcement-watch.ts';
 import { Service, type ServiceLimits } from '../socket/service.ts';
 import { systemClock } from '../system/clock.ts';
@@ -37,10 +37,11 @@ export interface Server {
   readonly limiter: WarningLimiter;
   readonly report: () => Report;
   /**
-   * Goes by other settings from now on, as far as that can be (reload.ts).
+   * Goes by other settings from now on, as far as that can be (reload.ts), or,
+   * when it rejects, by the same as before. One call at a time.
    * @returns the caches whose database changes at the next start only.
    */
-  change(next: Config): CacheLabel[];
+  change(next: Config): Promise<CacheLabel[]>;
   /**
    * Saves what must survive, wipes what must not. Synchronous, for the end of
    * the process; what fails is logged and does not keep the rest from being saved.
@@ -91,8 +92,8 @@ export function assembleServer(parts: ServerParts): Server {
     service,
     limiter,
     report,
-    change(next) {
-      const kept = caches.change(next);
+    async change(next) {
+      const kept = await caches.change(next);
       keys.changeLifetime(next.caches.smtpd.lifetimeSeconds);
       service.change(serviceLimits(next, room));
       return kept;
@@ -109,21 +110,19 @@ export function assembleServer(parts: ServerParts): Server {
 }
 
 function countersOf(service: Service, counts: RequestCounts, caches: Caches): Counters {
-  let hits = 0;
-  let misses = 0;
-  const evicted = { smtpd: 0, smtp: 0, lmtp: 0 };
-  for (const label of cacheLabels) {
-    const statistics = caches[label].cache?.statistics();
-    hits += statistics?.hits ?? 0;
-    misses += statistics?.misses ?? 0;
-    evicted[label] = statistics?.evicted ?? 0;
-  }
+  const { smtpd, smtp, lmtp } = caches;
+  // Of caches that are off, too: these must only grow.
+  const all = [smtpd, smtp, lmtp].map(({ counters }) => counters);
   return {
     requests: counts.total,
     byName: counts.byName(),
-    hits,
-    misses,
-    evicted,
+    hits: all.reduce((sum, { hits }) => sum + hits, 0),
+    misses: all.reduce((sum, { misses }) => sum + misses, 0),
+    evicted: {
+      smtpd: smtpd.counters.evicted,
+      smtp: smtp.counters.evicted,
+      lmtp: lmtp.counters.evicted,
+    },
     accepted: service.counts.accepted,
     serviceTimes: service.serviceTimes.counts,
   };

@@ -3,8 +3,8 @@
  * chroot, mode 0600, locked for as long as the process lives, and reached by
  * its descriptor alone from then on.
  *
- * - The process before us may still be writing its last entries, so the lock is
- *   tried for some seconds.
+ * - The process before us may still be writing its last entries: LockHeld says
+ *   so, and whoever opens the file tries again. Nothing waits here.
  * - Of a cache that isn't persistent the file is a manifest without entries:
  *   sessions that nobody will read back don't belong on a disk.
  *   What an earlier, persistent one has left there is overwritten.
@@ -38,9 +38,6 @@ export const fileSuffix = '.tlsmgr';
 /** For what stood at our path and may be somebody else's. */
 export const asideSuffix = '.old';
 
-const usualLockPatienceMs = 5000;
-const lockPauseMs = 20;
-
 export interface PreparedFile {
   fd: number;
   /** What to go on from; undefined for a cache that isn't persistent. */
@@ -49,23 +46,15 @@ export interface PreparedFile {
 
 export interface OpenOptions {
   persistent: boolean;
-  /** How long to wait for the lock, in milliseconds. */
-  lockPatienceMs: number | undefined;
   log: Logger;
   /** Told device and inode of the file, and throws FatalError if it is taken. */
   claim: (identity: string) => void;
 }
 
-function lock(fd: number, path: string, patienceMs: number): void {
-  const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (let waitedMs = 0; ; waitedMs += lockPauseMs) {
-    if (tryLock(fd)) {
-      return;
-    }
-    if (waitedMs >= patienceMs) {
-      throw new TlsmgrError('STORAGE', `unable to get exclusive lock: ${path}`);
-    }
-    Atomics.wait(pause, 0, 0, lockPauseMs);
+/** Another process has the file: it may still be saving. */
+export class LockHeld extends TlsmgrError {
+  constructor(path: string) {
+    super('STORAGE', `unable to get exclusive lock: ${path}`);
   }
 }
 
@@ -77,7 +66,9 @@ function openLocked(path: string, options: OpenOptions): number {
       const status = fstatSync(fd);
       const identity = `${status.dev}:${status.ino}`;
       options.claim(identity);
-      lock(fd, path, options.lockPatienceMs ?? usualLockPatienceMs);
+      if (!tryLock(fd)) {
+        throw new LockHeld(path);
+      }
       // Whoever held it may have put it aside meanwhile.
       const named = statSync(path, { throwIfNoEntry: false });
       if (named?.ino === status.ino && named.dev === status.dev) {
@@ -172,7 +163,7 @@ function prepareHeader(path: string, cache: Cache, options: OpenOptions): Prepar
   return { fd, content: undefined };
 }
 
-/** Throws TlsmgrError `STORAGE` with the text for the log, FatalError from claim(). */
+/** Throws TlsmgrError `STORAGE` with the text for the log, LockHeld, FatalError from claim(). */
 export function openCacheFile(path: string, cache: Cache, options: OpenOptions): PreparedFile {
   try {
     return options.persistent
@@ -182,7 +173,7 @@ export function openCacheFile(path: string, cache: Cache, options: OpenOptions):
     if (error instanceof FatalError) {
       throw error;
     }
-    if (error instanceof TlsmgrError && error.message.startsWith('unable')) {
+    if (error instanceof LockHeld) {
       throw error;
     }
     throw new TlsmgrError('STORAGE', `open database ${path}: ${reasonOf(error)}`, {

@@ -1,34 +1,41 @@
 /**
  * The three session caches, from the settings to caches that serve. Called
- * while the effective ids are mail_owner's and before the chroot; nothing is
- * opened by its path afterwards.
+ * while the effective ids are mail_owner's and before the chroot; afterwards a
+ * file is opened by its path only where the path still leads to the same place.
  *
  * A database that can't be used switches that one cache off, with one error
- * line that names the parameter, its value and the reason. Throws FatalError
- * when two caches would share a file, and for a key file that can't be used.
+ * line that names the parameter, its value and the reason. One that can't be
+ * used at the moment (awaited-file.ts) leaves the cache in memory. Throws
+ * FatalError when two caches would share a file, and for a key file that can't
+ * be used.
  *
  * Behaviour: Postfix src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
  */
-import { resolve } from 'node:path';
-import type { CacheSettings, MailOwner } from '../config/config.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CacheSettings } from '../config/config.ts';
 import { FatalError, TlsmgrError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { reasonOf } from '../system/calls.ts';
-import { redirectTable } from '../system/data-redirect.ts';
-import { fileSuffix, openCacheFile, type PreparedFile } from './cache-file.ts';
-import { readCacheKeys } from './cache-keys.ts';
-import { databaseOf, type Database } from './database.ts';
+import type { Clock } from '../system/clock.ts';
+import { mayPass } from './awaited-file.ts';
+import { type CacheCounters, newCounters } from './cache-counters.ts';
+import { fileSuffix, LockHeld, openCacheFile, type PreparedFile } from './cache-file.ts';
+import { type CacheKeys, readCacheKeys } from './cache-keys.ts';
+import { databaseOf } from './database.ts';
 import { removeLeftFiles } from './left-files.ts';
-import { type CachesDependencies, OpenCache } from './open-cache.ts';
+import { type FileFound, OpenCache } from './open-cache.ts';
+import { type CachesSettings, planOf, parameterOf, refuseSharedFile, type Wanted } from './plan.ts';
 import { cacheLabels, type CacheLabel, type SessionCache } from './session-cache.ts';
 
-export interface CachesSettings {
-  caches: Record<CacheLabel, CacheSettings>;
-  persistentCaches: boolean;
-  cacheKeyFile: string;
-  dataDirectory: string;
-  mailOwner: MailOwner;
-  defaultDatabaseType: string;
+export { type CachesSettings, isEnabled, parameterOf } from './plan.ts';
+
+export interface CachesDependencies {
+  log: Logger;
+  clock: Clock;
+  /** How long to wait for the lock on a file, in milliseconds. */
+  lockPatienceMs?: number | undefined;
+  /** For tests: until a file that can't be used at the moment is tried again. */
+  retrySeconds?: number | undefined;
 }
 
 export interface CacheOfLabel {
@@ -40,6 +47,8 @@ export interface CacheOfLabel {
   readonly database: string;
   /** `btree`, `internal` and the like; empty when there is no database. */
   readonly type: string;
+  /** Since the process started, whether the cache is on or off. */
+  readonly counters: Readonly<CacheCounters>;
 }
 
 export interface Caches extends Record<CacheLabel, CacheOfLabel> {
@@ -47,206 +56,264 @@ export interface Caches extends Record<CacheLabel, CacheOfLabel> {
   readonly loaded: Promise<void>;
   /**
    * Takes on other limits and lifetimes, opens a cache that main.cf now wants and
-   * closes one that it no longer wants. Synchronous.
+   * closes one that it no longer wants. All of it, or, when it rejects, nothing:
+   * the caches serve on as they were. One call at a time.
    * @returns the labels whose database is another one than before: that stays until the next start.
    */
-  change(settings: CachesSettings): CacheLabel[];
+  change(settings: CachesSettings): Promise<CacheLabel[]>;
   /** Writes out what must survive, for all three. Synchronous: the process is ending. */
   closeNow(): void;
 }
 
-interface Wanted {
-  settings: CacheSettings;
-  database: Database;
-  /** After redirection, without suffix; undefined for no file. */
-  path: string | undefined;
-}
+const usualLockPatienceMs = 5000;
+const lockPauseMs = 20;
 
-/** The parameter that names a cache's database. */
-export function parameterOf(label: CacheLabel): string {
-  return `${label}_tls_session_cache_database`;
-}
-
-/** Whether main.cf wants this cache. */
-export function isEnabled(settings: CacheSettings): boolean {
-  return settings.database !== '' && settings.lifetimeSeconds > 0;
-}
-
-function wantedOf(settings: CacheSettings, all: CachesSettings, log: Logger): Wanted {
-  const database = databaseOf(settings.database, all.defaultDatabaseType);
-  const path =
-    database.kind === 'file' || (database.kind === 'unusable' && database.redirected)
-      ? redirectTable(settings.database, database.path, all, log)
-      : undefined;
-  return { settings, database, path };
-}
-
-function refuseSharedFile(first: CacheSettings, second: CacheSettings): never {
-  throw new FatalError(
-    `do not use the same TLS cache file ${first.database} for ${first.label} and ${second.label}`,
-  );
-}
-
-function prepareFile(
-  wanted: Wanted,
-  persistent: boolean,
-  claims: Claims,
-  dependencies: CachesDependencies,
-): PreparedFile | undefined {
-  const { settings, database, path } = wanted;
-  if (database.kind === 'unusable') {
-    throw new TlsmgrError('STORAGE', database.reason);
-  }
-  if (path === undefined) {
-    return undefined;
-  }
-  return openCacheFile(path + fileSuffix, settings, {
-    persistent,
-    lockPatienceMs: dependencies.lockPatienceMs,
-    log: dependencies.log,
-    claim: (identity) => {
-      const other = claims.get(identity);
-      if (other !== undefined && other.label !== settings.label) {
-        refuseSharedFile(other, settings);
-      }
-      // A cache has one file: that of before has been put aside.
-      forgetClaims(claims, settings.label);
-      claims.set(identity, settings);
-    },
-  });
-}
-
-/** Opens what the settings ask for. Synchronous. */
+/** Opens what the settings ask for. Synchronous: nobody is served yet. */
 export function openCaches(settings: CachesSettings, dependencies: CachesDependencies): Caches {
-  const claims: Claims = new Map();
-  const open = openWanted(settings, cacheLabels, claims, dependencies);
-  void removeLeftFiles(settings, (identity) => claims.has(identity), dependencies.log);
-  const caches = Object.fromEntries(
-    cacheLabels.map((label) => [label, ofLabel(label, settings, open)]),
-  ) as Record<CacheLabel, CacheOfLabel>;
-  return {
-    ...caches,
-    loaded: Promise.all([...open.values()].map((cache) => cache.loaded)).then(() => undefined),
-    change(next) {
-      const missing = cacheLabels.filter((label) => !open.has(label));
-      const opened = openWanted(next, missing, claims, dependencies);
-      const kept = cacheLabels.filter((label) => {
-        const before = this[label];
-        const settingsNow = changeOne(label, before, next, open, claims);
-        const fresh = opened.get(label);
-        if (fresh !== undefined) {
-          open.set(label, fresh);
-        }
-        this[label] = ofLabel(label, settingsNow, open);
-        return settingsNow.caches[label].database !== next.caches[label].database;
-      });
-      void removeLeftFiles(next, (identity) => claims.has(identity), dependencies.log);
-      return kept;
-    },
-    closeNow: () => {
-      for (const cache of open.values()) {
-        cache.closeNow();
-      }
-    },
-  };
+  return new CacheSet(settings, dependencies);
 }
-
-type OpenCaches = Map<CacheLabel, OpenCache>;
 
 /** Which cache uses which file, by device and inode. */
 type Claims = Map<string, CacheSettings>;
 
-function forgetClaims(claims: Claims, label: CacheLabel): void {
-  for (const [identity, claimed] of claims) {
-    if (claimed.label === label) {
-      claims.delete(identity);
-    }
-  }
-}
+/** Waits for nothing itself: yields when there is something to wait for. */
+type Opening = Generator<void, OpenCache | undefined, void>;
 
-function ofLabel(label: CacheLabel, settings: CachesSettings, open: OpenCaches): CacheOfLabel {
-  const { database, lifetimeSeconds } = settings.caches[label];
-  return {
-    label,
-    lifetimeSeconds,
-    cache: open.get(label)?.cache,
-    database,
-    type: database === '' ? '' : databaseOf(database, settings.defaultDatabaseType).type,
+class CacheSet implements Caches {
+  smtpd: CacheOfLabel;
+  smtp: CacheOfLabel;
+  lmtp: CacheOfLabel;
+  readonly loaded: Promise<void>;
+  readonly #dependencies: CachesDependencies;
+  readonly #open = new Map<CacheLabel, OpenCache>();
+  readonly #claims: Claims = new Map();
+  readonly #counters: Record<CacheLabel, CacheCounters> = {
+    smtpd: newCounters(),
+    smtp: newCounters(),
+    lmtp: newCounters(),
   };
-}
+  /** In force. */
+  #settings: CachesSettings;
+  #closed = false;
 
-/** Closes or changes one that is open. @returns the settings that it goes by then. */
-function changeOne(
-  label: CacheLabel,
-  before: CacheOfLabel,
-  next: CachesSettings,
-  open: OpenCaches,
-  claims: Claims,
-): CachesSettings {
-  const settings = next.caches[label];
-  const cache = open.get(label);
-  if (cache === undefined) {
-    return next;
-  }
-  if (!isEnabled(settings)) {
-    cache.closeNow();
-    open.delete(label);
-    forgetClaims(claims, label);
-    return next;
-  }
-  cache.change(settings);
-  return {
-    ...next,
-    caches: { ...next.caches, [label]: { ...settings, database: before.database } },
-  };
-}
-
-/** Opens those of the labels that main.cf wants. */
-function openWanted(
-  settings: CachesSettings,
-  labels: readonly CacheLabel[],
-  claims: Claims,
-  dependencies: CachesDependencies,
-): OpenCaches {
-  const { log } = dependencies;
-  const all = cacheLabels
-    .map((label) => settings.caches[label])
-    .filter((cache) => isEnabled(cache));
-  const wanted = all.map((cache) => wantedOf(cache, settings, log));
-  refuseSharedPaths(wanted);
-  const keys =
-    settings.persistentCaches && settings.cacheKeyFile !== ''
-      ? readCacheKeys(settings.cacheKeyFile, log)
-      : undefined;
-  const open: OpenCaches = new Map();
-  for (const one of wanted.filter(({ settings: { label } }) => labels.includes(label))) {
-    const { label, database, logOperations } = one.settings;
-    if (logOperations) {
-      const name = one.path === undefined ? database : `${one.database.type}:${one.path}`;
-      log.info(`open ${label} TLS cache ${name}`);
+  constructor(settings: CachesSettings, dependencies: CachesDependencies) {
+    this.#settings = settings;
+    this.#dependencies = dependencies;
+    const { come } = planOf(new Map(), settings, dependencies.log);
+    const keys = keysOf(settings, dependencies.log);
+    for (const wanted of come) {
+      this.#take(wanted, openNow(this.#opening(wanted, settings, keys)));
     }
+    keys?.wipe();
+    this.#removeLeftFiles();
+    this.smtpd = this.#ofLabel('smtpd');
+    this.smtp = this.#ofLabel('smtp');
+    this.lmtp = this.#ofLabel('lmtp');
+    this.loaded = Promise.all([...this.#open.values()].map(({ loaded }) => loaded)).then(
+      () => undefined,
+    );
+  }
+
+  async change(next: CachesSettings): Promise<CacheLabel[]> {
+    const { log } = this.#dependencies;
+    const inForce = new Map([...this.#open].map(([label, { wanted }]) => [label, wanted]));
+    const plan = planOf(inForce, next, log);
+    const keys = keysOf(next, log);
+    const before = this.#settings;
     try {
-      const file = prepareFile(one, settings.persistentCaches, claims, dependencies);
-      open.set(label, new OpenCache(one.settings, file, keys, dependencies));
-    } catch (error) {
-      if (error instanceof FatalError) {
-        throw error;
+      for (const label of plan.leaveFirst) {
+        void this.#leave(label);
       }
-      log.error(`${parameterOf(label)} = ${database}: ${reasonOf(error)}`);
+      for (const wanted of plan.come) {
+        this.#take(wanted, await this.#openLater(this.#opening(wanted, next, keys)));
+      }
+    } catch (error) {
+      for (const { settings } of plan.come) {
+        void this.#leave(settings.label);
+      }
+      await this.#reopen(
+        plan.leaveFirst.map((label) => inForce.get(label)!),
+        before,
+      );
+      throw error;
+    } finally {
+      keys?.wipe();
+    }
+    const left = plan.leave.map((label) => this.#leave(label));
+    this.#settings = next;
+    for (const wanted of plan.change) {
+      this.#open.get(wanted.settings.label)?.change(wanted, wanted.settings);
+    }
+    for (const label of cacheLabels) {
+      this[label] = this.#ofLabel(label);
+    }
+    await Promise.all(left);
+    this.#removeLeftFiles();
+    return plan.otherDatabase;
+  }
+
+  closeNow(): void {
+    this.#closed = true;
+    for (const cache of this.#open.values()) {
+      cache.closeNow();
     }
   }
-  keys?.wipe();
-  return open;
-}
 
-function refuseSharedPaths(wanted: readonly Wanted[]): void {
-  for (const [index, one] of wanted.entries()) {
-    for (const other of wanted.slice(index + 1)) {
-      if (one.path !== undefined && other.path !== undefined) {
-        if (resolve(one.path) === resolve(other.path)) {
-          refuseSharedFile(one.settings, other.settings);
+  /** A change has failed: those that had to leave for it serve on. */
+  async #reopen(left: readonly Wanted[], settings: CachesSettings): Promise<void> {
+    const { log } = this.#dependencies;
+    const keys = left.length === 0 ? undefined : keysOf(settings, log);
+    for (const wanted of left) {
+      this.#take(wanted, await this.#openLater(this.#opening(wanted, settings, keys)));
+      this[wanted.settings.label] = this.#ofLabel(wanted.settings.label);
+    }
+    keys?.wipe();
+  }
+
+  #take({ settings: { label } }: Wanted, cache: OpenCache | undefined): void {
+    if (cache === undefined) {
+      return;
+    }
+    this.#open.set(label, cache);
+    if (this.#closed) {
+      // The process has begun to end meanwhile.
+      cache.closeNow();
+    }
+  }
+
+  /** @returns when its file is free for others: what is being written to it has come back then. */
+  #leave(label: CacheLabel): Promise<void> {
+    const cache = this.#open.get(label);
+    if (cache === undefined) {
+      return Promise.resolve();
+    }
+    this.#open.delete(label);
+    this[label] = this.#ofLabel(label);
+    cache.closeNow();
+    // Nothing of it stays in memory, either.
+    void cache.cache.flush();
+    this.#forgetClaims(label);
+    return cache.fileClosed;
+  }
+
+  #removeLeftFiles(): void {
+    const isUsed = (identity: string): boolean => this.#claims.has(identity);
+    void removeLeftFiles(this.#settings, isUsed, this.#dependencies.log);
+  }
+
+  #forgetClaims(label: CacheLabel): void {
+    for (const [identity, claimed] of this.#claims) {
+      if (claimed.label === label) {
+        this.#claims.delete(identity);
+      }
+    }
+  }
+
+  async #openLater(opening: Opening): Promise<OpenCache | undefined> {
+    for (;;) {
+      const { done, value } = opening.next();
+      if (done === true) {
+        return value;
+      }
+      await sleep(lockPauseMs);
+    }
+  }
+
+  *#opening(wanted: Wanted, all: CachesSettings, keys: CacheKeys | undefined): Opening {
+    const { log, lockPatienceMs = usualLockPatienceMs } = this.#dependencies;
+    const { settings, database, path } = wanted;
+    if (settings.logOperations) {
+      const name = path === undefined ? settings.database : `${database.type}:${path}`;
+      log.info(`open ${settings.label} TLS cache ${name}`);
+    }
+    let found: FileFound | undefined;
+    for (let waitedMs = 0; found === undefined; waitedMs += lockPauseMs) {
+      try {
+        found = this.#find(wanted, all);
+      } catch (error) {
+        if (error instanceof FatalError) {
+          throw error;
+        }
+        if (!(error instanceof LockHeld) || waitedMs >= lockPatienceMs) {
+          if (path === undefined || !mayPass(error)) {
+            log.error(`${parameterOf(settings.label)} = ${settings.database}: ${reasonOf(error)}`);
+            this.#forgetClaims(settings.label);
+            return undefined;
+          }
+          found = this.#missing(wanted, path, error, all);
         }
       }
+      if (found === undefined) {
+        yield;
+      }
     }
+    return new OpenCache(wanted, settings, found, keys, {
+      ...this.#dependencies,
+      counters: this.#counters[settings.label],
+    });
+  }
+
+  #find({ settings, database, path }: Wanted, all: CachesSettings): FileFound {
+    if (database.kind === 'unusable') {
+      throw new TlsmgrError('STORAGE', database.reason);
+    }
+    return path === undefined
+      ? { kind: 'none' }
+      : { kind: 'there', file: this.#openFile(settings, path, all) };
+  }
+
+  #missing({ settings }: Wanted, path: string, error: unknown, all: CachesSettings): FileFound {
+    const { persistentCaches: persistent } = all;
+    const open = (): PreparedFile => this.#openFile(settings, path, all);
+    return { kind: 'missing', path, error, persistent, open };
+  }
+
+  #openFile(settings: CacheSettings, path: string, all: CachesSettings): PreparedFile {
+    return openCacheFile(path + fileSuffix, settings, {
+      persistent: all.persistentCaches,
+      log: this.#dependencies.log,
+      claim: (identity) => {
+        const other = this.#claims.get(identity);
+        if (other !== undefined && other.label !== settings.label) {
+          refuseSharedFile(other, settings);
+        }
+        // A cache has one file: that of before has been put aside.
+        this.#forgetClaims(settings.label);
+        this.#claims.set(identity, settings);
+      },
+    });
+  }
+
+  #ofLabel(label: CacheLabel): CacheOfLabel {
+    const open = this.#open.get(label);
+    const { lifetimeSeconds } = this.#settings.caches[label];
+    // A database that is to be another one stays until the next start.
+    const { database } = open?.wanted.settings ?? this.#settings.caches[label];
+    return {
+      label,
+      lifetimeSeconds,
+      cache: open?.cache,
+      database,
+      type: database === '' ? '' : databaseOf(database, this.#settings.defaultDatabaseType).type,
+      counters: this.#counters[label],
+    };
+  }
+}
+
+function keysOf(settings: CachesSettings, log: Logger): CacheKeys | undefined {
+  return settings.persistentCaches && settings.cacheKeyFile !== ''
+    ? readCacheKeys(settings.cacheKeyFile, log)
+    : undefined;
+}
+
+/** Waits as a process does that serves nobody yet. */
+function openNow(opening: Opening): OpenCache | undefined {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    const { done, value } = opening.next();
+    if (done === true) {
+      return value;
+    }
+    Atomics.wait(pause, 0, 0, lockPauseMs);
   }
 }

@@ -14,6 +14,7 @@
  */
 import type { Clock } from '../system/clock.ts';
 import { copyBytes, sameBytes, viewOf } from '../system/data-view.ts';
+import { type CacheCounters, newCounters } from './cache-counters.ts';
 import { CacheTime } from './cache-time.ts';
 import { wordsOf } from './frames.ts';
 import { idHashOf, type IdHash } from './id-hash.ts';
@@ -68,6 +69,8 @@ export type EvictionListener = (limit: 'size' | 'entries', ageSeconds: number) =
 export interface CircularLogDependencies {
   clock: Clock;
   onEviction?: EvictionListener;
+  /** Goes on counting where the cache before it has ended. */
+  counters?: CacheCounters;
   /** For tests: the hash of ids. */
   hash?: IdHash;
 }
@@ -94,6 +97,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
   #limits: CacheLimits;
   readonly #hash: IdHash;
   readonly #onEviction: EvictionListener | undefined;
+  readonly #counters: CacheCounters;
   readonly #index = new IdIndex();
   readonly #pool: SegmentPool;
   readonly #unitShift: number;
@@ -106,13 +110,6 @@ export class CircularLog implements SessionCache, RecordMatcher {
 
   #entries = 0;
   #bytes = 0;
-  #hits = 0;
-  #misses = 0;
-  #stored = 0;
-  #replaced = 0;
-  #deleted = 0;
-  #expired = 0;
-  #evicted = 0;
 
   /** The id that matches() compares with. */
   #wanted: ByteSpan = { buffer: Buffer.alloc(0), start: 0, end: 0 };
@@ -132,6 +129,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
     this.time = new CacheTime(dependencies.clock);
     this.#hash = dependencies.hash ?? idHashOf();
     this.#onEviction = dependencies.onEviction;
+    this.#counters = dependencies.counters ?? newCounters();
     this.#unitShift = Math.log2(settings.slotBytes) - 3;
     this.#unitMask = (1 << this.#unitShift) - 1;
     this.#pool = new SegmentPool(settings.segmentBytes, 2 ** (32 - this.#unitShift) - 1);
@@ -164,7 +162,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
     const locator = this.#locate(id);
     this.#farAway = false;
     if (locator === noLocator) {
-      this.#misses += 1;
+      this.#counters.misses += 1;
       return undefined;
     }
     const number = locator >>> this.#unitShift;
@@ -174,11 +172,11 @@ export class CircularLog implements SessionCache, RecordMatcher {
     const storedAt = words[at + word.storedAt]!;
     if (this.time.now() > storedAt + this.#settings.lifetimeSeconds) {
       this.#remove(this.#pool.get(number), (locator & this.#unitMask) << 3, true);
-      this.#expired += 1;
-      this.#misses += 1;
+      this.#counters.expired += 1;
+      this.#counters.misses += 1;
       return undefined;
     }
-    this.#hits += 1;
+    this.#counters.hits += 1;
     const start = offset + recordHeaderBytes + words[at + word.idLength]!;
     this.#foundStoredAtSeconds = storedAt;
     this.#found.buffer = this.#pool.areaOf(number);
@@ -194,16 +192,16 @@ export class CircularLog implements SessionCache, RecordMatcher {
     this.#wanted = id;
     const known = this.#index.find(hash, this);
     if (known === noLocator) {
-      this.#stored += 1;
+      this.#counters.stored += 1;
     } else {
       const segment = this.#pool.get(known >>> this.#unitShift);
       const offset = (known & this.#unitMask) << 3;
       const storedAt = segment.words[(offset >> 2) + word.storedAt]!;
       if (now > storedAt + this.#settings.lifetimeSeconds) {
-        this.#expired += 1;
-        this.#stored += 1;
+        this.#counters.expired += 1;
+        this.#counters.stored += 1;
       } else {
-        this.#replaced += 1;
+        this.#counters.replaced += 1;
       }
       this.#remove(segment, offset);
     }
@@ -213,7 +211,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
     const { sizeLimitBytes, segmentBytes } = this.#settings;
     if (size > segmentBytes || (sizeLimitBytes > 0 && idBytes + sessionBytes > sizeLimitBytes)) {
       // Not for any number of evictions: as if stored and gone at once.
-      this.#evicted += 1;
+      this.#counters.evicted += 1;
       this.#onEviction?.('size', 0);
       return;
     }
@@ -257,9 +255,9 @@ export class CircularLog implements SessionCache, RecordMatcher {
     const valid = this.time.now() <= storedAt + this.#settings.lifetimeSeconds;
     this.#remove(segment, offset);
     if (valid) {
-      this.#deleted += 1;
+      this.#counters.deleted += 1;
     } else {
-      this.#expired += 1;
+      this.#counters.expired += 1;
     }
     return valid;
   }
@@ -273,7 +271,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
     }
     this.#entries = 0;
     this.#bytes = 0;
-    this.#deleted += dropped;
+    this.#counters.deleted += dropped;
     this.#mirror?.flushed();
     return dropped;
   }
@@ -290,13 +288,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
       bytes: this.#bytes,
       sizeLimitBytes: this.#limits.sizeLimitBytes,
       entryLimit: this.#limits.entryLimit,
-      hits: this.#hits,
-      misses: this.#misses,
-      stored: this.#stored,
-      replaced: this.#replaced,
-      deleted: this.#deleted,
-      expired: this.#expired,
-      evicted: this.#evicted,
+      ...this.#counters,
       memoryBytes: this.#chain.usedBytes + this.#pool.memoryBytes + this.#index.memoryBytes,
       fileBytes: this.#mirror?.fileBytes() ?? 0,
       fileHealthy: this.#mirror?.healthy() ?? true,
@@ -332,7 +324,7 @@ export class CircularLog implements SessionCache, RecordMatcher {
         break;
       }
       this.#remove(segment, offset, true);
-      this.#expired += 1;
+      this.#counters.expired += 1;
       count += 1;
     }
     return count;
@@ -559,9 +551,9 @@ export class CircularLog implements SessionCache, RecordMatcher {
     const ageSeconds = now - segment.words[(segment.start >> 2) + word.storedAt]!;
     this.#remove(segment, segment.start);
     if (ageSeconds > this.#settings.lifetimeSeconds) {
-      this.#expired += 1;
+      this.#counters.expired += 1;
     } else {
-      this.#evicted += 1;
+      this.#counters.evicted += 1;
       this.#onEviction?.(limit, ageSeconds);
     }
     return true;

@@ -228,11 +228,17 @@ export class FileMirror implements LogMirror {
     }
   }
 
-  /** A new file: gives it its first manifest, at once. A failure is dealt with like any other. */
+  /**
+   * A new file: gives it its first manifest, at once, and soon what the log holds
+   * already. A failure is dealt with like any other.
+   */
   begin(): void {
     try {
       this.#finishNow(this.#writeManifest([]));
       this.#slots.fileBytes = fstatSync(this.#fd).size;
+      for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
+        this.changed(at);
+      }
     } catch (error) {
       this.#fail(error);
       this.#arm(this.#flushEveryMs);

@@ -6,7 +6,7 @@
 import { readSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '../log/logger.ts';
-import type { CacheKeys } from './cache-keys.ts';
+import type { CacheKeys, FileKeys } from './cache-keys.ts';
 import type { CircularLog } from './circular-log.ts';
 import { FileMirror, type FileMirrorDependencies } from './file-mirror.ts';
 import { hasMagic, type Manifest, newestManifest, slotsStart } from './manifest.ts';
@@ -45,6 +45,31 @@ export interface Persistent {
   loaded: Promise<void>;
 }
 
+/** A file that is still to be begun: what must be known of it while the keys are at hand. */
+export interface NewFile {
+  label: CacheLabel;
+  fileId: Buffer;
+  keys: FileKeys | undefined;
+}
+
+export function newFile(label: CacheLabel, keys: CacheKeys | undefined): NewFile {
+  const fileId = randomBytes(8);
+  return { label, fileId, keys: keys?.forFile(label, fileId) };
+}
+
+/** Keeps a log, and what it holds already, in an empty file. */
+export function beginInFile(
+  fd: number,
+  log: CircularLog,
+  { label, fileId, keys }: NewFile,
+  dependencies: FileMirrorDependencies,
+): FileMirror {
+  const history = { fileId, generation: 0, epoch: 1, lastWriteNumber: 0 };
+  const mirror = new FileMirror(label, fd, log, history, keys, dependencies);
+  mirror.begin();
+  return mirror;
+}
+
 /** @param found what inspectFile() said; with `empty` the file begins anew. */
 export function keepInFile(
   label: CacheLabel,
@@ -54,22 +79,19 @@ export function keepInFile(
   cacheKeys: CacheKeys | undefined,
   dependencies: FileMirrorDependencies & { log: Logger },
 ): Persistent {
-  const fileId = found === 'empty' ? randomBytes(8) : found.fileId;
-  const keys = cacheKeys?.forFile(label, fileId);
-  const history =
-    found === 'empty'
-      ? { fileId, generation: 0, epoch: 1, lastWriteNumber: 0 }
-      : {
-          fileId,
-          generation: found.generation,
-          epoch: found.epoch + 1,
-          lastWriteNumber: found.lastWriteNumber + numbersSkipped,
-        };
-  const mirror = new FileMirror(label, fd, log, history, keys, dependencies);
   if (found === 'empty') {
-    mirror.begin();
+    const mirror = beginInFile(fd, log, newFile(label, cacheKeys), dependencies);
     return { mirror, loaded: Promise.resolve() };
   }
+  const { fileId } = found;
+  const keys = cacheKeys?.forFile(label, fileId);
+  const history = {
+    fileId,
+    generation: found.generation,
+    epoch: found.epoch + 1,
+    lastWriteNumber: found.lastWriteNumber + numbersSkipped,
+  };
+  const mirror = new FileMirror(label, fd, log, history, keys, dependencies);
   log.time.continueFrom(found.writtenAt);
   log.startArrivalsAfter(found.lastArrival + numbersSkipped);
   mirror.expectSlots(found.entries);

@@ -4,6 +4,8 @@
  * says so, and a caller awaits only what is a promise.
  */
 
+import type { CacheCounters } from './cache-counters.ts';
+
 export type CacheLabel = 'smtpd' | 'smtp' | 'lmtp';
 
 export const cacheLabels: readonly CacheLabel[] = ['smtpd', 'smtp', 'lmtp'];
@@ -69,21 +71,13 @@ export interface EntryPage {
   nextCursor: string;
 }
 
-export interface CacheStatistics {
+export interface CacheStatistics extends CacheCounters {
   entries: number;
   /** Bytes of ids and sessions held. */
   bytes: number;
   sizeLimitBytes: number;
   /** 0: none. */
   entryLimit: number;
-  hits: number;
-  misses: number;
-  stored: number;
-  replaced: number;
-  deleted: number;
-  expired: number;
-  /** Removed for room while still valid: the sign of a cache that is too small. */
-  evicted: number;
   /** Memory that the cache occupies, in bytes. */
   memoryBytes: number;
   /** Size of the file behind it; 0 without one. */

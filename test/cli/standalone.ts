@@ -38,6 +38,11 @@ export class Standalone {
     return this.#startLimited(`-v ${kilobytes}`, args);
   }
 
+  /** The same, with files of so many blocks at most. */
+  startWithFileSize(blocks: number, ...args: string[]): Promise<void> {
+    return this.#startLimited(`-f ${blocks}`, args);
+  }
+
   #startLimited(limit: string, args: readonly string[]): Promise<void> {
     const script = `ulimit ${limit}; exec "$0" serve "$@"`;
     return this.#startBy('/bin/sh', ['-c', script, launcher, ...args]);

@@ -4,8 +4,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
-import { appliedByReload } from '../../src/daemon/reload.ts';
+import { appliedByReload, inTurn } from '../../src/daemon/reload.ts';
 import type { Report } from '../../src/daemon/report.ts';
+import { poll } from '../postfix/poll.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 
 describe('SIGHUP', { skip: notBuilt }, () => {
@@ -98,6 +99,23 @@ describe('SIGHUP', { skip: notBuilt }, () => {
     assert.notDeepEqual(await client.ticketKey(), key);
   });
 
+  test('what a cache has counted goes on when it is off and on again', async () => {
+    await reload([], /re-read: /u);
+    await client.update('lmtp', 'counted', Buffer.alloc(10));
+    for (let count = 0; count < 50; count += 1) {
+      await client.lookup('lmtp', 'counted');
+    }
+    const { hits } = (await report()).caches.lmtp;
+    await reload(['lmtp_tls_session_cache_database ='], /re-read: lmtp/u);
+    await client.lookup('smtp', 'none');
+    const { rates, history } = await report();
+    for (const { hitRatio } of [rates, ...history.points]) {
+      assert.ok(hitRatio === null || (hitRatio >= 0 && hitRatio <= 1), String(hitRatio));
+    }
+    await reload([], /re-read: lmtp/u);
+    assert.equal((await report()).caches.lmtp.hits, hits);
+  });
+
   test('what needs a start is named, and another database is one of these', async () => {
     const said = await reload(
       ['tls_random_bytes = 64', 'smtp_tls_session_cache_database = btree:elsewhere'],
@@ -140,6 +158,22 @@ describe('SIGHUP', { skip: notBuilt }, () => {
     );
   });
 
+  test('requests are served while a main.cf that is being written is waited for', async () => {
+    writeFileSync(join(etc, 'main.cf'), 'tlsmgr_connection_limit = 98\n');
+    const from = tlsmgr.said.length;
+    const isRead = (): boolean => tlsmgr.said.slice(from).includes('re-read');
+    tlsmgr.signal('SIGHUP');
+    let answered = 0;
+    while (!isRead()) {
+      await client.lookup('smtpd', 'kept');
+      answered += isRead() ? 0 : 1;
+      await new Promise((resolve) => {
+        setTimeout(resolve, 1);
+      });
+    }
+    assert.ok(answered > 20, `${answered} within the second that Postfix waits for main.cf`);
+  });
+
   test('docs/systemd.md names what a reload applies', () => {
     const page = readFileSync(join(import.meta.dirname, '../../docs/systemd.md'), 'utf8');
     const documented = [...page.matchAll(/^\| `([\w.]+)` \|/gmu)].flatMap(([, name]) =>
@@ -149,4 +183,28 @@ describe('SIGHUP', { skip: notBuilt }, () => {
     );
     assert.deepEqual(documented.toSorted(), [...appliedByReload].toSorted());
   });
+});
+
+test('signals that come during a reload are one more after it', async () => {
+  let begun = 0;
+  const ends: (() => void)[] = [];
+  const signal = inTurn(
+    () =>
+      new Promise((resolve) => {
+        begun += 1;
+        ends.push(resolve);
+      }),
+  );
+  signal();
+  signal();
+  signal();
+  assert.equal(begun, 1);
+  ends.shift()!();
+  await poll('the second', () => begun === 2);
+  ends.shift()!();
+  await poll('its end', () => {
+    signal();
+    return begun > 2;
+  });
+  assert.equal(begun, 3);
 });

@@ -1,10 +1,13 @@
 /** From settings to caches: files, redirection, faults, log lines. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   chownSync,
   existsSync,
   mkdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -16,6 +19,7 @@ import { databaseOf } from '../../src/sessions/database.ts';
 import type { CacheLabel } from '../../src/sessions/session-cache.ts';
 import { redirectFile } from '../../src/system/data-redirect.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
+import { poll } from '../postfix/poll.ts';
 import { awake } from './log-on-file.ts';
 import { KeptLog, openScratchCaches, type OpenOptions, scratchDirectory } from './scratch.ts';
 
@@ -146,20 +150,95 @@ void describe('opening the caches', () => {
     );
   }
 
+  for (const persistent of [false, true]) {
+    void test(
+      `a file that another process keeps locked leaves ${persistent ? 'a persistent' : 'the'} cache in memory, until it is free`,
+      scene(async ({ open, path, log }) => {
+        const caches = { smtp: { database: `btree:${path}/x` } };
+        const holder = open({ caches, persistent });
+        const waiting = open({ caches, persistent, lockPatienceMs: 60, retrySeconds: 0.01 });
+        const cache = waiting.smtp.cache!;
+        assert.deepEqual(log.lines, [
+          `warning: cannot open smtp TLS session cache: unable to get exclusive lock: ${path}/x.tlsmgr; ` +
+            'keeping it in memory alone',
+        ]);
+        assert.equal(cache.statistics().fileHealthy, !persistent);
+        await cache.update(span('id'), span('stored without a file'));
+        assert.ok(cache.lookup(span('id')));
+        await holder.smtp.cache!.update(span('other'), span("the other process's"));
+        holder.closeNow();
+        await poll('the file', () => log.lines.length > 1);
+        assert.deepEqual(log.lines.slice(1), ['smtp TLS session cache has its file now']);
+        assert.ok(cache.lookup(span('id')));
+        assert.equal(cache.statistics().fileHealthy, true);
+        await cache.update(span('more'), span('stored with it'));
+        waiting.closeNow();
+        const later = open({ caches, persistent: true });
+        await awake(later.loaded);
+        for (const id of ['id', 'more']) {
+          assert.equal(later.smtp.cache!.lookup(span(id)) !== undefined, persistent, id);
+        }
+        assert.equal(later.smtp.cache!.lookup(span('other')), undefined);
+        later.closeNow();
+        assert.equal(log.lines.length, 2, log.lines.join());
+      }),
+    );
+  }
+
   void test(
-    'a file that another process keeps locked switches off the cache, after a while',
-    scene(({ open, path, log }) => {
-      const holder = open({ caches: { smtp: { database: `btree:${path}/x` } } });
-      const caches = open({
-        caches: { smtp: { database: `btree:${path}/x` } },
-        lockPatienceMs: 60,
-      });
-      assert.equal(caches.smtp.cache, undefined);
-      assert.match(log.lines[0]!, /^error: smtp_tls.*unable to get exclusive lock/);
+    'a path that leads elsewhere by then is not opened: after a chroot',
+    scene(async ({ open, path, log }) => {
+      mkdirSync(join(path, 'd'));
+      const caches = { smtp: { database: `btree:${path}/d/x` } };
+      const holder = open({ caches });
+      const waiting = open({ caches, lockPatienceMs: 0, retrySeconds: 0.01 });
+      renameSync(join(path, 'd'), join(path, 'e'));
+      mkdirSync(join(path, 'd'));
+      await poll('the next attempt', () => log.lines.length > 1);
+      assert.equal(
+        log.lines[1],
+        'warning: cannot open smtp TLS session cache: the folder of its file is out of reach; ' +
+          'keeping it in memory alone until the next start',
+      );
+      assert.ok(!existsSync(join(path, 'd/x.tlsmgr')));
+      assert.ok(waiting.smtp.cache);
+      waiting.closeNow();
       holder.closeNow();
-      const later = open({ caches: { smtp: { database: `btree:${path}/x` } } });
-      assert.ok(later.smtp.cache);
-      later.closeNow();
+    }),
+  );
+
+  void test(
+    'a full disk at the first start, a tmpfs: memory, and the file when there is room',
+    { skip: isRoot ? false : 'needs root to mount a tmpfs' },
+    scene(async ({ open, path, log }) => {
+      const mount = join(path, 'small');
+      mkdirSync(mount);
+      const options = ['-t', 'tmpfs', '-o', 'size=64k,nr_inodes=4', 'tmpfs', mount];
+      if (spawnSync('mount', options).status !== 0) {
+        return;
+      }
+      try {
+        for (const name of ['a', 'b', 'c']) {
+          writeFileSync(join(mount, name), '');
+        }
+        const caches = open({
+          persistent: true,
+          retrySeconds: 0.01,
+          caches: { smtpd: { database: `btree:${mount}/x` } },
+        });
+        assert.match(
+          log.lines[0]!,
+          /^warning: cannot open smtpd TLS session cache: .*: No space left on device; keeping/u,
+        );
+        await caches.smtpd.cache!.update(span('id'), span('session'));
+        rmSync(join(mount, 'c'));
+        await poll('the file', () => log.lines.length > 1);
+        assert.equal(log.lines[1], 'smtpd TLS session cache has its file now');
+        assert.ok(caches.smtpd.cache!.lookup(span('id')));
+        caches.closeNow();
+      } finally {
+        spawnSync('umount', [mount]);
+      }
     }),
   );
 

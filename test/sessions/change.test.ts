@@ -8,7 +8,7 @@ import { CircularLog } from '../../src/sessions/circular-log.ts';
 import { geometryOf } from '../../src/sessions/geometry.ts';
 import type { ByteSpan, CacheLimits } from '../../src/sessions/session-cache.ts';
 import type { CachesSettings } from '../../src/sessions/caches.ts';
-import { openScratchCaches, scratchDirectory } from './scratch.ts';
+import { KeptLog, type OpenOptions, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 const clock = {
   seconds: 1000,
@@ -94,53 +94,161 @@ describe('changed limits', () => {
 });
 
 describe('changed caches', () => {
-  function setUp() {
+  const off = { smtpd: '', smtp: '', lmtp: '' };
+
+  function setUp(options: Partial<OpenOptions> = {}) {
     const scratch = scratchDirectory();
     const directory = scratch.path;
-    const options = { directory, clock };
+    const log = new KeptLog();
+    const one = `btree:${directory}/one`;
+    const two = `btree:${directory}/two`;
     const caches = openScratchCaches({
+      directory,
+      clock,
+      log,
+      caches: { smtp: { database: one } },
       ...options,
-      caches: { smtp: { database: `btree:${directory}/one` } },
     });
-    const settings = (smtpd: string, smtp: string): CachesSettings => {
-      const of = (label: 'smtpd' | 'smtp' | 'lmtp', database: string) => {
+    const settings = (databases: Partial<typeof off>): CachesSettings => {
+      const of = (label: 'smtpd' | 'smtp' | 'lmtp') => {
+        const database = databases[label] ?? '';
         return { ...wide, label, database, logOperations: false };
       };
       return {
-        caches: { smtpd: of('smtpd', smtpd), smtp: of('smtp', smtp), lmtp: of('lmtp', '') },
-        persistentCaches: false,
+        caches: { smtpd: of('smtpd'), smtp: of('smtp'), lmtp: of('lmtp') },
+        persistentCaches: options.persistent ?? false,
         cacheKeyFile: '',
         dataDirectory: directory,
         mailOwner: { name: 'x', uid: process.getuid!(), gid: process.getgid!() },
         defaultDatabaseType: 'hash',
       };
     };
-    return { directory, caches, settings, remove: () => scratch.remove() };
+    return { directory, one, two, log, caches, settings, remove: () => scratch.remove() };
   }
 
-  test('a file that another cache has open is refused, by name and by link, and nothing changes', () => {
-    const { directory, caches, settings, remove } = setUp();
-    const one = `btree:${directory}/one`;
+  test('a file that another cache has open is refused, by name and by link, and nothing changes', async () => {
+    const { directory, one, two, log, caches, settings, remove } = setUp({ lockPatienceMs: 0 });
     symlinkSync(directory, join(directory, 'loop'));
-    for (const database of [one, `btree:${directory}/loop/one`]) {
-      assert.throws(() => caches.change(settings(database, one)), /do not use the same TLS cache/u);
-      assert.equal(caches.smtpd.cache, undefined);
+    for (const lmtp of [one, `btree:${directory}/loop/one`]) {
+      await assert.rejects(
+        caches.change(settings({ smtpd: two, smtp: one, lmtp })),
+        /do not use the same TLS cache/u,
+      );
+      assert.deepEqual([caches.smtpd.cache, caches.lmtp.cache], [undefined, undefined]);
       assert.notEqual(caches.smtp.cache, undefined);
     }
+    // Nothing was left locked: this one needn't wait for anything.
+    assert.deepEqual(await caches.change(settings({ smtpd: two, smtp: one })), []);
+    assert.notEqual(caches.smtpd.cache, undefined);
+    assert.deepEqual(log.lines, []);
     caches.closeNow();
     remove();
   });
 
-  test('the file of a cache that was switched off is free for another', () => {
-    const { directory, caches, settings, remove } = setUp();
-    const one = `btree:${directory}/one`;
-    assert.deepEqual(caches.change(settings('', '')), []);
+  test('the file of a cache that was switched off is free for another', async () => {
+    const { directory, one, caches, settings, remove } = setUp();
+    const three = `btree:${directory}/three`;
+    assert.deepEqual(await caches.change(settings(off)), []);
     assert.equal(caches.smtp.cache, undefined);
-    assert.deepEqual(caches.change(settings(one, '')), []);
+    assert.deepEqual(await caches.change(settings({ smtpd: one })), []);
     assert.notEqual(caches.smtpd.cache, undefined);
-    assert.deepEqual(caches.change(settings(`btree:${directory}/two`, '')), ['smtpd']);
+    assert.deepEqual(await caches.change(settings({ smtpd: three })), ['smtpd']);
     assert.equal(caches.smtpd.database, one);
     caches.closeNow();
+    remove();
+  });
+
+  test('a file moves from one cache to another at once', async () => {
+    for (const persistent of [false, true]) {
+      const { one, log, caches, settings, remove } = setUp({ persistent });
+      await caches.smtp.cache!.update(span('id'), span('session'));
+      assert.deepEqual(await caches.change(settings({ smtpd: one })), []);
+      assert.equal(caches.smtp.cache, undefined);
+      assert.equal(caches.smtpd.cache!.lookup(span('id')), undefined);
+      await caches.smtpd.cache!.update(span('id'), span('session'));
+      assert.notEqual(caches.smtpd.cache!.lookup(span('id')), undefined);
+      assert.doesNotMatch(log.lines.join('\n'), /error|lock/u);
+      caches.closeNow();
+      remove();
+    }
+  });
+
+  test('the database in force counts, not the one that waits for the next start', async () => {
+    const { one, two, caches, settings, remove } = setUp();
+    assert.deepEqual(await caches.change(settings({ smtp: two })), ['smtp']);
+    await assert.rejects(
+      caches.change(settings({ smtp: two, lmtp: one })),
+      /do not use the same TLS cache file .*one for smtp and lmtp/u,
+    );
+    caches.closeNow();
+    remove();
+  });
+
+  test('a change that fails halfway is undone: what left for it comes back', async () => {
+    const log = new (class extends KeptLog {
+      failing = false;
+      override info(text: string): void {
+        if (this.failing && text.startsWith('open lmtp')) {
+          throw new Error('failed halfway');
+        }
+        super.info(text);
+      }
+    })();
+    const { one, two, caches, settings, remove } = setUp({
+      persistent: true,
+      log,
+      lockPatienceMs: 0,
+    });
+    await caches.smtp.cache!.update(span('id'), span('session'));
+    const next = settings({ smtpd: one, lmtp: two });
+    next.caches.lmtp.logOperations = true;
+    log.failing = true;
+    await assert.rejects(caches.change(next), /failed halfway/u);
+    assert.deepEqual([caches.smtpd.cache, caches.lmtp.cache], [undefined, undefined]);
+    assert.equal(caches.smtp.database, one);
+    await caches.smtp.cache!.update(span('other'), span('session'));
+    assert.notEqual(caches.smtp.cache!.lookup(span('other')), undefined);
+    log.failing = false;
+    assert.deepEqual(await caches.change(next), []);
+    assert.notEqual(caches.lmtp.cache, undefined);
+    assert.doesNotMatch(log.lines.join('\n'), /error|lock/u);
+    caches.closeNow();
+    remove();
+  });
+
+  test('waits for a lock without keeping anybody waiting', async () => {
+    const { directory, one, two, log, caches, settings, remove } = setUp({
+      lockPatienceMs: 60_000,
+    });
+    const holder = openScratchCaches({ directory, clock, caches: { smtp: { database: two } } });
+    let served = 0;
+    const serving = setInterval(() => {
+      served += 1;
+      assert.equal(caches.smtp.cache!.lookup(span('x')), undefined);
+      if (served === 30) {
+        holder.closeNow();
+      }
+    }, 1);
+    await caches.change(settings({ smtpd: two, smtp: one }));
+    clearInterval(serving);
+    assert.ok(served >= 30);
+    assert.notEqual(caches.smtpd.cache, undefined);
+    assert.deepEqual(log.lines, []);
+    caches.closeNow();
+    remove();
+  });
+
+  test('a process that ends meanwhile leaves nothing open', async () => {
+    const { directory, one, two, caches, settings, remove } = setUp();
+    const holder = openScratchCaches({ directory, clock, caches: { smtp: { database: two } } });
+    const changing = caches.change(settings({ smtpd: two, smtp: one }));
+    caches.closeNow();
+    holder.closeNow();
+    await changing;
+    const log = new KeptLog();
+    const databases = { smtpd: { database: two }, smtp: { database: one } };
+    openScratchCaches({ directory, clock, log, caches: databases, lockPatienceMs: 0 }).closeNow();
+    assert.deepEqual(log.lines, []);
     remove();
   });
 });

@@ -246,11 +246,11 @@ void describe('no session stays on the disk', () => {
     const caches = place.open(place.usual);
     await caches.smtpd.cache!.update(span('the id'), span(session));
     await until(() => place.clearFiles().length === 1);
-    caches.change(place.settings(''));
+    await caches.change(place.settings(''));
     assert.deepEqual(place.clearFiles(), []);
     assert.match(place.log.lines.join('\n'), removed);
     // The next file may get the number of the one that is gone.
-    caches.change(place.settings(`btree:${place.data}/scache`));
+    await caches.change(place.settings(`btree:${place.data}/scache`));
     assert.ok(caches.smtpd.cache);
     caches.closeNow();
     place.remove();

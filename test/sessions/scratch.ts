@@ -39,6 +39,7 @@ export interface OpenOptions {
   caches?: Partial<Record<CacheLabel, Partial<CacheSettings>>>;
   mailOwnerUid?: number;
   lockPatienceMs?: number;
+  retrySeconds?: number;
 }
 
 export function openScratchCaches(options: OpenOptions): Caches {
@@ -68,6 +69,7 @@ export function openScratchCaches(options: OpenOptions): Caches {
       log: options.log ?? new KeptLog(),
       clock: options.clock,
       lockPatienceMs: options.lockPatienceMs ?? 1000,
+      retrySeconds: options.retrySeconds,
     },
   );
 }

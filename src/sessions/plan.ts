@@ -1,0 +1,137 @@
+/**
+ * What has to happen for the open caches to be those that main.cf asks for:
+ * which leave, which come, which change. Looks at names and directories, and
+ * opens nothing: whatever is wrong is thrown before anything has changed.
+ */
+import { statSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import type { CacheSettings, MailOwner } from '../config/config.ts';
+import { FatalError } from '../errors.ts';
+import type { Logger } from '../log/logger.ts';
+import { redirectTable } from '../system/data-redirect.ts';
+import { type Database, databaseOf } from './database.ts';
+import { type CacheLabel, cacheLabels } from './session-cache.ts';
+
+export interface CachesSettings {
+  caches: Record<CacheLabel, CacheSettings>;
+  persistentCaches: boolean;
+  cacheKeyFile: string;
+  dataDirectory: string;
+  mailOwner: MailOwner;
+  defaultDatabaseType: string;
+}
+
+/** A cache that is to be open. */
+export interface Wanted {
+  settings: CacheSettings;
+  database: Database;
+  /** After redirection, without suffix; undefined for no file. */
+  path: string | undefined;
+}
+
+export interface Plan {
+  leave: CacheLabel[];
+  /** Those that leave whose file another cache is to have. */
+  leaveFirst: CacheLabel[];
+  come: Wanted[];
+  /** Open already; with the database that they have, and all else as main.cf says. */
+  change: Wanted[];
+  /** Those of them whose database is to be another one: that waits for the next start. */
+  otherDatabase: CacheLabel[];
+}
+
+/** The parameter that names a cache's database. */
+export function parameterOf(label: CacheLabel): string {
+  return `${label}_tls_session_cache_database`;
+}
+
+/** Whether main.cf wants this cache. */
+export function isEnabled(settings: CacheSettings): boolean {
+  return settings.database !== '' && settings.lifetimeSeconds > 0;
+}
+
+/** Throws FatalError when two caches would share a file. */
+export function planOf(
+  open: ReadonlyMap<CacheLabel, Wanted>,
+  next: CachesSettings,
+  log: Logger,
+): Plan {
+  const written = cacheLabels
+    .map((label) => next.caches[label])
+    .filter((settings) => isEnabled(settings))
+    .map((settings) => wantedOf(settings, next, log));
+  // What the next start would refuse is refused now, too.
+  refuseSharedFiles(written);
+  const inForce = written.map((one) => {
+    const has = open.get(one.settings.label);
+    return has === undefined
+      ? one
+      : { ...has, settings: { ...one.settings, database: has.settings.database } };
+  });
+  refuseSharedFiles(inForce);
+  const isWritten = (label: CacheLabel): boolean =>
+    written.some(({ settings }) => settings.label === label);
+  const come = inForce.filter(({ settings: { label } }) => !open.has(label));
+  const change = inForce.filter(({ settings: { label } }) => open.has(label));
+  const leave = cacheLabels.filter((label) => open.has(label) && !isWritten(label));
+  const taken = new Set(come.map((one) => fileOf(one)));
+  return {
+    leave,
+    leaveFirst: leave.filter((label) => {
+      const file = fileOf(open.get(label)!);
+      return file !== undefined && taken.has(file);
+    }),
+    come,
+    change,
+    otherDatabase: change
+      .filter(({ settings: { label, database } }) => next.caches[label].database !== database)
+      .map(({ settings: { label } }) => label),
+  };
+}
+
+export function refuseSharedFile(first: CacheSettings, second: CacheSettings): never {
+  throw new FatalError(
+    `do not use the same TLS cache file ${first.database} for ${first.label} and ${second.label}`,
+  );
+}
+
+function wantedOf(settings: CacheSettings, all: CachesSettings, log: Logger): Wanted {
+  const database = databaseOf(settings.database, all.defaultDatabaseType);
+  const path =
+    database.kind === 'file' || (database.kind === 'unusable' && database.redirected)
+      ? redirectTable(settings.database, database.path, all, log)
+      : undefined;
+  return { settings, database, path };
+}
+
+function refuseSharedFiles(wanted: readonly Wanted[]): void {
+  const owners = new Map<string, Wanted>();
+  for (const one of wanted) {
+    const file = fileOf(one);
+    if (file === undefined) {
+      continue;
+    }
+    const other = owners.get(file);
+    if (other !== undefined) {
+      refuseSharedFile(other.settings, one.settings);
+    }
+    owners.set(file, one);
+  }
+}
+
+/** The same for two names of one file, whether it is there or not. */
+function fileOf({ path }: Wanted): string | undefined {
+  return path === undefined ? undefined : `${directoryOf(path)}/${basename(path)}`;
+}
+
+/** Which directory a path lies in: device and inode, or its name where there is none. */
+export function directoryOf(path: string): string {
+  const directory = dirname(resolve(path));
+  try {
+    const { dev, ino } = statSync(directory);
+    return `${dev}:${ino}`;
+  } catch {
+    // Whoever opens the file says why it can't be reached.
+    return directory;
+  }
+}
