@@ -4,6 +4,9 @@
  * while the daemon runs changes no entry's life; times that people see are the
  * wall clock's, through an entry's age.
  *
+ * It is kept in 32 bits. A wall clock beyond 2038 is no reason to stop: this time
+ * starts at a moment that leaves decades to the process, whatever the year is.
+ *
  * From one process to the next this time goes on: by what the wall clock says
  * has gone by since it was last written down, and never back.
  */
@@ -18,6 +21,8 @@ export interface TimeMark {
 /** Longer than any session lives: a clock that starts at 1970 now and then doesn't use this time up. */
 const longestAwaySeconds = 200 * 86_400;
 
+const latestStartSeconds = 2 ** 31;
+
 export class CacheTime {
   readonly #clock: Clock;
   readonly #startMs: number;
@@ -26,7 +31,7 @@ export class CacheTime {
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#startMs = clock.monotonicMs();
-    this.#startSeconds = clock.nowSeconds();
+    this.#startSeconds = Math.min(Math.max(0, clock.nowSeconds()), latestStartSeconds);
   }
 
   /** Whole seconds; never goes back. */

@@ -9,9 +9,10 @@
  *
  *     copy:
  *     0    "tlsmgrSC"
- *     8    format version, 32 bits
+ *     8    format version, 32 bits: 1, or 2 for a label of more than 8 bytes
  *     12   slotBytes, 32 bits
- *     16   cache label, 8 bytes, filled up with NUL
+ *     16   version 1: cache label, filled up with NUL to 8 bytes
+ *          version 2: bytes of the label, 32 bits, and 0, 32 bits
  *     24   generation of the manifest, double
  *     32   epoch: counts the processes that have used the file, double
  *     40   highest arrival number, double
@@ -19,11 +20,11 @@
  *     56   id of the file, 8 random bytes
  *     64   number of entries, 32 bits
  *     68   cache time at writing, 32 bits
- *     72   wall clock at writing, 32 bits
- *     76   0, 32 bits
+ *     72   wall clock at writing, low and high half, 32 bits each
  *     80   entries of 32 bytes: slot, bytes in use (32 bits each), write
  *          number, last arrival number (doubles), frames, frames of deaths
  *          (32 bits each)
+ *     then, in version 2, the label
  *     then CRC-32 of everything before, 32 bits
  *
  * What isn't listed isn't there: a slot is free, whatever it holds, as soon as a
@@ -31,6 +32,7 @@
  * that isn't persistent has, and what a failing disk is left with.
  */
 import { crc32 } from 'node:zlib';
+import { TlsmgrError } from '../errors.ts';
 import type { TimeMark } from './cache-time.ts';
 import { mostSlots } from './geometry.ts';
 import type { CacheLabel } from './session-cache.ts';
@@ -41,6 +43,9 @@ export const slotsStart = 2 * manifestBytes;
 
 const magic = 'tlsmgrSC';
 const version = 1;
+const versionOfLongLabels = 2;
+const shortLabelBytes = 8;
+const longestLabelBytes = 255;
 const headBytes = 80;
 const entryBytes = 32;
 
@@ -65,13 +70,26 @@ export interface Manifest {
   entries: ManifestEntry[];
 }
 
+/** Throws TlsmgrError `STORAGE` for a label that the format can't hold: it must not be cut. */
 export function encodeManifest(manifest: Manifest): Buffer {
-  const length = headBytes + manifest.entries.length * entryBytes;
+  const label = Buffer.from(manifest.label);
+  if (label.length === 0 || label.length > longestLabelBytes || label.includes(0)) {
+    throw new TlsmgrError('STORAGE', 'its name is empty, has a NUL, or is longer than 255 bytes');
+  }
+  const isLong = label.length > shortLabelBytes;
+  const entriesEnd = headBytes + manifest.entries.length * entryBytes;
+  const length = entriesEnd + (isLong ? label.length : 0);
   const bytes = Buffer.alloc(length + 4);
   bytes.write(magic, 0, 'latin1');
-  bytes.writeUInt32LE(version, 8);
   bytes.writeUInt32LE(manifest.slotBytes, 12);
-  bytes.write(manifest.label, 16, 'latin1');
+  if (isLong) {
+    bytes.writeUInt32LE(versionOfLongLabels, 8);
+    bytes.writeUInt32LE(label.length, 16);
+    label.copy(bytes, entriesEnd);
+  } else {
+    bytes.writeUInt32LE(version, 8);
+    label.copy(bytes, 16);
+  }
   bytes.writeDoubleLE(manifest.generation, 24);
   bytes.writeDoubleLE(manifest.epoch, 32);
   bytes.writeDoubleLE(manifest.lastArrival, 40);
@@ -79,7 +97,8 @@ export function encodeManifest(manifest: Manifest): Buffer {
   manifest.fileId.copy(bytes, 56);
   bytes.writeUInt32LE(manifest.entries.length, 64);
   bytes.writeUInt32LE(manifest.writtenAt.cacheSeconds, 68);
-  bytes.writeUInt32LE(manifest.writtenAt.wallSeconds, 72);
+  bytes.writeUInt32LE(manifest.writtenAt.wallSeconds % halfRange, 72);
+  bytes.writeUInt32LE(Math.floor(manifest.writtenAt.wallSeconds / halfRange), 76);
   let at = headBytes;
   for (const entry of manifest.entries) {
     bytes.writeUInt32LE(entry.slot, at);
@@ -94,22 +113,28 @@ export function encodeManifest(manifest: Manifest): Buffer {
   return bytes;
 }
 
+/** How many numbers there are of 32 bits. */
+const halfRange = 2 ** 32;
+
 /** A file whose time is beyond it is begun anew: 32 bits must hold what is stored later, too. */
 const latestCacheSeconds = 2 ** 32 - 2 ** 30;
 
 /** @returns undefined unless it is all right in every byte, this version and this machine's. */
 export function decodeManifest(bytes: Buffer): Manifest | undefined {
-  if (
-    bytes.length < headBytes + 4 ||
-    bytes.toString('latin1', 0, 8) !== magic ||
-    bytes.readUInt32LE(8) !== version
-  ) {
+  if (bytes.length < headBytes + 4 || bytes.toString('latin1', 0, 8) !== magic) {
+    return undefined;
+  }
+  const found = bytes.readUInt32LE(8);
+  if (found !== version && found !== versionOfLongLabels) {
     return undefined;
   }
   const count = bytes.readUInt32LE(64);
-  const length = headBytes + count * entryBytes;
+  const entriesEnd = headBytes + count * entryBytes;
+  const labelBytes = found === version ? 0 : bytes.readUInt32LE(16);
+  const length = entriesEnd + labelBytes;
   if (
     count > mostSlots ||
+    labelBytes > longestLabelBytes ||
     length + 4 > bytes.length ||
     crc32(bytes.subarray(0, length)) !== bytes.readUInt32LE(length)
   ) {
@@ -121,7 +146,7 @@ export function decodeManifest(bytes: Buffer): Manifest | undefined {
   }
   const entries: ManifestEntry[] = [];
   const slots = new Set<number>();
-  for (let at = headBytes; at < length; at += entryBytes) {
+  for (let at = headBytes; at < entriesEnd; at += entryBytes) {
     const slot = bytes.readUInt32LE(at);
     if (slot >= mostSlots || slots.has(slot)) {
       return undefined;
@@ -137,16 +162,23 @@ export function decodeManifest(bytes: Buffer): Manifest | undefined {
     });
   }
   return {
-    label: bytes.toString('latin1', 16, 24).replace(/\0+$/, '') as CacheLabel,
+    label: labelIn(bytes, found === version ? [16, 24] : [entriesEnd, length]),
     slotBytes: bytes.readUInt32LE(12),
     generation: bytes.readDoubleLE(24),
     epoch: bytes.readDoubleLE(32),
     lastArrival: bytes.readDoubleLE(40),
     lastWriteNumber: bytes.readDoubleLE(48),
     fileId: Buffer.from(bytes.subarray(56, 64)),
-    writtenAt: { cacheSeconds, wallSeconds: bytes.readUInt32LE(72) },
+    writtenAt: {
+      cacheSeconds,
+      wallSeconds: bytes.readUInt32LE(72) + bytes.readUInt32LE(76) * halfRange,
+    },
     entries,
   };
+}
+
+function labelIn(bytes: Buffer, [start, end]: [number, number]): CacheLabel {
+  return bytes.toString('utf8', start, end).replace(/\0+$/u, '') as CacheLabel;
 }
 
 /** Whether a file of ours begins so, of whatever version, and however damaged the rest is. */
