@@ -176,6 +176,13 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
         /dev:\/dev\/urandom/u,
       ],
       [
+        { tls_random_source: '/etc' },
+        'warning',
+        'source-kind',
+        /is neither a file nor a device/u,
+        /dev:\/dev\/urandom/u,
+      ],
+      [
         { tls_random_source: 'dev:/etc/passwd' },
         'warning',
         'source-kind',

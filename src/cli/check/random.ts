@@ -43,6 +43,12 @@ function sourceFindings({ random }: Config): Finding[] {
       `tls_random_source = ${source}: ${path} is no socket: the pool serves without it, with a warning`,
     );
   }
+  if (kind === undefined && !found.isFile() && !found.isCharacterDevice()) {
+    return finding(
+      'source-kind',
+      `tls_random_source = ${source}: it is neither a file nor a device: the pool serves without it, with a warning`,
+    );
+  }
   if (kind === 'dev:' && found.isFile()) {
     return finding(
       'source-kind',
