@@ -6,7 +6,7 @@
  */
 import { FatalError } from '../errors.ts';
 import type { MailOwner } from '../config/config.ts';
-import { chroot, reasonOf } from '../system/calls.ts';
+import { chroot, keepCapabilities, limitCapabilities, reasonOf } from '../system/calls.ts';
 
 /** Missing from the declarations of Node's types. */
 declare global {
@@ -40,10 +40,16 @@ export interface PrivilegeOptions {
   dropRoot: boolean;
   /** `-c`: the directory to be shut into. */
   chrootDirectory: string | undefined;
+  /** Whether ports below 1024 may be bound until releaseLowPorts(). */
+  keepLowPorts: boolean;
 }
 
+/** Whether this thread has kept a capability of root's. */
+let lowPortsKept = false;
+
 /** Gives up what the options say, in the one order that works. */
-export function dropPrivileges({ owner, dropRoot, chrootDirectory }: PrivilegeOptions): void {
+export function dropPrivileges(options: PrivilegeOptions): void {
+  const { owner, dropRoot, chrootDirectory, keepLowPorts } = options;
   if (dropRoot) {
     attempt(`setgid(${owner.gid})`, () => process.setgid!(owner.gid));
     attempt('initgroups', () => process.initgroups(owner.name, owner.gid));
@@ -53,7 +59,19 @@ export function dropPrivileges({ owner, dropRoot, chrootDirectory }: PrivilegeOp
     attempt('chdir(/)', () => process.chdir('/'));
   }
   if (dropRoot) {
+    lowPortsKept = keepLowPorts && keepCapabilities();
     attempt(`setuid(${owner.uid})`, () => process.setuid!(owner.uid));
+    if (lowPortsKept) {
+      attempt('capset', () => limitCapabilities('low-ports'));
+    }
+  }
+}
+
+/** Gives up the last that was root's. */
+export function releaseLowPorts(): void {
+  if (lowPortsKept) {
+    lowPortsKept = false;
+    limitCapabilities('none');
   }
 }
 

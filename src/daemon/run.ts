@@ -126,13 +126,17 @@ async function start(
     prng.openExchangeFile(exchangeName === '' ? '' : redirectFile(exchangeName, config, log));
     return {
       egdListener: prng.openEgdListener(),
-      metricsListener: metrics?.listen(),
+      metricsListener: metrics?.listenOnPath(),
       caches: openCaches(config, { log, clock: systemClock }),
     };
   });
   await unlessRefused(egdListener, log);
   await metricsListener;
-  dropPrivileges(privilegesOf(options, config));
+  await metrics?.listenOnPort();
+  dropPrivileges({
+    ...privilegesOf(options, config),
+    keepLowPorts: metrics?.needsLowPort === true,
+  });
   forbidCoreDumps();
 
   const server = assembleServer({
@@ -181,6 +185,7 @@ function privilegesOf(options: DaemonOptions, config: Config): PrivilegeOptions 
     owner: config.mailOwner,
     dropRoot: options.unprivileged,
     chrootDirectory: options.chroot ? config.queueDirectory : undefined,
+    keepLowPorts: false,
   };
 }
 

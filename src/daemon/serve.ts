@@ -67,7 +67,8 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   prng.openExchangeFile(config.random.exchangeName);
   await prng.openEgdListener();
   const metrics = await openMetricsEndpoint(config, log);
-  await metrics?.listen();
+  await metrics?.listenOnPath();
+  await metrics?.listenOnPort();
   const caches = openCaches(config, { log, clock: systemClock });
   forbidCoreDumps();
   raiseOpenFilesLimit();

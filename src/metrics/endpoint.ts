@@ -1,21 +1,25 @@
 /**
- * The listener of tlsmgr_metrics_listen in the phases of a daemon's start:
- * opened before the chroot, bound with mail_owner's rights, served when
- * everything is there. It costs the daemon nothing but itself: an address that
- * can't be had is one warning. One in use is tried again, for after a reload
- * the process before may still have it.
+ * The listener of tlsmgr_metrics_listen in the phases of a daemon's start: made
+ * before the chroot, bound to a path with mail_owner's rights or to a port with
+ * root's, served when everything is there. It costs the daemon nothing but
+ * itself: nobody waits for its host's name, and an address that can't be had is
+ * one warning. A port is tried again, in the chroot too: after a reload the
+ * process before may still have it, an interface may not be up yet, nor DNS.
+ *
+ *     opened -> [waiting ->] listening
  *
  * A UNIX-domain socket has mode 0660, mail_owner and its group; a stale one is
  * replaced, anything else at its path refused.
  */
-import { lookup } from 'node:dns/promises';
 import { chmodSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { isIP } from 'node:net';
 import type { Logger, LogWarning } from '../log/logger.ts';
+import { releaseLowPorts } from '../daemon/privileges.ts';
 import type { Report } from '../daemon/report.ts';
 import { reasonOf } from '../system/calls.ts';
 import { bindOwnSocket } from '../system/own-socket.ts';
+import { after, type Timer } from '../system/timers.ts';
+import { HostAddress, type HostAddressOptions } from './host-address.ts';
 import { httpService } from './http-service.ts';
 import { addressText, type ListenAddress } from './listen-address.ts';
 import { Pages } from './pages.ts';
@@ -25,6 +29,8 @@ export interface EndpointOptions {
   /** This host's name: a Host header may have it. */
   hostname: string;
   log: Logger;
+  names?: HostAddressOptions;
+  schedule?: typeof after;
 }
 
 const parameter = 'tlsmgr_metrics_listen';
@@ -35,22 +41,29 @@ const backlog = 100;
 
 /** While the process before may be on its way out nothing is said. */
 const silentTries = 10;
-const silentRetryMs = 250;
-const laterRetryMs = 10_000;
+const silentRetrySeconds = 0.25;
+const laterRetrySeconds = 10;
+
+/** Whose binding is root's alone. */
+const lowPortsEnd = 1024;
 
 export class MetricsEndpoint {
   readonly #options: EndpointOptions;
   readonly #pages = new Pages();
   readonly #server: Server;
+  readonly #host: HostAddress | undefined;
   #warn: LogWarning;
-  #tries = 0;
-  #retry: NodeJS.Timeout | undefined;
-  /** What the configured host stood for before the chroot; undefined: nothing. */
-  #host: string | undefined;
+  #triesInUse = 0;
+  #retry: Timer | undefined;
+  #isServing = false;
+  #isClosed = false;
+  /** What the log says of where it is served: nothing yet, that it isn't, or that it is. */
+  #told: 'nothing' | 'missing' | 'served' = 'nothing';
 
   constructor(options: EndpointOptions) {
-    const { address, hostname, log } = options;
+    const { address, hostname, log, names } = options;
     this.#options = options;
+    this.#host = address.kind === 'tcp' ? new HostAddress(address.host, names) : undefined;
     this.#warn = (_kind, text) => log.warning(text());
     this.#server = httpService({
       pages: this.#pages,
@@ -62,74 +75,91 @@ export class MetricsEndpoint {
     });
   }
 
-  /** Finds the address of a name: in the chroot that can't be done. A failure is logged. */
-  async resolve(): Promise<void> {
+  /** Binds a path before it first gives up control, with the rights of that moment, or logs why not. */
+  async listenOnPath(): Promise<void> {
     const { address } = this.#options;
     if (address.kind === 'unix') {
-      return;
-    }
-    if (isIP(address.host) !== 0) {
-      this.#host = address.host;
-      return;
-    }
-    try {
-      ({ address: this.#host } = await lookup(address.host));
-    } catch (thrown) {
-      this.#giveUp(thrown);
+      try {
+        await bindOwnSocket(address.path, () => this.#bind({ path: address.path }));
+      } catch (thrown) {
+        this.#miss(thrown, 'no metrics');
+      }
     }
   }
 
-  /** Listens, or logs why not. Binds a path before it first gives up control, with the rights of that moment. */
-  async listen(): Promise<void> {
+  /** Binds a port whose address is known, with the rights of that moment; else in the background. */
+  async listenOnPort(): Promise<void> {
+    const done = this.#tryPort();
+    if (this.#host?.known !== undefined) {
+      await done;
+    }
+  }
+
+  /** Whether a port is still to be bound that root alone may bind. */
+  get needsLowPort(): boolean {
     const { address } = this.#options;
-    if (address.kind === 'tcp') {
-      await this.#tryPort();
-      return;
-    }
-    try {
-      await bindOwnSocket(address.path, () => this.#bind({ path: address.path }));
-    } catch (thrown) {
-      this.#giveUp(thrown);
-    }
+    return address.kind === 'tcp' && address.port < lowPortsEnd && !this.#server.listening;
   }
 
   /** Answers from now on. @param warn limited: for what a client can cause. */
   serve(makeReport: () => Report, warn: LogWarning): void {
     this.#warn = warn;
     this.#pages.serve(makeReport);
-    if (this.#server.listening) {
-      const { address, log } = this.#options;
-      log.info(`metrics and a page are served on ${addressText(address)}`);
-    }
+    this.#isServing = true;
+    this.#tellServed();
   }
 
   /** Removes a socket's file: not for where the next process may have made its own already. */
   close(): void {
-    clearTimeout(this.#retry);
+    this.#isClosed = true;
+    this.#retry?.cancel();
     this.#server.close();
   }
 
   async #tryPort(): Promise<void> {
-    const { address, log } = this.#options;
-    if (address.kind !== 'tcp' || this.#host === undefined) {
+    const { address } = this.#options;
+    const host = this.#host;
+    if (address.kind !== 'tcp' || host === undefined) {
       return;
     }
     try {
-      await this.#bind({ host: this.#host, port: address.port });
-      if (this.#tries >= silentTries) {
-        log.info(`${parameter} = ${addressText(address)}: served now`);
+      const found = host.known ?? (await host.ask());
+      if (this.#isClosed) {
+        return;
       }
+      await this.#bind({ host: found, port: address.port });
     } catch (thrown) {
-      const inUse = thrown instanceof Error && 'code' in thrown && thrown.code === 'EADDRINUSE';
-      this.#tries += 1;
-      if (!inUse || this.#tries === silentTries) {
-        this.#giveUp(thrown);
-      }
-      if (inUse) {
-        const waitMs = this.#tries < silentTries ? silentRetryMs : laterRetryMs;
-        this.#retry = setTimeout(() => void this.#tryPort(), waitMs).unref();
-      }
+      this.#tryAgain(thrown);
+      return;
     }
+    releaseLowPorts();
+    this.#tellServed();
+  }
+
+  #tryAgain(thrown: unknown): void {
+    const inUse = thrown instanceof Error && 'code' in thrown && thrown.code === 'EADDRINUSE';
+    this.#triesInUse += inUse ? 1 : 0;
+    const silent = inUse && this.#triesInUse < silentTries;
+    if (!silent) {
+      this.#miss(thrown, 'no metrics yet');
+    }
+    const { schedule = after } = this.#options;
+    this.#retry = schedule(silent ? silentRetrySeconds : laterRetrySeconds, () => {
+      void this.#tryPort();
+    });
+  }
+
+  #tellServed(): void {
+    const { address, log } = this.#options;
+    if (!this.#isServing || !this.#server.listening || this.#told === 'served') {
+      return;
+    }
+    if (this.#told === 'missing') {
+      log.info(`${parameter} = ${addressText(address)}: served now`);
+    } else {
+      log.info(`metrics and a page are served on ${addressText(address)}`);
+    }
+    this.#told = 'served';
   }
 
   #bind(where: { path: string } | { host: string; port: number }): Promise<void> {
@@ -147,8 +177,12 @@ export class MetricsEndpoint {
     });
   }
 
-  #giveUp(thrown: unknown): void {
+  /** Says once that it isn't served. */
+  #miss(thrown: unknown, what: string): void {
     const { address, log } = this.#options;
-    log.warning(`${parameter} = ${addressText(address)}: ${reasonOf(thrown)}: no metrics`);
+    if (this.#told === 'nothing') {
+      this.#told = 'missing';
+      log.warning(`${parameter} = ${addressText(address)}: ${reasonOf(thrown)}: ${what}`);
+    }
   }
 }

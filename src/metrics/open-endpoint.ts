@@ -15,11 +15,9 @@ export async function openMetricsEndpoint(
     return undefined;
   }
   const endpoint = await import('./endpoint.ts');
-  const opened = new endpoint.MetricsEndpoint({
+  return new endpoint.MetricsEndpoint({
     address: config.metricsListen,
     hostname: config.log.hostname,
     log,
   });
-  await opened.resolve();
-  return opened;
 }

@@ -7,6 +7,7 @@
  * message in the words of strerror(3), as Postfix logs them.
  */
 import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
 import koffi from 'koffi';
 import { fitsSocketAddress } from './socket-path.ts';
 
@@ -19,6 +20,9 @@ function bind<Call>(declaration: string): Call {
 
 const native = {
   alarm: bind<(seconds: number) => number>('unsigned int alarm(unsigned int seconds)'),
+  capset: bind<(header: Buffer, sets: Buffer) => number>(
+    'int capset(void *header, const void *sets)',
+  ),
   chroot: bind<(path: string) => number>('int chroot(const char *path)'),
   close: bind<(fd: number) => number>('int close(int fd)'),
   connect: bind<(fd: number, address: Buffer, length: number) => number>(
@@ -82,6 +86,9 @@ const MADV_HUGEPAGE = 14;
 /** The page sizes of Linux machines; madvise(2) refuses what is aligned to less than the real one. */
 const PAGE_SIZES_BYTES = [4096, 16384, 65536];
 const PR_SET_DUMPABLE = 4;
+const PR_SET_KEEPCAPS = 8;
+const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+const CAP_NET_BIND_SERVICE = 10;
 const RLIMIT_CORE = 4;
 const RLIMIT_NOFILE = 7;
 /** sizeof(struct sockaddr_un): a family of 2 bytes and a path of 108. */
@@ -93,6 +100,9 @@ const codeOfErrno = new Map<number, string>(
     .toSorted(([a], [b]) => (a < b ? 1 : -1))
     .map(([code, number]) => [number, code]),
 );
+
+/** From here on numbers are libuv's own, of getaddrinfo(3) and others: strerror(3) doesn't know them. */
+const FIRST_ERROR_OF_LIBUV = 3000;
 
 export class SystemCallError extends Error {
   override readonly name = 'SystemCallError';
@@ -126,7 +136,10 @@ export function reasonOf(thrown: unknown): string {
 
 /** strerror(3) for an error number, of either sign as libuv's are negative. */
 export function reasonOfErrno(errno: number): string {
-  return native.strerror(Math.abs(errno));
+  const number = Math.abs(errno);
+  return number < FIRST_ERROR_OF_LIBUV
+    ? native.strerror(number)
+    : (getSystemErrorMap().get(-number)?.[1] ?? `error ${number}`);
 }
 
 function check(syscall: string, result: number): number {
@@ -168,6 +181,34 @@ export function tryLock(fd: number): boolean {
 
 export function unlock(fd: number): void {
   check('flock', native.flock(fd, LOCK_UN));
+}
+
+/**
+ * Has the next setuid(2) leave this thread what root may do; then
+ * limitCapabilities() has to follow. @returns whether that can be done.
+ */
+export function keepCapabilities(): boolean {
+  return native.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) === 0;
+}
+
+/**
+ * Leaves this thread nothing of what root may do, or the binding of ports below
+ * 1024 alone, where root had it. capset(2).
+ */
+export function limitCapabilities(to: 'low-ports' | 'none'): void {
+  const header = Buffer.alloc(8);
+  header.writeUInt32LE(LINUX_CAPABILITY_VERSION_3, 0);
+  // Twice effective, permitted and inheritable, of 32 capabilities each.
+  const sets = Buffer.alloc(24);
+  if (to === 'low-ports') {
+    sets.writeUInt32LE(1 << CAP_NET_BIND_SERVICE, 0);
+    sets.writeUInt32LE(1 << CAP_NET_BIND_SERVICE, 4);
+    if (native.capset(header, sets) === 0) {
+      return;
+    }
+    sets.fill(0);
+  }
+  check('capset', native.capset(header, sets));
 }
 
 /** No core file and no ptrace(2) by equals: memory holds keys. */

@@ -1,6 +1,8 @@
 /** Metrics of a daemon that master(8) started, chrooted and without root's rights. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
@@ -8,6 +10,20 @@ import { freePort, idOf, PostfixInstance } from '../postfix/instance.ts';
 import { rootOf, threadStatuses } from '../postfix/processes.ts';
 import { requireBuilt, skipWithoutPostfix, tlsmgrUnderTest } from '../postfix/under-test.ts';
 import { type Got, get, getUntil, valueOf, type Where } from './http-client.ts';
+
+/** Has a server listen on some port below 1024. */
+async function lowPort(server: Server): Promise<number> {
+  for (let port = 1023; ; port -= 1) {
+    server.listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+      return port;
+    } catch {
+      // Somebody has it.
+      assert.ok(port > 900, 'no port below 1024 is free');
+    }
+  }
+}
 
 const paths = ['/', '/page.css', '/page.js', '/plot.js', '/words.js', '/icon.svg'];
 const told = ['/metrics', '/healthz', '/status.json'];
@@ -99,6 +115,29 @@ describe('metrics in the chroot of a real Postfix', { skip: skipWithoutPostfix }
       assert.notEqual((JSON.parse(body) as { pid: number }).pid, pid);
     }
     assert.deepEqual(postfix.complaints(), []);
+  });
+
+  test('a port below 1024 that is taken at start is had later, and then nothing is kept', async () => {
+    const taken = createServer();
+    const port = await lowPort(taken);
+    postfix.writeMainCf({ tlsmgr_metrics_listen: `127.0.0.1:${port}` });
+    await postfix.reload();
+    await asked();
+    const pid = postfix.tlsmgrPid()!;
+    const capabilities = (): string[] =>
+      threadStatuses(pid).flatMap((status) => [status.get('CapEff')!, status.get('CapPrm')!]);
+    const none = '0000000000000000';
+    // CAP_NET_BIND_SERVICE is number 10, and the main thread comes first.
+    const [effective, permitted, ...others] = capabilities();
+    assert.deepEqual([effective, permitted], ['0000000000000400', '0000000000000400']);
+    assert.deepEqual(new Set(others), new Set([none]));
+    assert.match(
+      threadStatuses(pid)[0]!.get('Uid')!,
+      new RegExp(`^${idOf('-u', 'postfix')}\\t`, 'u'),
+    );
+    taken.close();
+    await getUntil({ host: '127.0.0.1', port }, '/healthz', ({ status }) => status === 200);
+    assert.deepEqual(new Set(capabilities()), new Set([none]));
   });
 
   test('a socket belongs to mail_owner and its group', async () => {
