@@ -1,19 +1,22 @@
 /**
  * Runs a target on inputs that grow from its corpus: an input that reaches a
  * block of code that none has reached before stays, and others are made from it.
- * The same seed gives the same run.
+ * One that is slow is a finding like one that breaks the promise. The same seed gives the same run.
  */
 import { messageOf } from '../src/errors.ts';
 import { Coverage } from './coverage.ts';
 import { mutate } from './mutate.ts';
 import { Random } from './random.ts';
 import type { Target } from './target.ts';
+import { TimeBudget } from './time-budget.ts';
 
 /** Coverage costs more than most inputs: it is asked for so many at once. */
 const batchSize = 100;
 /** So many different findings end a run: to make each small takes its time. */
 const mostFindings = 5;
 const mostTries = 2000;
+
+const tooSlow = 'takes longer than its budget';
 
 export interface FuzzOptions {
   seed: number;
@@ -45,6 +48,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   const corpus: Buffer[] = [];
   const findings: FuzzResult['findings'] = [];
   const startedMs = performance.now();
+  const budget = new TimeBudget(target);
   let executions = 0;
   let slowest: FuzzResult['slowest'] = { input: Buffer.alloc(0), milliseconds: 0 };
 
@@ -62,6 +66,13 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
       return;
     }
     const milliseconds = performance.now() - beganMs;
+    // One is enough: to look again takes its time.
+    if (findings.every(({ reason }) => !reason.startsWith(tooSlow))) {
+      const excessMs = await budget.excess(input, milliseconds);
+      if (excessMs !== undefined) {
+        findings.push({ input, reason: `${tooSlow}: ${Math.round(excessMs)} ms` });
+      }
+    }
     if (milliseconds > slowest.milliseconds) {
       slowest = { input, milliseconds };
     }
@@ -82,6 +93,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     }
   };
 
+  await budget.calibrate();
   coverage.start();
   for (const input of [...target.seeds, ...options.corpus]) {
     await tryOne(input);

@@ -9,6 +9,8 @@ export interface Target {
   readonly words: readonly Buffer[];
   /** How many inputs the tests try; 1000 if not told. */
   readonly testRuns?: number;
+  /** Processor time that an input may take beyond what the seeds take; 100 ms if not told. */
+  readonly budgetMs?: number;
   /** Throws when the promise is broken. */
   run(input: Buffer): void | Promise<void>;
 }

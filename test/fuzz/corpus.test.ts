@@ -47,4 +47,30 @@ describe('fuzzing', () => {
       [['!!', 'two of them']],
     );
   });
+
+  test('finds an input that takes too long, and tells it once', async () => {
+    const slow: Target = {
+      name: 'slow',
+      promise: 'none',
+      seeds: [Buffer.from('some words to begin with')],
+      words: [],
+      budgetMs: 20,
+      run(input) {
+        const { user } = process.cpuUsage();
+        while (input.includes('!!') && process.cpuUsage().user - user < 50_000) {
+          // Burns the processor.
+        }
+      },
+    };
+    const { findings } = await fuzz(slow, {
+      seed: 1,
+      executions: 1,
+      untilMs: Number.POSITIVE_INFINITY,
+      corpus: ['quick', 'slow!!', 'slow, too!!'].map((text) => Buffer.from(text)),
+      keep: () => {},
+    });
+    assert.equal(findings.length, 1);
+    assert.match(findings[0]!.reason, /^takes longer than its budget: \d+ ms$/u);
+    assert.equal(findings[0]!.input.toString(), 'slow!!');
+  });
 });
