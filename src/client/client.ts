@@ -9,6 +9,7 @@
  * value for it, is TlsmgrError `REFUSED`. Follows src/tls/tls_mgr.c.
  */
 import { TlsmgrError } from '../errors.ts';
+import { Base64Reader } from '../protocol/base64/reader.ts';
 import { Encoder, encodedName } from '../protocol/encoder.ts';
 import { requestName, status, statusName } from '../protocol/names.ts';
 import type { CacheLabel } from '../sessions/session-cache.ts';
@@ -125,7 +126,7 @@ export class TlsmgrClient {
   async stats(): Promise<unknown> {
     const reply = await this.#ask('stats');
     requireOk('stats', reply);
-    return JSON.parse(reply.get('report') ?? '') as unknown;
+    return JSON.parse(textOf(reply, 'report')) as unknown;
   }
 
   /** The entries of a cache, oldest first, page by page. Throws `REFUSED` when it is off. */
@@ -139,7 +140,7 @@ export class TlsmgrClient {
         ['number', 'limit', listPageEntries],
       );
       requireOk('list', reply);
-      const entries = JSON.parse(reply.get('entries') ?? '[]') as {
+      const entries = JSON.parse(textOf(reply, 'entries', '[]')) as {
         id: string;
         bytes: number;
         stored: number;
@@ -153,7 +154,7 @@ export class TlsmgrClient {
           expiresAtSeconds: entry.expires,
         };
       }
-      cursor = reply.get('cursor') ?? '';
+      cursor = textOf(reply, 'cursor');
     } while (cursor !== '');
   }
 
@@ -172,7 +173,7 @@ export class TlsmgrClient {
 
   #ask(name: string, ...values: Value[]): Promise<ReplyAttributes> {
     const request = encodeRequest(name, values);
-    const reply = this.#queue.then(() => this.#attempt(request));
+    const reply = this.#queue.then(() => this.#attempt(request)).finally(() => request.fill(0));
     this.#queue = reply.catch(() => undefined);
     return reply;
   }
@@ -227,7 +228,7 @@ function withoutNul(attribute: string, value: CacheId): Buffer {
 }
 
 function numberOf(reply: ReplyAttributes, name: string): number {
-  return Number(reply.get(name) ?? 0) | 0;
+  return Number(textOf(reply, name)) | 0;
 }
 
 function statusOf(reply: ReplyAttributes): number {
@@ -235,7 +236,23 @@ function statusOf(reply: ReplyAttributes): number {
 }
 
 function dataOf(reply: ReplyAttributes, name: string): Buffer {
-  return Buffer.from(reply.get(name) ?? '', 'base64');
+  const text = reply.get(name);
+  if (text === undefined) {
+    return Buffer.alloc(0);
+  }
+  const reader = new Base64Reader();
+  const wellFormed = reader.read(text, 0, text.length);
+  const data = Buffer.from(reader.bytes);
+  reader.wipe();
+  text.fill(0);
+  if (!wellFormed) {
+    throw new TlsmgrError('UNAVAILABLE', `malformed base64 data in a reply: ${name}`);
+  }
+  return data;
+}
+
+function textOf(reply: ReplyAttributes, name: string, missing = ''): string {
+  return reply.get(name)?.toString() ?? missing;
 }
 
 function requireOk(request: string, reply: ReplyAttributes): void {

@@ -8,8 +8,8 @@ import { Decoder } from '../protocol/decoder.ts';
 import { announcementName, announcementValue } from '../protocol/names.ts';
 import { connectToPath } from '../system/socket-path.ts';
 
-/** A reply's attributes, values as they stand on the wire. */
-export type ReplyAttributes = ReadonlyMap<string, string>;
+/** A reply's attributes, values as they stand on the wire. No strings: a value may be secret. */
+export type ReplyAttributes = ReadonlyMap<string, Buffer>;
 
 /** Longer than any reply of ours: a page of a listing, or a large session. */
 const maxReplyBytes = 64 * 1024 * 1024;
@@ -49,7 +49,7 @@ export class ClientConnection {
     const connection = new ClientConnection(options);
     if (options.announcement) {
       const said = await connection.#nextReply();
-      const protocol = said.get(announcementName);
+      const protocol = said.get(announcementName)?.toString();
       if (protocol !== announcementValue) {
         connection.close();
         throw new TlsmgrError(
@@ -108,6 +108,7 @@ export class ClientConnection {
       this.#fail('the reply is too long');
     }
     decoder.keepRest();
+    chunk.fill(0);
   }
 
   #fail(reason: string, cause?: Error): void {
@@ -123,13 +124,13 @@ export class ClientConnection {
 }
 
 function attributesOf(list: Decoder): ReplyAttributes {
-  const attributes = new Map<string, string>();
+  const attributes = new Map<string, Buffer>();
   for (let index = 0; index + 1 < list.stringCount; index += 2) {
-    attributes.set(stringAt(list, index), stringAt(list, index + 1));
+    attributes.set(bytesAt(list, index).toString(), bytesAt(list, index + 1));
   }
   return attributes;
 }
 
-function stringAt(list: Decoder, index: number): string {
-  return list.buffer.toString('utf8', list.bounds[index * 2], list.bounds[index * 2 + 1]);
+function bytesAt(list: Decoder, index: number): Buffer {
+  return Buffer.from(list.buffer.subarray(list.bounds[index * 2], list.bounds[index * 2 + 1]));
 }
