@@ -1,4 +1,4 @@
-/** A limit on address space, which leaves none for WebAssembly: sessions go by way of strings. */
+/** A limit on address space, which leaves none for WebAssembly: base64 goes a character at a time. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
