@@ -1,39 +1,51 @@
 /**
  * Looks for what is left of secrets in the whole writable memory of a process:
  * as bytes, as base64 wherever the text may have begun, as hexadecimal digits.
- * Not only a whole copy is found: any piece of 24 bytes and more.
+ * Not only a whole copy is found: any piece of 24 bytes and more, 140 of a secret
+ * that is very long.
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /** A multiple of 3, so that each piece becomes whole groups of base64 characters. */
 const pieceBytes = 12;
 
+const longBytes = 70_000;
+const sparsely = 10;
+
 const blockBytes = 4 * 1024 * 1024;
 /** More than a needle is long: what two blocks have in common. */
 const overlapBytes = 64;
 
+const wordBytes = 4;
+
 interface Needle {
   readonly name: string;
   readonly bytes: Buffer;
+  /** Where in it the word stands by which it is found. */
+  readonly shift: number;
 }
 
-/** Needles by their first four bytes, and a bit for each of those, hashed, to pass by quickly. */
+/**
+ * Needles by the words that may lie at a multiple of four within them, and a mark
+ * for each of those, hashed, to pass by quickly.
+ */
 class Needles {
-  readonly #byStart = new Map<number, Needle[]>();
-  readonly #bits = new Uint8Array(1 << 20);
+  readonly #byWord = new Map<number, Needle[]>();
+  readonly #marks = new Uint8Array(1 << 20);
 
   constructor(secrets: ReadonlyMap<string, Buffer>) {
     for (const [name, secret] of secrets) {
-      for (let at = 0; at + pieceBytes <= secret.length; at += pieceBytes) {
+      const step = secret.length > longBytes ? pieceBytes * sparsely : pieceBytes;
+      for (let at = 0; at + pieceBytes <= secret.length; at += step) {
         this.#add(`${name} (bytes)`, secret.subarray(at, at + pieceBytes));
       }
       for (let shift = 0; shift < 3; shift += 1) {
-        for (let at = shift; at + pieceBytes <= secret.length; at += pieceBytes) {
+        for (let at = shift; at + pieceBytes <= secret.length; at += step) {
           const text = secret.toString('base64', at, at + pieceBytes);
           this.#add(`${name} (base64)`, Buffer.from(text, 'latin1'));
         }
       }
-      for (let at = 0; at + pieceBytes <= secret.length; at += pieceBytes) {
+      for (let at = 0; at + pieceBytes <= secret.length; at += step) {
         const digits = secret.toString('hex', at, at + pieceBytes);
         this.#add(`${name} (hexadecimal)`, Buffer.from(digits, 'latin1'));
       }
@@ -41,24 +53,29 @@ class Needles {
   }
 
   #add(name: string, bytes: Buffer): void {
-    const start = bytes.readInt32LE(0);
-    const needles = this.#byStart.get(start) ?? [];
-    needles.push({ name, bytes });
-    this.#byStart.set(start, needles);
-    this.#bits[hashOf(start)] = 1;
+    for (let shift = 0; shift < wordBytes; shift += 1) {
+      const word = bytes.readInt32LE(shift);
+      const needles = this.#byWord.get(word) ?? [];
+      needles.push({ name, bytes, shift });
+      this.#byWord.set(word, needles);
+      this.#marks[hashOf(word)] = 1;
+    }
   }
 
   findIn(block: Buffer, length: number, found: (name: string) => void): void {
-    const bits = this.#bits;
-    let word = 0;
-    for (let at = 0; at < length; at += 1) {
-      word = (word >>> 8) | (block[at]! << 24);
-      if (bits[hashOf(word)] === 1) {
-        const from = at - 3;
-        for (const { name, bytes } of this.#byStart.get(word | 0) ?? []) {
-          if (block.compare(bytes, 0, bytes.length, from, from + bytes.length) === 0) {
-            found(name);
-          }
+    const marks = this.#marks;
+    const words = new Int32Array(block.buffer, block.byteOffset, length >> 2);
+    for (let at = 0; at < words.length; at += 1) {
+      const word = words[at]!;
+      if (word === 0 || marks[hashOf(word)] === 0) {
+        continue;
+      }
+      for (const { name, bytes, shift } of this.#byWord.get(word) ?? []) {
+        const from = at * wordBytes - shift;
+        const isThere =
+          from >= 0 && block.compare(bytes, 0, bytes.length, from, from + bytes.length) === 0;
+        if (isThere) {
+          found(name);
         }
       }
     }

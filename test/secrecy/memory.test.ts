@@ -71,7 +71,7 @@ for (const behind of ['memory', 'file', 'sealed file'] as const) {
     });
 
     test('has nothing of sessions that were replaced, evicted, flushed, or not kept', async () => {
-      const [replaced, evicted, flushed, refused, tooLong] = [1, 2, 3, 4, 20].map((times) =>
+      const [replaced, evicted, flushed, refused, tooLong] = [1, 2, 3, 4, 12].map((times) =>
         randomBytes(longBytes * times),
       ) as [Buffer, Buffer, Buffer, Buffer, Buffer];
       await client.update('smtpd', 'replaced', replaced);
@@ -88,9 +88,11 @@ for (const behind of ['memory', 'file', 'sealed file'] as const) {
       await assertGone({ replaced, evicted, flushed, refused, tooLong });
     });
 
-    test('has nothing of the key file once the files are open', async () => {
-      await assertGone({ key: service.sealingKey });
-    });
+    if (behind === 'sealed file') {
+      test('has nothing of the key file once the files are open', async () => {
+        await assertGone({ key: service.sealingKey });
+      });
+    }
 
     if (behind === 'memory') {
       test('has nothing of what was sent in one batch, longest first', async () => {
