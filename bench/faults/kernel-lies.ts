@@ -90,9 +90,9 @@ function tell({ phase, lie }: Trial, outcome: Outcome): void {
 
 function printTable(results: readonly Result[]): void {
   console.log(
-    '| phase | call | trials | lies told | served by the same process | by the next | by nobody | sessions lost | wrong ones | longest wait, ms |',
+    '| phase | call | trials | lies told | served by the same process | by the next | by the original | by nobody | sessions lost | wrong ones | longest wait, ms |',
   );
-  console.log(`|${' --- |'.repeat(10)}`);
+  console.log(`|${' --- |'.repeat(11)}`);
   const groups = new Map<string, Result[]>();
   for (const result of results) {
     const name = `${result.phase} | ${result.lie.call}`;
@@ -110,6 +110,7 @@ function printTable(results: readonly Result[]): void {
       told.length,
       by('the same'),
       by('another'),
+      by('the original'),
       by('nobody'),
       sum(({ keptAfterwards }) => sessions - keptAfterwards),
       sum(({ wrong }) => wrong),

@@ -29,7 +29,7 @@ import { Prng } from '../prng/prng.ts';
 import { sharedSimdBase64 } from '../protocol/base64/simd.ts';
 import { openCaches } from '../sessions/caches.ts';
 import { listenOnDescriptor } from '../socket/listener.ts';
-import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf, setCloseOnExec } from '../system/calls.ts';
+import { reasonOf, setCloseOnExec } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { redirectFile } from '../system/data-redirect.ts';
 import { checkDescriptors, closeInheritedOnExec, firstListener } from './descriptors.ts';
@@ -38,6 +38,7 @@ import { generationOf, reportServed, watchMaster } from './master-channel.ts';
 import { type DaemonOptions, parseDaemonOptions } from './options.ts';
 import { asMailOwner, dropPrivileges, type PrivilegeOptions } from './privileges.ts';
 import { openProcessFigures } from './process-figures.ts';
+import { forbidCores, raiseOpenFiles } from './process-limits.ts';
 import { assembleServer, type Server } from './server.ts';
 import { serveStandardInput } from './standard-input.ts';
 import type { StartRecord } from './start-record.ts';
@@ -76,7 +77,7 @@ export function rehearseDaemon(args: readonly string[]): never {
     const { options, config } = readSettings(args, programName(), log);
     checkCircumstances(options, config, log);
     dropPrivileges(privilegesOf(options, config));
-    forbidCoreDumps();
+    forbidCores(log);
     Buffer.alloc(firstSessionsBytes, 1);
     sharedSimdBase64();
   } catch (thrown) {
@@ -137,7 +138,7 @@ async function start(
     ...privilegesOf(options, config),
     keepLowPorts: metrics?.needsLowPort === true,
   });
-  forbidCoreDumps();
+  forbidCores(log);
 
   const server = assembleServer({
     config,
@@ -239,7 +240,7 @@ function checkCircumstances(options: DaemonOptions, config: Config, log: StartLo
     checkDescriptors(options.socketCount);
     closeInheritedOnExec(options.socketCount);
   }
-  raiseOpenFilesLimit();
+  raiseOpenFiles(log);
   return generation;
 }
 

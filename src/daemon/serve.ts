@@ -27,13 +27,14 @@ import {
   listenOnPath,
   requireUnserved,
 } from '../socket/listener.ts';
-import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf, setCloseOnExec } from '../system/calls.ts';
+import { reasonOf, setCloseOnExec } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { whyForeign } from '../system/safe-open.ts';
 import { takeSystemd } from '../system/systemd.ts';
 import { isSocket } from './descriptors.ts';
 import { leave, panicOnUncaught } from './exit.ts';
 import { openProcessFigures } from './process-figures.ts';
+import { forbidCores, raiseOpenFiles } from './process-limits.ts';
 import { inTurn, reload } from './reload.ts';
 import { assembleServer, type Server } from './server.ts';
 
@@ -70,8 +71,8 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   await metrics?.listenOnPath();
   await metrics?.listenOnPort();
   const caches = openCaches(config, { log, clock: systemClock });
-  forbidCoreDumps();
-  raiseOpenFilesLimit();
+  forbidCores(log);
+  raiseOpenFiles(log);
   const server = assembleServer({ config, log, prng, caches, figures, mode: 'standalone' });
   const listeners = await listen(options.socket, systemd.descriptors, server, log);
   panicOnUncaught(log);

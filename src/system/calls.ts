@@ -213,8 +213,11 @@ export function limitCapabilities(to: 'low-ports' | 'none'): void {
 
 /** No core file and no ptrace(2) by equals: memory holds keys. */
 export function forbidCoreDumps(): void {
-  check('prctl', native.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+  const refused = native.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? koffi.errno() : 0;
   check('setrlimit', native.setrlimit(RLIMIT_CORE, Buffer.alloc(16)));
+  if (refused !== 0) {
+    throw new SystemCallError('prctl', refused);
+  }
 }
 
 /** Raises the soft limit of open files to the hard one, as Postfix's daemons do. */
@@ -225,11 +228,15 @@ export function raiseOpenFilesLimit(): void {
   check('setrlimit', native.setrlimit(RLIMIT_NOFILE, limit));
 }
 
+/** Linux gives as many to each process that nobody gave others. */
+const usualOpenFiles = 1024;
+
 /** How many files this process may have open. */
 export function openFilesLimit(): number {
   const limit = Buffer.alloc(16);
-  check('getrlimit', native.getrlimit(RLIMIT_NOFILE, limit));
-  return Number(limit.readBigUInt64LE(0));
+  return native.getrlimit(RLIMIT_NOFILE, limit) < 0
+    ? usualOpenFiles
+    : Number(limit.readBigUInt64LE(0));
 }
 
 /** No process of ours has as many open before clients come. */

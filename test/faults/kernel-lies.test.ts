@@ -30,7 +30,9 @@ describe('under a kernel that lies', { skip }, () => {
     ['openat', /smtpd_scache/u, 'EPERM', 'the same'],
     ['flock', /LOCK_EX/u, 'ENOMEM', 'the same'],
     ['pwrite64', /pwrite64/u, 'ENOSPC', 'the same'],
-    ['openat', /main\.cf/u, 'ENOMEM', 'another'],
+    ['prlimit64', /RLIMIT_NOFILE, \{/u, 'EPERM', 'the same'],
+    ['prctl', /PR_SET_DUMPABLE/u, 'EPERM', 'the same'],
+    ['openat', /main\.cf/u, 'ENOMEM', 'the original'],
   ] as const) {
     test(`at the start: ${call} of ${pattern.source} fails with ${error}`, async () => {
       const when = calls.find((one) => one.call === call && pattern.test(one.text))!.number;

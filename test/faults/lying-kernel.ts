@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { TlsmgrClient } from '../../src/client/client.ts';
 import { PostfixInstance } from '../postfix/instance.ts';
 import { poll } from '../postfix/poll.ts';
-import { statusOf } from '../postfix/processes.ts';
+import { programOf, statusOf } from '../postfix/processes.ts';
 
 export const strace = '/usr/bin/strace';
 
@@ -31,8 +31,8 @@ export interface Lie {
 }
 
 export interface Outcome {
-  /** Who answers: the process that was lied to, one after it, or nobody in time. */
-  served: 'the same' | 'another' | 'nobody';
+  /** Who answers: the process that was lied to, another of ours, Postfix's own, or nobody in time. */
+  served: 'the same' | 'another' | 'the original' | 'nobody';
   waitedMs: number;
   /** Of the sessions stored before: what that process gave back, and the next one, which nobody lied to. */
   kept: number;
@@ -136,14 +136,8 @@ exec ${tlsmgr} "$@"
     await this.#restart();
     const startedMs = performance.now();
     const { kept, wrong, waitedMs } = await this.#kept();
-    const pid = this.#instance.tlsmgrPid();
     const told = this.#told();
-    const served =
-      kept < 0
-        ? 'nobody'
-        : String(pid) === this.#linesOfMain()[0]?.split(' ')[0]
-          ? 'the same'
-          : 'another';
+    const served = this.#server(kept);
     return this.#afterwards(
       { served, kept, wrong, told, waitedMs: waitedMs || performance.now() - startedMs },
       logStart,
@@ -156,7 +150,7 @@ exec ${tlsmgr} "$@"
     await this.#restart();
     await tracer.ended;
     const { kept, wrong, waitedMs } = await this.#kept();
-    const served = kept < 0 ? 'nobody' : 'another';
+    const served = this.#server(kept);
     return this.#afterwards({ served, kept, wrong, waitedMs, told: this.#told() }, logStart);
   }
 
@@ -190,6 +184,19 @@ exec ${tlsmgr} "$@"
   async #restart(): Promise<void> {
     this.#client.close();
     await this.#instance.reload();
+    // Ours is tried each time, however often it has failed.
+    rmSync(join(this.#instance.queueDirectory, 'pid/tlsmgr.start'), { force: true });
+  }
+
+  #server(kept: number): Outcome['served'] {
+    const pid = this.#instance.tlsmgrPid();
+    if (kept < 0 || pid === undefined) {
+      return 'nobody';
+    }
+    if (String(pid) === this.#linesOfMain()[0]?.split(' ')[0]) {
+      return 'the same';
+    }
+    return programOf(pid) === 'tlsmgr' ? 'the original' : 'another';
   }
 
   #tellNext(straceWords: string): void {
