@@ -29,7 +29,7 @@ import { abortOnSignals } from './install/signals.ts';
 import { smtpAddresses, type SmtpAddress } from './install/smtpd-services.ts';
 import { type CliIo, UsageError } from './io.ts';
 import { Postfix } from './postfix.ts';
-import { forgetStarts } from './starts.ts';
+import { forgetStarts, reasonForOriginal, rehearseNextStart } from './starts.ts';
 
 /** The new process may have to wait for the old one to end. */
 const usualWaitSeconds = 20;
@@ -57,7 +57,8 @@ export async function runInstall(args: readonly string[], io: CliIo): Promise<nu
   if (faults.length > 0) {
     throw new TlsmgrError('UNAVAILABLE', 'not installed, and nothing was changed');
   }
-  if (isDone(plan)) {
+  const failed = reasonForOriginal(postfix.parameter('queue_directory'));
+  if (isDone(plan) && failed === undefined) {
     io.out('installed already: nothing to do\n');
     return 0;
   }
@@ -107,7 +108,8 @@ async function carryOut(plan: Plan, waitSeconds: number, io: CliIo): Promise<voi
     await takeEffect(plan, waitSeconds, signals.signal, io);
     io.out(`tlsmgr uninstall puts back ${copy.masterCf} as it was\n`);
   } catch (thrown) {
-    const reason = messageOf(thrown);
+    const why = reasonForOriginal(postfix.parameter('queue_directory'));
+    const reason = [messageOf(thrown), ...(why === undefined ? [] : [why])].join(': ');
     if (!hasChanged) {
       putBack();
       throw new TlsmgrError('UNAVAILABLE', `not installed: ${reason}`, { cause: thrown });
@@ -157,7 +159,7 @@ async function takeEffect(
   const tlsServer = postfix.isRunning
     ? await findTlsServer(smtpAddressesOf(postfix), signal)
     : undefined;
-  forgetStarts(postfix.parameter('queue_directory'));
+  rehearseNextStart(postfix.parameter('queue_directory'));
   const beganMs = performance.now();
   await restartWith(() => changeMasterCf(plan), {
     postfix,

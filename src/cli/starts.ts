@@ -1,5 +1,5 @@
 /** What the launcher has noted of starts, below queue_directory: bin/tlsmgr. Readable by root alone. */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseStartRecord, startRecordPath } from '../daemon/start-record.ts';
 
@@ -22,6 +22,14 @@ export function reasonForOriginal(queueDirectory: string): string | undefined {
 /** Of the Postfix that has this socket, `queue_directory/private/tlsmgr`. */
 export function queueDirectoryOf(socketPath: string): string {
   return dirname(dirname(socketPath));
+}
+
+/**
+ * The next start is rehearsed before, under the conditions of master(8): where
+ * ours can't start there, the original does at once, and says why.
+ */
+export function rehearseNextStart(queueDirectory: string): void {
+  writeFileSync(join(queueDirectory, startRecordPath), 'original\n\n\n0 0\n', { mode: 0o600 });
 }
 
 /** What has failed before doesn't count any more. */

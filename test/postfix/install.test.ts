@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { Finding } from '../../src/cli/check/finding.ts';
 import { TlsmgrClient } from '../../src/client/client.ts';
 import { programOf } from './processes.ts';
 import { PostfixInstance } from './instance.ts';
@@ -226,7 +227,7 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
     assert.equal(status, 1);
     assert.match(
       stderr,
-      /fatal: rolled back: no right answer within 2 s: .*; master\.cf is as it was, and the daemon from before answers\n$/u,
+      /fatal: rolled back: no right answer within 2 s: .*: exit status 1; master\.cf is as it was, and the daemon from before answers\n$/u,
     );
     assert.equal(await serving(postfix), 'original');
     assertUntouched();
@@ -235,7 +236,7 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
   test('interrupted, it is rolled back', async () => {
     const node = failingNode(
       'hangs',
-      'case "$*" in *main.js*-S*) ;; *main.js*) exec sleep 600;; esac',
+      'case "$*$TLSMGR_REHEARSAL" in *main.js*-S*|*yes) ;; *main.js*) exec sleep 600;; esac',
     );
     const child = spawn(
       launcher,
@@ -256,6 +257,24 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
       /rolled back: interrupted by SIGINT; master\.cf is as it was, and the daem/u,
     );
     assert.equal(await serving(postfix), 'original');
+    assertUntouched();
+  });
+
+  test('of one that no longer starts check says who serves and why, and install begins anew', async () => {
+    const broken = join(scratch, 'broken');
+    const node = failingNode('later', `[ -e ${broken} ] && exit 3`);
+    installed('--node', node);
+    writeFileSync(broken, '');
+    await postfix.reload();
+    assert.equal(await serving(postfix), 'original');
+    const found = JSON.parse(run('check', '--json').stdout) as Finding[];
+    const finding = found.find(({ name }) => name === 'handed-over');
+    assert.equal(finding?.severity, 'error', JSON.stringify(found));
+    assert.match(finding.text, /own tlsmgr serves in place of this one.*later does not run$/u);
+    rmSync(broken);
+    installed('--node', node);
+    assert.equal(await serving(postfix), 'ours');
+    removed();
     assertUntouched();
   });
 

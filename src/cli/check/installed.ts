@@ -4,6 +4,7 @@ import { Launcher, pathsIn } from '../install/launcher.ts';
 import { isOurs, type MasterLine } from '../install/master-line.ts';
 import type { Postfix } from '../postfix.ts';
 import { replaceableBy } from './access.ts';
+import { confinementFindings } from './confinement.ts';
 import type { Finding } from './finding.ts';
 import { programFindings } from './program.ts';
 import { shellWord } from './shell-word.ts';
@@ -63,5 +64,5 @@ export function installedFindings(postfix: Postfix, line: MasterLine): Finding[]
           remedy: 'tlsmgr install',
         },
       ]
-    : programFindings(paths);
+    : [...programFindings(paths), ...confinementFindings(postfix.parameter('queue_directory'))];
 }

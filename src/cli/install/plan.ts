@@ -10,6 +10,8 @@ import type { Setting } from '../../config/main-cf.ts';
 import { findParameter } from '../../config/parameters.ts';
 import { TlsmgrError } from '../../errors.ts';
 import { replaceableBy } from '../check/access.ts';
+import { appArmorFindings } from '../check/apparmor.ts';
+import { confinementFindings } from '../check/confinement.ts';
 import { examineSetUp } from '../check/examine.ts';
 import type { Finding } from '../check/finding.ts';
 import {
@@ -102,6 +104,8 @@ export function makePlan(
       ...entryFindings(postfix, old).filter(({ name }) => name !== 'master-command'),
       ...(config === undefined ? [] : ourEntryFindings(fresh, config, mailVersion)),
       ...programFindings(paths),
+      ...confinementFindings(postfix.parameter('queue_directory')),
+      ...appArmorFindings(launcher.path, paths, postfix.parameter('queue_directory')),
       ...placeFindings(launcher, copy),
     ],
   };
