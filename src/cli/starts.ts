@@ -29,7 +29,7 @@ export function queueDirectoryOf(socketPath: string): string {
  * ours can't start there, the original does at once, and says why.
  */
 export function rehearseNextStart(queueDirectory: string): void {
-  writeFileSync(join(queueDirectory, startRecordPath), 'original\n\n\n0 0\n', { mode: 0o600 });
+  writeFileSync(join(queueDirectory, startRecordPath), 'original\n\n0 0\n\n', { mode: 0o600 });
 }
 
 /** What has failed before doesn't count any more. */

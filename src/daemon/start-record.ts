@@ -6,7 +6,9 @@
  * full disk, and closed with the first answer. Needs nothing but Node itself, as
  * what it may have to tell of is a library that can't be loaded.
  *
- *     record = state LF reason LF *OCTET    both filled up with blanks
+ *     record = state " " options LF reload LF failures " " second LF reason LF
+ *
+ * Each is filled up with blanks. The daemon writes state and reason.
  */
 import { closeSync, fstatSync, writeSync } from 'node:fs';
 
@@ -17,6 +19,8 @@ export const startRecordPath = 'pid/tlsmgr.start';
 
 const stateBytes = 9;
 const reasonBytes = 240;
+/** Behind a state with 20 bytes of options, 40 of a reload and 20 of counts. */
+const reasonAt = 93;
 
 /** `starting` and `original` are the launcher's to write. */
 export type StartState = 'starting' | 'failed' | 'served' | 'original';
@@ -55,8 +59,8 @@ export class StartRecord {
     }
     this.#fd = undefined;
     try {
-      const text = `${state.padEnd(stateBytes)}\n${reasonText(reason)}\n`;
-      return writeSync(fd, text, 0, 'latin1') === text.length;
+      writeSync(fd, reasonText(reason), reasonAt, 'latin1');
+      return writeSync(fd, state.padEnd(stateBytes), 0, 'latin1') === stateBytes;
     } catch {
       // A disk that fails. The record stays as it was, which counts as a start that failed.
       return false;
@@ -68,7 +72,8 @@ export class StartRecord {
 
 /** State and reason in the text of a record; undefined when it is none. */
 export function parseStartRecord(text: string): { state: StartState; reason: string } | undefined {
-  const [state = '', reason = ''] = text.split('\n').map((line) => line.trim());
+  const [first = '', , , reason = ''] = text.split('\n').map((line) => line.trim());
+  const [state] = first.split(' ') as [string];
   const states: readonly string[] = ['starting', 'failed', 'served', 'original'];
   return states.includes(state) ? { state: state as StartState, reason } : undefined;
 }

@@ -107,12 +107,12 @@ describe('a launcher', () => {
 });
 
 /** As master(8) starts it. */
-function startByMaster(channel: number): string {
+function startByMaster(channel: number, cwd = queue): string {
   const fd = openSync(join(folder, `channel-${channel}`), 'r');
   try {
     const { stdout, stderr } = spawnSync(installed, ['-l', '-t', 'unix'], {
       encoding: 'utf8',
-      cwd: queue,
+      cwd,
       env: { GENERATION: '5' },
       stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'ignore', fd],
     });
@@ -123,7 +123,7 @@ function startByMaster(channel: number): string {
   }
 }
 
-type Outcome = 'served' | 'failed' | 'no word' | 'killed';
+type Outcome = 'served' | 'failed' | 'killed';
 
 /**
  * A Node whose starts end so, and whose rehearsals so; with which options it was
@@ -133,7 +133,6 @@ function putNodeThat(
   outcome: Outcome,
   rehearsal: 'passes' | 'fails' | 'passes without code',
 ): void {
-  const told = { served: 'served   ', failed: 'failed   \nthe reason', 'no word': '', killed: '' };
   putScript(
     node,
     '[ "$1" = --version ] && echo v22.1.0 && exit',
@@ -147,7 +146,16 @@ function putNodeThat(
     '  echo "tlsmgr: fatal: the rehearsed reason" >&2',
     '  exit 1',
     'fi',
-    `[ -z "$TLSMGR_START_RECORD" ] || printf '${told[outcome].replace('\n', String.raw`\n`)}' >&"\${TLSMGR_START_RECORD:-1}"`,
+    ...(outcome === 'served' || outcome === 'failed'
+      ? [`[ -z "$TLSMGR_START_RECORD" ] || printf '%-9s' ${outcome} >&"\${TLSMGR_START_RECORD:-1}"`]
+      : []),
+    // A shell can't seek.
+    ...(outcome === 'failed'
+      ? [
+          '[ -z "$TLSMGR_START_RECORD" ] || printf "%-240s" "the reason" |',
+          '  dd of=pid/tlsmgr.start bs=1 seek=93 conv=notrunc status=none',
+        ]
+      : []),
     'echo "ours${jitless:+ jitless}"',
     ...(outcome === 'killed' ? ['kill -KILL $$'] : []),
   );
@@ -285,6 +293,28 @@ describe('started by master(8), a launcher', () => {
     writeFileSync(installed, launcherText({ node, program, original, postlog }), { mode: 0o755 });
   });
 
+  test('writes the record on a full disk too, when it is there', (t) => {
+    const disk = join(folder, 'disk');
+    mkdirSync(disk);
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', disk]).status !== 0) {
+      t.skip('no mount(8) here');
+      return;
+    }
+    try {
+      mkdirSync(join(disk, 'pid'));
+      putNodeThat('failed', 'passes');
+      assert.equal(startByMaster(1, disk), 'ours');
+      spawnSync('dd', ['if=/dev/zero', `of=${disk}/rest`]);
+      assert.equal(startByMaster(1, disk), handedOver);
+      // Where there is none, and no room for one, it is as without a record.
+      rmSync(join(disk, 'pid/tlsmgr.start'));
+      spawnSync('dd', ['if=/dev/zero', `of=${disk}/more`]);
+      assert.match(startByMaster(1, disk), /^ours/u);
+    } finally {
+      spawnSync('umount', ['-l', disk]);
+    }
+  });
+
   test('writes the record where it is, in the same bytes', () => {
     putNodeThat('served', 'passes');
     startByMaster(1);
@@ -301,12 +331,17 @@ describe('the record of a start', () => {
   const open = (): StartRecord =>
     new StartRecord({ TLSMGR_START_RECORD: String(openSync(path, 'r+')) });
 
-  beforeEach(() => writeFileSync(path, `${'starting'.padEnd(9)}\n${' '.repeat(240)}\nand more\n`));
+  const before = `${'starting'.padEnd(30)}\n${'1:2'.padEnd(40)}\n${'0 0'.padEnd(20)}\n`;
+
+  beforeEach(() => writeFileSync(path, `${before}${' '.repeat(240)}\n`));
 
   test('is told once, on one line, and nothing else in it changes', () => {
     const told = open();
     assert.equal(told.failed(`two\nlines \u{1b}[31m${'x'.repeat(500)}`), true);
-    assert.match(readFileSync(path, 'latin1'), /^failed   \ntwo lines  \[31mx{225}\nand more\n$/u);
+    assert.match(
+      readFileSync(path, 'latin1'),
+      /^failed {24}\n1:2 +\n0 0 +\ntwo lines  \[31mx{225}\n$/u,
+    );
     told.served();
     assert.equal(told.failed('again'), false);
     assert.equal(told.descriptor, undefined);

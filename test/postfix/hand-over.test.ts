@@ -11,8 +11,10 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { connect } from 'node:net';
@@ -182,6 +184,22 @@ describe('a runtime that breaks', { skip: skipWithoutPostfix }, () => {
   test('the program is gone', async () => {
     rmSync(program);
     await expectOriginal(missingLimitMs, /main\.mjs is missing: install tlsmgr again/u);
+  });
+
+  test('the launcher of the package hands over too, and not to itself', async () => {
+    const copy = join(scratch, 'package/bin/tlsmgr');
+    mkdirSync(dirname(copy), { recursive: true });
+    cpSync(join(import.meta.dirname, '../../bin/tlsmgr'), copy);
+    const linked = join(postfix.directory, 'sbin/tlsmgr');
+    const installed = readlinkSync(linked);
+    rmSync(linked);
+    symlinkSync(copy, linked);
+    try {
+      await expectOriginal(missingLimitMs, /dist\/program\/main\.js is missing: run npm ci/u);
+    } finally {
+      rmSync(linked);
+      symlinkSync(installed, linked);
+    }
   });
 
   test('node ends with each start', async () => {
