@@ -28,10 +28,12 @@ import { openMetricsEndpoint } from '../metrics/open-endpoint.ts';
 import { Prng } from '../prng/prng.ts';
 import { sharedSimdBase64 } from '../protocol/base64/simd.ts';
 import { openCaches } from '../sessions/caches.ts';
+import { roomOf } from '../sessions/memory-share.ts';
 import { listenOnDescriptor } from '../socket/listener.ts';
 import { reasonOf, setCloseOnExec } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { redirectFile } from '../system/data-redirect.ts';
+import { memoryLimits } from '../system/memory-limits.ts';
 import { checkDescriptors, closeInheritedOnExec, firstListener } from './descriptors.ts';
 import { die, leave, panicOnUncaught } from './exit.ts';
 import { generationOf, reportServed, watchMaster } from './master-channel.ts';
@@ -128,7 +130,7 @@ async function start(
     return {
       egdListener: prng.openEgdListener(),
       metricsListener: metrics?.listenOnPath(),
-      caches: openCaches(config, { log, clock: systemClock }),
+      caches: openCaches(config, { log, clock: systemClock, room: roomOf(memoryLimits()) }),
     };
   });
   await unlessRefused(egdListener, log);

@@ -20,6 +20,7 @@ import type { ProcessLogger } from '../log/process-logger.ts';
 import { openMetricsEndpoint } from '../metrics/open-endpoint.ts';
 import { Prng } from '../prng/prng.ts';
 import { openCaches } from '../sessions/caches.ts';
+import { roomOf } from '../sessions/memory-share.ts';
 import { cacheLabels } from '../sessions/session-cache.ts';
 import {
   type Listener,
@@ -29,6 +30,7 @@ import {
 } from '../socket/listener.ts';
 import { reasonOf, setCloseOnExec } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
+import { memoryLimits } from '../system/memory-limits.ts';
 import { whyForeign } from '../system/safe-open.ts';
 import { takeSystemd } from '../system/systemd.ts';
 import { isSocket } from './descriptors.ts';
@@ -70,7 +72,7 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   const metrics = await openMetricsEndpoint(config, log);
   await metrics?.listenOnPath();
   await metrics?.listenOnPort();
-  const caches = openCaches(config, { log, clock: systemClock });
+  const caches = openCaches(config, { log, clock: systemClock, room: roomOf(memoryLimits()) });
   forbidCores(log);
   raiseOpenFiles(log);
   const server = assembleServer({ config, log, prng, caches, figures, mode: 'standalone' });

@@ -24,8 +24,21 @@ import { type CacheKeys, readCacheKeys } from './cache-keys.ts';
 import { databaseOf } from './database.ts';
 import { removeLeftFiles } from './left-files.ts';
 import { type FileFound, OpenCache } from './open-cache.ts';
-import { type CachesSettings, planOf, parameterOf, refuseSharedFile, type Wanted } from './plan.ts';
-import { cacheLabels, type CacheLabel, type SessionCache } from './session-cache.ts';
+import { fitInto, type MemoryRoom } from './memory-share.ts';
+import {
+  type CachesSettings,
+  isEnabled,
+  planOf,
+  parameterOf,
+  refuseSharedFile,
+  type Wanted,
+} from './plan.ts';
+import {
+  type CacheLimits,
+  cacheLabels,
+  type CacheLabel,
+  type SessionCache,
+} from './session-cache.ts';
 
 export { type CachesSettings, isEnabled, parameterOf } from './plan.ts';
 
@@ -34,6 +47,8 @@ export interface CachesDependencies {
   clock: Clock;
   /** How long to wait for the lock on a file, in milliseconds. */
   lockPatienceMs?: number | undefined;
+  /** What memory there is for all three; no limit unless it is given. */
+  room?: MemoryRoom;
   /** For tests: until a file that can't be used at the moment is tried again. */
   retrySeconds?: number | undefined;
 }
@@ -94,12 +109,16 @@ class CacheSet implements Caches {
   };
   /** In force. */
   #settings: CachesSettings;
+  /** Where memory leaves less than main.cf asks for. */
+  #sizeLimits = new Map<CacheLabel, number>();
+  #toldOfMemory = '';
   #closed = false;
 
   constructor(settings: CachesSettings, dependencies: CachesDependencies) {
     this.#settings = settings;
     this.#dependencies = dependencies;
     const { come } = planOf(new Map(), settings, dependencies.log);
+    this.#fit(settings);
     const keys = keysOf(settings, dependencies.log);
     for (const wanted of come) {
       this.#take(wanted, openNow(this.#opening(wanted, settings, keys)));
@@ -120,6 +139,7 @@ class CacheSet implements Caches {
     const plan = planOf(inForce, next, log);
     const keys = keysOf(next, log);
     const before = this.#settings;
+    this.#fit(next);
     try {
       for (const label of plan.leaveFirst) {
         void this.#leave(label);
@@ -128,6 +148,7 @@ class CacheSet implements Caches {
         this.#take(wanted, await this.#openLater(this.#opening(wanted, next, keys)));
       }
     } catch (error) {
+      this.#fit(before);
       for (const { settings } of plan.come) {
         void this.#leave(settings.label);
       }
@@ -142,7 +163,7 @@ class CacheSet implements Caches {
     const left = plan.leave.map((label) => this.#leave(label));
     this.#settings = next;
     for (const wanted of plan.change) {
-      this.#open.get(wanted.settings.label)?.change(wanted, wanted.settings);
+      this.#open.get(wanted.settings.label)?.change(wanted, this.#limitsOf(wanted));
     }
     for (const label of cacheLabels) {
       this[label] = this.#ofLabel(label);
@@ -168,6 +189,34 @@ class CacheSet implements Caches {
       this[wanted.settings.label] = this.#ofLabel(wanted.settings.label);
     }
     keys?.wipe();
+  }
+
+  /** Shares the memory that there is among the caches that are wanted. Says so, when it is less than they want. */
+  #fit({ caches }: CachesSettings): void {
+    const { room, log } = this.#dependencies;
+    if (room?.limit === undefined) {
+      return;
+    }
+    const wanted = new Map(
+      cacheLabels
+        .filter((label) => isEnabled(caches[label]))
+        .map((label) => [label, caches[label].sizeLimitBytes]),
+    );
+    this.#sizeLimits = fitInto(room.bytes, wanted);
+    const lower = [...this.#sizeLimits].filter(([label, bytes]) => bytes !== wanted.get(label));
+    const told = lower
+      .map(([label, bytes]) => `${label}_tls_session_cache_size_limit = ${bytes}`)
+      .join(', ');
+    if (told !== '' && told !== this.#toldOfMemory) {
+      const { name, bytes } = room.limit;
+      log.warning(`memory is limited to ${bytes} bytes (${name}): session caches go by ${told}`);
+    }
+    this.#toldOfMemory = told;
+  }
+
+  #limitsOf({ settings }: Wanted): CacheLimits {
+    const { label, sizeLimitBytes } = settings;
+    return { ...settings, sizeLimitBytes: this.#sizeLimits.get(label) ?? sizeLimitBytes };
   }
 
   #take({ settings: { label } }: Wanted, cache: OpenCache | undefined): void {
@@ -247,7 +296,7 @@ class CacheSet implements Caches {
         yield;
       }
     }
-    return new OpenCache(wanted, settings, found, keys, {
+    return new OpenCache(wanted, this.#limitsOf(wanted), found, keys, {
       ...this.#dependencies,
       counters: this.#counters[settings.label],
     });

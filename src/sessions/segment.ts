@@ -123,7 +123,7 @@ const warmShare = 1 / 48;
 /** Gives out numbers and buffers of segments, and takes them back. */
 export class SegmentPool {
   readonly segmentBytes: number;
-  readonly #most: number;
+  #most: number;
   readonly #memory: SegmentMemory;
   readonly #byNumber: (Segment | undefined)[] = [];
   readonly #freeNumbers: number[] = [];
@@ -156,16 +156,37 @@ export class SegmentPool {
 
   /** @returns undefined when there are as many as there may be. */
   take(): Segment | undefined {
-    const number = this.#freeNumbers.pop() ?? this.#byNumber.length;
-    if (number >= this.#most) {
+    if (this.#taken >= this.#most) {
       return undefined;
     }
-    const piece = this.#warm.pop() ?? this.#cold.pop() ?? this.#memory.take();
+    const number = this.#freeNumbers.pop() ?? this.#byNumber.length;
+    const piece = this.#warm.pop() ?? this.#cold.pop() ?? this.#newPiece();
+    if (piece === undefined) {
+      this.#freeNumbers.push(number);
+      return undefined;
+    }
     const segment = new Segment(number, piece);
     this.#place(number, piece);
     this.#byNumber[number] = segment;
     this.#taken += 1;
     return segment;
+  }
+
+  /**
+   * Undefined when the system has no more memory: the log then makes do with as
+   * many segments as it has, from now on, as each further attempt would cost a
+   * full collection of garbage.
+   */
+  #newPiece(): Piece | undefined {
+    try {
+      return this.#memory.take();
+    } catch (error) {
+      if (this.#taken === 0) {
+        throw error;
+      }
+      this.#most = this.#taken;
+      return undefined;
+    }
   }
 
   giveBack(segment: Segment): void {

@@ -43,6 +43,17 @@ export class Standalone {
     return this.#startLimited(`-f ${blocks}`, args);
   }
 
+  /** The same, with so much data, in kB. */
+  startWithData(kilobytes: number, ...args: string[]): Promise<void> {
+    return this.#startLimited(`-d ${kilobytes}`, args);
+  }
+
+  /** The same, in this control group. */
+  startInGroup(group: string, ...args: string[]): Promise<void> {
+    const script = `echo $$ > ${group}/cgroup.procs; exec "$0" serve "$@"`;
+    return this.#startBy('/bin/sh', ['-c', script, launcher, ...args]);
+  }
+
   #startLimited(limit: string, args: readonly string[]): Promise<void> {
     const script = `ulimit ${limit}; exec "$0" serve "$@"`;
     return this.#startBy('/bin/sh', ['-c', script, launcher, ...args]);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { CacheSettings } from '../../src/config/config.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import { type Caches, openCaches } from '../../src/sessions/caches.ts';
+import type { MemoryRoom } from '../../src/sessions/memory-share.ts';
 import type { CacheLabel } from '../../src/sessions/session-cache.ts';
 import type { Clock } from '../../src/system/clock.ts';
 
@@ -40,6 +41,7 @@ export interface OpenOptions {
   mailOwnerUid?: number;
   lockPatienceMs?: number;
   retrySeconds?: number;
+  room?: MemoryRoom;
 }
 
 export function openScratchCaches(options: OpenOptions): Caches {
@@ -70,6 +72,7 @@ export function openScratchCaches(options: OpenOptions): Caches {
       clock: options.clock,
       lockPatienceMs: options.lockPatienceMs ?? 1000,
       retrySeconds: options.retrySeconds,
+      ...(options.room === undefined ? {} : { room: options.room }),
     },
   );
 }

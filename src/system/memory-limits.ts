@@ -1,0 +1,131 @@
+/**
+ * The limits on memory that hold for this process: those of its control group
+ * and the groups above it, cgroups(7), of either version, and those of
+ * setrlimit(2). Read from files, so before the chroot.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+export interface MemoryLimit {
+  /** For the log: `memory.max of /sys/fs/cgroup/x`, `RLIMIT_AS`. */
+  name: string;
+  bytes: number;
+  /** What the process has of it already. */
+  usedBytes: number;
+  /** Other processes count, too. */
+  shared: boolean;
+  kind: 'memory' | 'address space';
+}
+
+/** Version 1 has no word for no limit. */
+const asGoodAsNone = 2 ** 60;
+
+/** @param root for tests: what stands before /proc and /sys. */
+export function memoryLimits(root = ''): MemoryLimit[] {
+  return [...groupLimits(root), ...processLimits(root)].filter(({ bytes }) => bytes < asGoodAsNone);
+}
+
+interface Group {
+  /** Where groups are mounted, and the process's own group below that. */
+  mount: string;
+  path: string;
+  files: readonly string[];
+}
+
+function groupLimits(root: string): MemoryLimit[] {
+  // Pages of the program itself can be taken from it, and aren't counted twice.
+  const usedBytes = statusBytes(root, 'RssAnon');
+  return groupsOf(root).flatMap(({ mount, path, files }) =>
+    foldersFrom(mount, path).flatMap((folder, above) =>
+      files.flatMap((file) => {
+        const bytes = Number(textOf(root + join(folder, file)) ?? Number.NaN);
+        if (!(bytes >= 0)) {
+          // `max`, or no such file: the uppermost group has none.
+          return [];
+        }
+        const processes = textOf(root + join(folder, 'cgroup.procs'))?.split('\n') ?? [];
+        const shared = above > 0 || processes.length !== 1;
+        return [
+          { name: `${file} of ${folder}`, bytes, usedBytes, shared, kind: 'memory' as const },
+        ];
+      }),
+    ),
+  );
+}
+
+/** The groups that can limit memory. */
+function groupsOf(root: string): Group[] {
+  const mounts = (textOf(`${root}/proc/self/mountinfo`) ?? '').split('\n').map((line) => {
+    const [before = '', after = ''] = line.split(' - ');
+    const [type, , options = ''] = after.split(' ');
+    const [, , , top = '', mount = ''] = before.split(' ');
+    return { top, mount, type, options: options.split(',') };
+  });
+  return (textOf(`${root}/proc/self/cgroup`) ?? '').split('\n').flatMap((line) => {
+    const [, controllers = '', path = ''] = /^\d+:([^:]*):(.*)$/u.exec(line) ?? [];
+    const isSecond = controllers === '' && line.startsWith('0::');
+    if (!isSecond && !controllers.split(',').includes('memory')) {
+      return [];
+    }
+    const found = mounts.find(({ type, options }) =>
+      isSecond ? type === 'cgroup2' : type === 'cgroup' && options.includes('memory'),
+    );
+    const files = isSecond ? ['memory.max', 'memory.high'] : ['memory.limit_in_bytes'];
+    if (found === undefined) {
+      return [];
+    }
+    // In a container the mount begins at its own group.
+    const { top, mount } = found;
+    const below = top !== '/' && `${path}/`.startsWith(`${top}/`) ? path.slice(top.length) : path;
+    return [{ mount, path: below === '' ? '/' : below, files }];
+  });
+}
+
+/** A group's folder and all above it, up to where they are mounted. */
+function foldersFrom(mount: string, path: string): string[] {
+  const folders: string[] = [];
+  // A path out of the namespace has `..` in it: only what is mounted can be looked at.
+  for (let at = path.includes('..') ? '/' : path; ; at = dirname(at)) {
+    folders.push(at === '/' ? mount : join(mount, at));
+    if (at === '/' || at === '.') {
+      return folders;
+    }
+  }
+}
+
+function processLimits(root: string): MemoryLimit[] {
+  const limits = textOf(`${root}/proc/self/limits`) ?? '';
+  return (
+    [
+      ['Max address space', 'RLIMIT_AS', 'VmSize'],
+      ['Max data size', 'RLIMIT_DATA', 'VmData'],
+    ] as const
+  ).flatMap(([row, name, used]) => {
+    const soft = new RegExp(`^${row} +(\\d+)`, 'mu').exec(limits)?.[1];
+    return soft === undefined
+      ? []
+      : [
+          {
+            name,
+            bytes: Number(soft),
+            usedBytes: statusBytes(root, used),
+            shared: false,
+            kind: 'address space' as const,
+          },
+        ];
+  });
+}
+
+function statusBytes(root: string, field: string): number {
+  const status = textOf(`${root}/proc/self/status`) ?? '';
+  return 1024 * Number(new RegExp(`^${field}:\\s*(\\d+) kB`, 'mu').exec(status)?.[1] ?? 0);
+}
+
+/** Undefined for a file that isn't there or can't be read: then it limits nothing that we know of. */
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1').trimEnd();
+  } catch {
+    return undefined;
+  }
+}
