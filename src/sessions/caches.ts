@@ -91,6 +91,11 @@ export function openCaches(settings: CachesSettings, dependencies: CachesDepende
 /** Which cache uses which file, by device and inode. */
 type Claims = Map<string, CacheSettings>;
 
+/** How long all that are opened together wait for locks. */
+interface Patience {
+  leftMs: number;
+}
+
 /** Waits for nothing itself: yields when there is something to wait for. */
 type Opening = Generator<void, OpenCache | undefined, void>;
 
@@ -120,8 +125,9 @@ class CacheSet implements Caches {
     const { come } = planOf(new Map(), settings, dependencies.log);
     this.#fit(settings);
     const keys = keysOf(settings, dependencies.log);
+    const patience = this.#patience();
     for (const wanted of come) {
-      this.#take(wanted, openNow(this.#opening(wanted, settings, keys)));
+      this.#take(wanted, openNow(this.#opening(wanted, settings, keys, patience)));
     }
     keys?.wipe();
     this.#removeLeftFiles();
@@ -139,26 +145,32 @@ class CacheSet implements Caches {
     const plan = planOf(inForce, next, log);
     const keys = keysOf(next, log);
     const before = this.#settings;
+    const keysBefore = plan.leaveFirst.length === 0 ? undefined : keysOf(before, log);
+    const patience = this.#patience();
     this.#fit(next);
     try {
       for (const label of plan.leaveFirst) {
         void this.#leave(label);
       }
       for (const wanted of plan.come) {
-        this.#take(wanted, await this.#openLater(this.#opening(wanted, next, keys)));
+        this.#take(wanted, await this.#openLater(this.#opening(wanted, next, keys, patience)));
       }
     } catch (error) {
       this.#fit(before);
       for (const { settings } of plan.come) {
         void this.#leave(settings.label);
       }
-      await this.#reopen(
-        plan.leaveFirst.map((label) => inForce.get(label)!),
-        before,
-      );
+      // Those that had to leave for it serve on.
+      for (const label of plan.leaveFirst) {
+        const wanted = inForce.get(label)!;
+        const opening = this.#opening(wanted, before, keysBefore, patience);
+        this.#take(wanted, await this.#openLater(opening));
+        this[label] = this.#ofLabel(label);
+      }
       throw error;
     } finally {
       keys?.wipe();
+      keysBefore?.wipe();
     }
     const left = plan.leave.map((label) => this.#leave(label));
     this.#settings = next;
@@ -180,15 +192,8 @@ class CacheSet implements Caches {
     }
   }
 
-  /** A change has failed: those that had to leave for it serve on. */
-  async #reopen(left: readonly Wanted[], settings: CachesSettings): Promise<void> {
-    const { log } = this.#dependencies;
-    const keys = left.length === 0 ? undefined : keysOf(settings, log);
-    for (const wanted of left) {
-      this.#take(wanted, await this.#openLater(this.#opening(wanted, settings, keys)));
-      this[wanted.settings.label] = this.#ofLabel(wanted.settings.label);
-    }
-    keys?.wipe();
+  #patience(): Patience {
+    return { leftMs: this.#dependencies.lockPatienceMs ?? usualLockPatienceMs };
   }
 
   /** Shares the memory that there is among the caches that are wanted. Says so, when it is less than they want. */
@@ -268,22 +273,27 @@ class CacheSet implements Caches {
     }
   }
 
-  *#opening(wanted: Wanted, all: CachesSettings, keys: CacheKeys | undefined): Opening {
-    const { log, lockPatienceMs = usualLockPatienceMs } = this.#dependencies;
+  *#opening(
+    wanted: Wanted,
+    all: CachesSettings,
+    keys: CacheKeys | undefined,
+    patience: Patience,
+  ): Opening {
+    const { log } = this.#dependencies;
     const { settings, database, path } = wanted;
     if (settings.logOperations) {
       const name = path === undefined ? settings.database : `${database.type}:${path}`;
       log.info(`open ${settings.label} TLS cache ${name}`);
     }
     let found: FileFound | undefined;
-    for (let waitedMs = 0; found === undefined; waitedMs += lockPauseMs) {
+    while (found === undefined) {
       try {
         found = this.#find(wanted, all);
       } catch (error) {
         if (error instanceof FatalError) {
           throw error;
         }
-        if (!(error instanceof LockHeld) || waitedMs >= lockPatienceMs) {
+        if (!(error instanceof LockHeld) || patience.leftMs <= 0) {
           if (path === undefined || !mayPass(error)) {
             log.error(`${parameterOf(settings.label)} = ${settings.database}: ${reasonOf(error)}`);
             this.#forgetClaims(settings.label);
@@ -293,6 +303,7 @@ class CacheSet implements Caches {
         }
       }
       if (found === undefined) {
+        patience.leftMs -= lockPauseMs;
         yield;
       }
     }

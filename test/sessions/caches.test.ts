@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe, mock, test } from 'node:test';
 import { FatalError } from '../../src/errors.ts';
 import { databaseOf } from '../../src/sessions/database.ts';
 import type { CacheLabel } from '../../src/sessions/session-cache.ts';
@@ -184,6 +184,22 @@ void describe('opening the caches', () => {
       }),
     );
   }
+
+  void test(
+    'all caches together wait for locks as long as one',
+    scene(({ open, path, log }) => {
+      const caches = both(`btree:${path}/a`, `btree:${path}/b`);
+      const holder = open({ caches });
+      const sleeps = mock.method(Atomics, 'wait', () => 'timed-out' as const);
+      const waiting = open({ caches, lockPatienceMs: 1000 });
+      assert.equal(sleeps.mock.callCount(), 50);
+      sleeps.mock.restore();
+      assert.equal(log.lines.length, 2);
+      assert.ok(waiting.smtpd.cache && waiting.smtp.cache);
+      waiting.closeNow();
+      holder.closeNow();
+    }),
+  );
 
   void test(
     'a path that leads elsewhere by then is not opened: after a chroot',
