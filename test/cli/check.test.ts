@@ -6,6 +6,7 @@ import {
   lchownSync,
   linkSync,
   mkdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -504,6 +505,16 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
     await expectLauncher('launcher-unsafe', /may be written by everybody/u, /chmod o-w/u);
     chmodSync(launcher, 0o644);
     await expectLauncher('launcher-broken', /can't be executed/u, /^chmod 755/u);
+    const text = readFileSync(launcher, 'utf8');
+    writeFileSync(launcher, text.replace(/^original=.*\n/mu, ''));
+    chmodSync(launcher, 0o755);
+    await expectOne(
+      {},
+      'warning',
+      'launcher-old',
+      /doesn't start Postfix's own/u,
+      /^tlsmgr install$/u,
+    );
     writeFileSync(launcher, '#!/bin/sh\n');
     chmodSync(launcher, 0o755);
     await expectOne({}, 'warning', 'launcher-changed', /isn't examined/u, /^tlsmgr install$/u);

@@ -67,11 +67,11 @@ export function confinementFindings(
   // The launcher has found it out, whoever it is that forbids it.
   const noted = kernel.read(join(queueDirectory, startRecordPath))?.includes('--jitless') === true;
   if (unit !== undefined || noted) {
-    const where = unit ?? "Postfix's unit";
+    const where = unit ?? 'postfix';
     findings.push({
       severity: 'warning',
       name: 'made-code-denied',
-      text: `${unit === undefined ? 'something like MemoryDenyWriteExecute=yes holds for Postfix' : `MemoryDenyWriteExecute=yes in ${unit}`}: node can't compile, and serves at about the speed of Postfix's own`,
+      text: `${unit === undefined ? 'something like MemoryDenyWriteExecute=yes holds for Postfix' : `MemoryDenyWriteExecute=yes in ${unit}`}: node can't compile, and looks sessions up at about half the speed of Postfix's own`,
       remedy: `leave it so; or systemctl edit ${where}, with MemoryDenyWriteExecute=no below [Service], and start Postfix again`,
     });
   }

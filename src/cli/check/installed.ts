@@ -1,6 +1,6 @@
 /** What master.cf starts: this program through its launcher, or Postfix's own. */
 import { statSync } from 'node:fs';
-import { Launcher, pathsIn } from '../install/launcher.ts';
+import { handsOver, Launcher, pathsIn } from '../install/launcher.ts';
 import { isOurs, type MasterLine } from '../install/master-line.ts';
 import type { Postfix } from '../postfix.ts';
 import { replaceableBy } from './access.ts';
@@ -64,5 +64,18 @@ export function installedFindings(postfix: Postfix, line: MasterLine): Finding[]
           remedy: 'tlsmgr install',
         },
       ]
-    : [...programFindings(paths), ...confinementFindings(postfix.parameter('queue_directory'))];
+    : [
+        ...(handsOver(text) ? [] : [oldFinding(path)]),
+        ...programFindings(paths),
+        ...confinementFindings(postfix.parameter('queue_directory')),
+      ];
+}
+
+function oldFinding(path: string): Finding {
+  return {
+    severity: 'warning',
+    name: 'launcher-old',
+    text: `${path} is of an earlier version: when this tlsmgr can't start it doesn't start Postfix's own`,
+    remedy: 'tlsmgr install',
+  };
 }

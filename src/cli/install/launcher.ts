@@ -131,6 +131,11 @@ export function pathsIn(text: string): ProgramPaths | undefined {
   return node === undefined || program === undefined ? undefined : { node, program };
 }
 
+/** Whether the script knows of Postfix's own tlsmgr: an earlier version's doesn't. */
+export function handsOver(text: string): boolean {
+  return assigned(text, 'original') !== undefined;
+}
+
 function assigned(text: string, name: string): string | undefined {
   const found = new RegExp(`^${name}='(.*)'$`, 'mu').exec(text);
   return found?.[1]!.replaceAll(String.raw`'\''`, "'");
