@@ -244,12 +244,7 @@ const mostCounted = 4096;
 
 /** How many descriptors are open, told without /proc: a chroot has none. */
 export function openDescriptors(): number {
-  const end = Math.min(openFilesLimit(), mostCounted);
-  let open = 0;
-  for (let fd = 0; fd < end; fd += 1) {
-    open += native.fcntl(fd, F_GETFD, 0) < 0 ? 0 : 1;
-  }
-  return open;
+  return countDescriptors(Math.min(openFilesLimit(), mostCounted));
 }
 
 /** @returns the mask before. */
