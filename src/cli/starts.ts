@@ -13,7 +13,8 @@ export function reasonForOriginal(queueDirectory: string): string | undefined {
     return undefined;
   }
   const record = parseStartRecord(text);
-  if (record?.state !== 'original') {
+  // Without a reload it is install's: a rehearsal is due, and nothing was started since.
+  if (record?.state !== 'original' || record.reload === '') {
     return undefined;
   }
   return record.reason === '' ? 'it ends before it serves' : record.reason;

@@ -70,12 +70,19 @@ export class StartRecord {
   }
 }
 
-/** State and reason in the text of a record; undefined when it is none. */
-export function parseStartRecord(text: string): { state: StartState; reason: string } | undefined {
-  const [first = '', , , reason = ''] = text.split('\n').map((line) => line.trim());
+export interface ParsedStartRecord {
+  state: StartState;
+  /** Empty before any start. */
+  reload: string;
+  reason: string;
+}
+
+/** What the text of a record says; undefined when it is none. */
+export function parseStartRecord(text: string): ParsedStartRecord | undefined {
+  const [first = '', reload = '', , reason = ''] = text.split('\n').map((line) => line.trim());
   const [state] = first.split(' ') as [string];
   const states: readonly string[] = ['starting', 'failed', 'served', 'original'];
-  return states.includes(state) ? { state: state as StartState, reason } : undefined;
+  return states.includes(state) ? { state: state as StartState, reload, reason } : undefined;
 }
 
 /** Of one length always: it is written over another. */

@@ -71,7 +71,6 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
-const F_GETFD = 1;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const POLLOUT = 4;
