@@ -24,12 +24,17 @@ const batchBytes = 64 * 1024;
 /** The clock is looked at after so many requests of a turn: a power of two. */
 const clockedOneIn = 16;
 
+/** Of a request that isn't there whole: beyond so much, what follows is read in turns. */
+const pacedBytes = 16 * 1024;
+
 /** Where a connection is. Only `serving` reads from the client. */
 export type ConnectionState =
   /** Answers what comes. */
   | 'serving'
   /** Its turn is over; what has been read waits for the next. */
   | 'queued'
+  /** Much of a long request has been read; the next part is read at its turn. */
+  | 'paced'
   /** A request is being answered later. */
   | 'waiting'
   /** Replies have not been sent whole. */
@@ -116,11 +121,16 @@ export class Connection implements TransportEvents, Client, TurnTaker {
     this.#guarded(() => this.#settle(false));
   }
 
-  takeTurn(): void {
-    if (this.#state === 'queued') {
+  takeTurn(): boolean {
+    const { state } = this;
+    if (state === 'queued') {
       this.#state = 'serving';
       this.#guarded(() => this.#answer());
+    } else if (state === 'paced') {
+      this.#state = 'serving';
+      this.#guarded(() => this.#settle(false));
     }
+    return state === 'paced';
   }
 
   drained(): void {
@@ -200,6 +210,10 @@ export class Connection implements TransportEvents, Client, TurnTaker {
     this.#sendReplies();
     if (!this.#isOver()) {
       this.#decoder.keepRest();
+    }
+    if (this.#state === 'serving' && this.#decoder.pendingBytes >= pacedBytes) {
+      this.#state = 'paced';
+      this.#service.turns.queue(this);
     }
     if (answered > 0) {
       this.#service.answered();
@@ -354,6 +368,7 @@ export class Connection implements TransportEvents, Client, TurnTaker {
     const owes =
       state === 'sending' ||
       state === 'closing' ||
+      state === 'paced' ||
       (state === 'serving' && this.#decoder.pendingBytes > 0);
     if (owes && (!this.#watched || progress)) {
       this.stalledSinceMs = performance.now();

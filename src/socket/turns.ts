@@ -5,7 +5,10 @@
  * that sends many requests at once waits behind its own, and others wait for
  * one turn.
  *
- * Who asks one thing at a time never comes in here: its request is answered
+ * Reading takes time as well. A client that sends a long request queues too, for
+ * each part of it: the queue lets so many read before others have their turn.
+ *
+ * Who asks one short thing at a time never comes in here: its request is answered
  * when it is read.
  */
 
@@ -15,9 +18,15 @@ export const turnMs = 0.25;
 /** So long a client that has sent many requests at once counts as busy. */
 const busyForMs = 50;
 
+/** Clients that may read when the event loop has come round once more. */
+export const readsATurn = 4;
+
 export interface TurnTaker {
-  /** Answers until the turn is over. Queues itself again when more is left. */
-  takeTurn(): void;
+  /**
+   * Answers until the turn is over. Queues itself again when more is left.
+   * @returns whether it reads now, which takes its time later.
+   */
+  takeTurn(): boolean;
 }
 
 export class Turns {
@@ -92,14 +101,15 @@ export class Turns {
     this.#scheduled = false;
     this.#taken = false;
     this.begin();
+    let reads = 0;
     // A client that queues again goes to the end of the set: the loop comes to it once more.
     for (const client of this.#queue) {
-      if (this.isOver()) {
+      if (this.isOver() || reads === readsATurn) {
         this.#schedule();
         return;
       }
       this.#queue.delete(client);
-      client.takeTurn();
+      reads += client.takeTurn() ? 1 : 0;
     }
   }
 }

@@ -10,6 +10,7 @@ import { nextTurn, ScriptedTransport, serviceOfTypes } from './scripted-transpor
 const asked = list('request', 'now');
 const answer = list('status', '0');
 const half = 'request\0no';
+const longHalf = `request\0now\0more\0${'x'.repeat(16 * 1024)}`;
 
 interface Stage {
   service: Service;
@@ -47,6 +48,7 @@ function stage(): Stage {
 const reach: Record<ConnectionState, (made: Stage) => void> = {
   serving: () => {},
   queued: ({ transport }) => transport.receive(list('request', 'costly') + asked),
+  paced: ({ transport }) => transport.receive(longHalf),
   waiting: ({ transport }) => transport.receive(list('request', 'later') + asked),
   sending: ({ transport }) => {
     transport.takesWrites = false;
@@ -87,6 +89,13 @@ const after: Record<ConnectionState, Partial<Record<string, ConnectionState>>> =
     'the transport closes': 'closed',
   },
   queued: {
+    'its turn': 'serving',
+    'the late answer': 'serving',
+    'the time limit': 'closed',
+    'room is needed': 'closed',
+    'the transport closes': 'closed',
+  },
+  paced: {
     'its turn': 'serving',
     'the late answer': 'serving',
     'the time limit': 'closed',

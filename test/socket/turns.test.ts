@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type RequestType, writeRefusal } from '../../src/requests/request-type.ts';
-import { type TurnTaker, turnMs, Turns } from '../../src/socket/turns.ts';
+import { readsATurn, type TurnTaker, turnMs, Turns } from '../../src/socket/turns.ts';
 import { list } from './harness.ts';
 import { nextTurn, ScriptedTransport, serviceOfTypes } from './scripted-transport.ts';
 
@@ -32,6 +32,7 @@ describe('turns', () => {
           if (left > 0) {
             turns.queue(taker);
           }
+          return false;
         },
       };
       return taker;
@@ -57,6 +58,57 @@ describe('turns', () => {
     assert.equal(turns.mustQueue(nowMs), false);
     nowMs += 1000;
     assert.equal(turns.mustQueue(1000), false, 'busy long ago');
+  });
+});
+
+describe('who sends long requests', () => {
+  const part = 'x'.repeat(16 * 1024);
+
+  function setUp(count: number) {
+    const echo: RequestType = {
+      name: 'echo',
+      attributes: [{ name: 'text', kind: 'string' }],
+      reply: [],
+      handle: (_args, reply) => writeRefusal(echo, 0, reply),
+    };
+    const service = serviceOfTypes([echo]);
+    return Array.from({ length: count }, () => {
+      const transport = new ScriptedTransport(service);
+      transport.receive(`request\0echo\0text\0${part}`);
+      return transport;
+    });
+  }
+
+  test('is read in turns, a few clients at a time, the one that has waited longest first', async () => {
+    const clients = setUp(readsATurn * 2 + 1);
+    assert.ok(clients.every(({ paused }) => paused));
+    await nextTurn();
+    const reading = clients.map(({ paused }) => !paused);
+    assert.deepEqual(reading, [
+      ...Array<boolean>(readsATurn).fill(true),
+      ...Array<boolean>(readsATurn + 1).fill(false),
+    ]);
+    clients[0]!.receive(part);
+    assert.equal(clients[0]!.connection.state, 'paced');
+    await nextTurn();
+    await nextTurn();
+    assert.ok(clients.every(({ paused }) => !paused));
+    for (const client of clients) {
+      client.receive('\0\0');
+      assert.equal(client.sent, list('status', '0'));
+      assert.equal(client.connection.state, 'serving');
+    }
+  });
+
+  test('has the time of one request for all its parts', async () => {
+    const [client] = setUp(1);
+    const { stalledSinceMs } = client!.connection;
+    assert.notEqual(stalledSinceMs, 0);
+    for (let parts = 0; parts < 3; parts += 1) {
+      await nextTurn();
+      client!.receive(part);
+    }
+    assert.equal(client!.connection.stalledSinceMs, stalledSinceMs);
   });
 });
 
