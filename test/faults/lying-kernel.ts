@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { TlsmgrClient } from '../../src/client/client.ts';
 import { PostfixInstance } from '../postfix/instance.ts';
 import { poll } from '../postfix/poll.ts';
-import { programOf, statusOf } from '../postfix/processes.ts';
+import { isAlive, programOf, statusOf } from '../postfix/processes.ts';
 
 export const strace = '/usr/bin/strace';
 
@@ -183,9 +183,32 @@ exec ${tlsmgr} "$@"
   /** The running process goes; another is started when it is asked for. */
   async #restart(): Promise<void> {
     this.#client.close();
-    await this.#instance.reload();
+    const pid = this.#instance.tlsmgrPid();
+    try {
+      await this.#instance.reload();
+    } catch (thrown) {
+      // It hangs: what it was asked counts already.
+      if (pid === undefined || !isAlive(pid)) {
+        throw thrown;
+      }
+      process.kill(pid, 'SIGKILL');
+      await this.#instance.waitForEnd(pid);
+    }
     // Ours is tried each time, however often it has failed.
     rmSync(join(this.#instance.queueDirectory, 'pid/tlsmgr.start'), { force: true });
+  }
+
+  /** Rejects at a hang, at which the client would try again and again. */
+  async #within<Value>(answer: Promise<Value>): Promise<Value> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('no answer')), hangMs);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #server(kept: number): Outcome['served'] {
@@ -227,13 +250,14 @@ exec ${tlsmgr} "$@"
     let waitedMs = 0;
     try {
       for (let number = 0; number < sessions; number += 1) {
-        const session = await this.#client.lookup('smtpd', idOf(number));
+        const session = await this.#within(this.#client.lookup('smtpd', idOf(number)));
         waitedMs ||= performance.now() - startedMs;
         kept += session === undefined ? 0 : 1;
         wrong += session?.equals(sessionOf(number)) === false ? 1 : 0;
       }
       return { kept, wrong, waitedMs };
     } catch {
+      this.#client.close();
       return { kept: -1, wrong, waitedMs: performance.now() - startedMs };
     }
   }
