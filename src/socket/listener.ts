@@ -34,13 +34,17 @@ export interface Listener {
   readonly transport: 'handle' | 'net';
 }
 
-/** Serves a descriptor that is bound and listening. */
-export function listenOnDescriptor(
+/** Serves a descriptor that is bound and listening. Throws FatalError when the kernel refuses. */
+export async function listenOnDescriptor(
   fd: number,
   service: Service,
   options: ListenerOptions,
 ): Promise<Listener> {
-  return listen({ fd, backlog }, service, options);
+  try {
+    return await listen({ fd, backlog }, service, options);
+  } catch (thrown) {
+    throw new FatalError(`listen on descriptor ${fd}: ${reasonOf(thrown)}`, { cause: thrown });
+  }
 }
 
 /** Throws FatalError when somebody serves the path, when that can't be found out, and when it can't be one of a socket. */

@@ -32,11 +32,13 @@ describe('under a kernel that lies', { skip }, () => {
     ['pwrite64', /pwrite64/u, 'ENOSPC', 'the same'],
     ['prlimit64', /RLIMIT_NOFILE, \{/u, 'EPERM', 'the same'],
     ['prctl', /PR_SET_DUMPABLE/u, 'EPERM', 'the same'],
+    ['listen', /listen/u, 'EPERM', 'the original'],
     ['openat', /main\.cf/u, 'ENOMEM', 'the original'],
   ] as const) {
     test(`at the start: ${call} of ${pattern.source} fails with ${error}`, async () => {
       const when = calls.find((one) => one.call === call && pattern.test(one.text))!.number;
       const outcome = await kernel.duringStart({ call, error, when: String(when) });
+      assert.doesNotMatch(outcome.logged.join('\n'), /panic/u);
       assert.match(outcome.told ?? '', /INJECTED/u);
       assert.equal(outcome.served, served, outcome.logged.join('\n'));
       assert.equal(outcome.wrong, 0);
