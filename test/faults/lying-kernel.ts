@@ -240,6 +240,9 @@ exec ${tlsmgr} "$@"
     for (let number = 0; number < sessions; number += 1) {
       await this.#client.update('smtpd', idOf(number), sessionOf(number));
     }
+    // The process that ends saves them: from then on they are promised.
+    await this.#restart();
+    await this.#kept();
   }
 
   /** What is there of the sessions; -1 when nobody answers. */
