@@ -9,9 +9,10 @@
 import { createServer, type Server } from 'node:net';
 import { FatalError } from '../errors.ts';
 import type { Logger, LogWarning } from '../log/logger.ts';
-import { reasonOf, reasonOfErrno } from '../system/calls.ts';
+import { canReadNow, reasonOf, reasonOfErrno } from '../system/calls.ts';
 import { bindOwnSocket, isServed } from '../system/own-socket.ts';
 import { requireSocketPath } from '../system/socket-path.ts';
+import { AcceptWatch } from './accept-watch.ts';
 import { Connection } from './connection.ts';
 import { serveHandles } from './handle-transport.ts';
 import { serveSocket } from './net-transport.ts';
@@ -80,16 +81,28 @@ type Where = { fd: number; backlog: number } | { path: string; backlog: number }
 
 async function listen(where: Where, service: Service, options: ListenerOptions): Promise<Listener> {
   const { log } = options;
-  const accept = (transport: Transport): Connection => new Connection(transport, service);
+  let watch: AcceptWatch | undefined;
+  const accept = (transport: Transport): Connection => {
+    watch?.accepted();
+    return new Connection(transport, service);
+  };
   const server = createServer({ allowHalfOpen: true }, (socket) => serveSocket(socket, accept));
   await started(server, where);
+  const { fd } = (server as unknown as { _handle?: { fd?: number } })._handle ?? {};
+  if (fd !== undefined && fd >= 0) {
+    watch = new AcceptWatch(() => canReadNow(fd));
+  }
   server.on('error', (error) => log.error(`accept connection: ${reasonOf(error)}`));
   const byHandle =
     options.publicInterfacesOnly !== true &&
     serveHandles(server, accept, (errno) => {
       options.warn('accept', () => `accept connection: ${reasonOfErrno(errno)}`);
     });
-  return { transport: byHandle ? 'handle' : 'net', close: () => void server.close() };
+  const close = (): void => {
+    watch?.close();
+    server.close();
+  };
+  return { transport: byHandle ? 'handle' : 'net', close };
 }
 
 function started(server: Server, where: Where): Promise<void> {

@@ -73,6 +73,7 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
+const POLLIN = 1;
 const POLLOUT = 4;
 const POLLNVAL = 0x20;
 const FALLOC_FL_KEEP_SIZE = 1;
@@ -348,8 +349,17 @@ const pollEntry = Buffer.alloc(POLL_ENTRY_BYTES);
  * it would fail at once.
  */
 export function canWriteNow(fd: number): boolean {
+  return isReady(fd, POLLOUT);
+}
+
+/** Whether there is something to read, or a connection to accept. */
+export function canReadNow(fd: number): boolean {
+  return isReady(fd, POLLIN);
+}
+
+function isReady(fd: number, event: number): boolean {
   pollEntry.writeInt32LE(fd, 0);
-  pollEntry.writeInt16LE(POLLOUT, 4);
+  pollEntry.writeInt16LE(event, 4);
   pollEntry.writeInt16LE(0, 6);
   return native.poll(pollEntry, 1, 0) !== 0;
 }
