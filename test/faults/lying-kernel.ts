@@ -232,8 +232,9 @@ exec ${tlsmgr} "$@"
     const pid = this.#instance.tlsmgrPid()!;
     const args = ['-f', '-qq', '-o', this.#trace, ...straceWords, '-p', String(pid)];
     const tracer = spawn(strace, args, { stdio: 'inherit' });
+    const ended = once(tracer, 'close');
     await poll('strace to be there', () => statusOf(`/proc/${pid}`)?.get('TracerPid') !== '0');
-    return { ended: once(tracer, 'close'), pid };
+    return { ended, pid };
   }
 
   async #store(): Promise<void> {
