@@ -131,7 +131,7 @@ type Outcome = 'served' | 'failed' | 'killed';
  */
 function putNodeThat(
   outcome: Outcome,
-  rehearsal: 'passes' | 'fails' | 'passes without code',
+  rehearsal: 'passes' | 'fails' | 'hangs' | 'passes without code',
 ): void {
   putScript(
     node,
@@ -139,6 +139,7 @@ function putNodeThat(
     'case $* in *--jitless*) jitless=yes ;; *) jitless= ;; esac',
     'if [ -n "$TLSMGR_REHEARSAL" ]; then',
     ...(rehearsal === 'passes' ? ['  exit 0'] : []),
+    ...(rehearsal === 'hangs' ? ['  exec /bin/sleep 30'] : []),
     ...(rehearsal === 'passes without code'
       ? ['  [ -n "$jitless" ] && exit 0', '  kill -TRAP $$']
       : []),
@@ -221,6 +222,20 @@ describe('started by master(8), a launcher', () => {
     startByMaster(2);
     assert.equal(startByMaster(2), handedOver);
     assert.match(await lineLogged(), /it ends before it serves, and a rehearsal finds no fault;/u);
+  });
+
+  test('gives up a rehearsal that takes too long', async () => {
+    const text = launcherText({ node, program, original, postlog });
+    assert.match(text, /^rehearsal_seconds=10$/mu);
+    writeFileSync(installed, text.replace('rehearsal_seconds=10', 'rehearsal_seconds=0.1'));
+    putNodeThat('killed', 'hangs');
+    startByMaster(1);
+    const beginMs = performance.now();
+    assert.equal(startByMaster(2), handedOver);
+    const tookMs = performance.now() - beginMs;
+    assert.ok(tookMs < 5000, `${tookMs} ms`);
+    assert.match(await lineLogged(), /killed by signal 9, or not done within 0\.1 s;/u);
+    writeFileSync(installed, text);
   });
 
   test('after a reload lets a rehearsal decide', async () => {
@@ -347,7 +362,7 @@ describe('the record of a start', () => {
     assert.equal(told.descriptor, undefined);
     assert.equal((state() as { state: string }).state, 'failed');
     open().served();
-    assert.deepEqual(state(), { state: 'served', reason: '' });
+    assert.deepEqual(state(), { state: 'served', reload: '1:2', reason: '' });
   });
 
   test('is none without a descriptor, and with one of something else', () => {
