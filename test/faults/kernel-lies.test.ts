@@ -34,6 +34,9 @@ describe('under a kernel that lies', { skip }, () => {
     ['prctl', /PR_SET_DUMPABLE/u, 'EPERM', 'the same'],
     ['listen', /listen/u, 'EPERM', 'the original'],
     ['openat', /main\.cf/u, 'ENOMEM', 'the original'],
+    ['chdir', /queue/u, 'EACCES', 'the original'],
+    ['chroot', /chroot/u, 'EPERM', 'the original'],
+    ['setuid', /setuid/u, 'EPERM', 'the original'],
   ] as const) {
     test(`at the start: ${call} of ${pattern.source} fails with ${error}`, async () => {
       const when = calls.find((one) => one.call === call && pattern.test(one.text))!.number;

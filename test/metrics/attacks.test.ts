@@ -147,6 +147,18 @@ describe('beside an attacker metrics are served', () => {
     });
   }
 
+  test('forty are answered at once, further ones twenty a second', async () => {
+    const startedMs = performance.now();
+    for (let times = 0; times < places; times += 1) {
+      const socket = await attacker(request);
+      socket.on('data', () => socket.write(request));
+    }
+    await poll('more than are answered at once', () => answers >= 48);
+    const more = answers - 40;
+    const tookMs = performance.now() - startedMs;
+    assert.ok(tookMs > more * 50 - 100, `${answers} answers in ${tookMs} ms`);
+  });
+
   test('who waits for a first answer keeps its place, but for another address', async () => {
     server.close();
     const clock = new TestClock();

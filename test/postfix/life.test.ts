@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { parseStartRecord, startRecordPath } from '../../src/daemon/start-record.ts';
 import { AttributeClient, request, valueOf } from './attribute-client.ts';
 import { idOf, PostfixInstance } from './instance.ts';
 import { poll } from './poll.ts';
@@ -55,6 +57,22 @@ describe('the life of tlsmgr under a real Postfix', { skip: skipWithoutPostfix }
       }
     }
     assert.equal(rootOf(pid), postfix.queueDirectory);
+  });
+
+  test("has closed the record of its start, which is root's alone", async (t) => {
+    if (!testsOurs) {
+      t.skip('the original has none');
+      return;
+    }
+    const pid = await served();
+    const path = join(postfix.queueDirectory, startRecordPath);
+    const { mode, uid } = statSync(path);
+    assert.equal(mode & 0o7777, 0o600);
+    assert.equal(uid, 0);
+    assert.equal(statSync(dirname(path)).uid, 0);
+    assert.equal(parseStartRecord(readFileSync(path, 'latin1'))!.state, 'served');
+    const open = [...descriptorsOf(pid).values()].filter((what) => what.endsWith(startRecordPath));
+    assert.deepEqual(open, []);
   });
 
   test('leaves none of its descriptors to a program that it might start', async () => {

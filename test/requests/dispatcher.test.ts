@@ -208,6 +208,18 @@ describe('an answer that comes later', () => {
     assert.equal(counts.total, 2);
   });
 
+  test('is waited for 5 s', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { request, askLater, lines } = setUpLate();
+    const answer = askLater(request('one'));
+    t.mock.timers.tick(4999);
+    const failure = '"late" request failed: no answer within 5000 ms';
+    assert.ok(!lines.includes(failure));
+    t.mock.timers.tick(1);
+    assert.equal(await answer, failed);
+    assert.ok(lines.includes(failure));
+  });
+
   test('is -1 when it fails, or can not be written', async () => {
     const { settle, request, askLater, lines } = setUpLate();
     const one = askLater(request('one'));
