@@ -12,7 +12,7 @@ describe('turns', () => {
     turns.begin();
     nowMs += 10;
     assert.equal(turns.isOver(), false);
-    nowMs += turnMs;
+    nowMs += 0.25;
     assert.equal(turns.isOver(), true);
     turns.begin();
     assert.equal(turns.isOver(), false);
