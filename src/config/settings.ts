@@ -125,7 +125,8 @@ export class Settings {
       directory,
       overrides: options.overrides.map(({ name, value }) => `${name}=${value}`),
       roots: parameters.map(({ name }) => name),
-      known: (name) => (Object.hasOwn(foundDefaults, name) ? '' : this.#ownValue(name)),
+      known: (name) =>
+        this.#ownValue(name) ?? (Object.hasOwn(foundDefaults, name) ? '' : undefined),
       failed: warnOfFailure(options.warn, options.mode !== 'standalone'),
       run: options.runPostconf,
     });

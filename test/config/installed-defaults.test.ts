@@ -205,4 +205,15 @@ describe('defaults of the installed Postfix', () => {
     assert.equal(open([], answering(newer)).settings.printed().get('mail_version'), '3.11.2');
     assert.equal(open([], failing('ENOENT')).settings.printed().get('mail_version'), version);
   });
+
+  test('what a host name refers to is asked for with the others', () => {
+    const asked: (readonly string[])[] = [];
+    const { settings } = open(
+      ['myhostname = $one.example.com', 'tls_random_source = $two'],
+      answering(new Map([['one', 'h']]), asked),
+    );
+    assert.equal(settings.text('tls_random_source'), '');
+    assert.equal(settings.text('myhostname'), 'h.example.com');
+    assert.equal(asked.length, 1);
+  });
 });
