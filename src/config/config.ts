@@ -94,4 +94,6 @@ export interface Config {
   faults: readonly ParameterFault[];
   /** Every parameter's expanded text, as `postconf -x` prints it, in the table's order. */
   text: ReadonlyMap<string, string>;
+  /** Before `text`, in a process that serves: nothing else waits for postconf(1) then. */
+  prepareText: () => Promise<void>;
 }

@@ -3,10 +3,11 @@
  * table in parameters.ts doesn't have: those of the installed Postfix, as
  * `postconf -d` tells them. It is a process, so it is run when the first such
  * name comes up, for all of them at once: what our own parameters refer to, and
- * what the answers refer to in turn. Where postconf(1) can't be asked they are
- * empty, as a name that nobody knows is, and one warning says so.
+ * what the answers refer to in turn. A process that serves has them asked for
+ * before, while it goes on. Where postconf(1) can't be asked they are empty, as
+ * a name that nobody knows is, and one warning says so.
  */
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { version } from '../version.ts';
 import type { Warn } from './main-cf.ts';
 
@@ -37,13 +38,38 @@ const references = /\$[{(]?[ \t\r\n]*([A-Za-z0-9_]+)/gu;
 /** What postconf(1) prints with these arguments, one character a byte. Throws what execFileSync throws. */
 export type RunPostconf = (args: readonly string[]) => string;
 
+/** The same, for a process that serves meanwhile. */
+export type AwaitPostconf = (args: readonly string[]) => Promise<string>;
+
+const running = {
+  encoding: 'latin1',
+  env: { PATH: commandPath },
+  killSignal: 'SIGKILL',
+} as const;
+
 export function runPostconf(args: readonly string[]): string {
   return execFileSync('postconf', args, {
-    encoding: 'latin1',
-    env: { PATH: commandPath },
-    stdio: ['ignore', 'pipe', 'ignore'],
+    ...running,
     timeout: limitMs,
-    killSignal: 'SIGKILL',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+}
+
+export function awaitPostconf(args: readonly string[], timeout = limitMs): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile('postconf', args, { ...running, timeout }, (fault, printed) => {
+      process.off('exit', kill);
+      if (fault === null) {
+        resolve(printed);
+      } else {
+        // execFileSync has a code for the end of the time, execFile has none.
+        reject(fault.killed === true ? Object.assign(fault, { code: 'ETIMEDOUT' }) : fault);
+      }
+    });
+    // One that hangs must not outlive us.
+    const kill = (): unknown => child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.stdin?.end();
   });
 }
 
@@ -59,6 +85,13 @@ export interface InstalledDefaultsOptions {
   /** Told why postconf(1) could not be asked, and of which names. */
   failed: (reason: unknown, names: readonly string[]) => void;
   run?: RunPostconf | undefined;
+  awaitRun?: AwaitPostconf | undefined;
+}
+
+/** For one run of postconf(1). */
+interface Question {
+  names: readonly string[];
+  args: readonly string[];
 }
 
 export class InstalledDefaults {
@@ -73,12 +106,43 @@ export class InstalledDefaults {
   /** The unexpanded default, one character a byte; undefined for a name that isn't Postfix's. */
   valueOf(name: string): string | undefined {
     if (!this.#answers.has(name)) {
-      const { roots } = this.#options;
-      for (let open = this.#open([name, ...roots]); open.length > 0; open = this.#open(roots)) {
-        this.#ask(open);
+      const { roots, run = runPostconf } = this.#options;
+      for (const question of this.#questions([name, ...roots])) {
+        try {
+          this.#take(question, run(question.args));
+        } catch (thrown) {
+          this.#fail(question, thrown);
+        }
       }
     }
     return this.#answers.get(name);
+  }
+
+  /** Asks for all that valueOf may be asked for, so that it needs no process then. */
+  async prepare(): Promise<void> {
+    const { roots, awaitRun = awaitPostconf } = this.#options;
+    for (const question of this.#questions(roots)) {
+      try {
+        this.#take(question, await awaitRun(question.args));
+      } catch (thrown) {
+        this.#fail(question, thrown);
+      }
+    }
+  }
+
+  /** What to ask until nothing is open that these lead to; each is answered before the next. */
+  *#questions(names: readonly string[]): Generator<Question, void> {
+    const { directory, overrides } = this.#options;
+    for (let open = this.#open(names); open.length > 0; open = this.#open(names)) {
+      const plain = open.filter((name) => name !== byOthers);
+      if (plain.length > 0) {
+        yield { names: plain, args: ['-c', directory, '-d', ...plain] };
+      }
+      if (plain.length < open.length) {
+        const options = overrides.flatMap((text) => ['-o', text]);
+        yield { names: [byOthers], args: ['-c', directory, ...options, byOthers] };
+      }
+    }
   }
 
   /** Names that these lead to, and that nobody has an answer for yet. */
@@ -100,38 +164,24 @@ export class InstalledDefaults {
     return open;
   }
 
-  #ask(names: readonly string[]): void {
-    const { directory, overrides } = this.#options;
-    const plain = names.filter((name) => name !== byOthers);
-    if (plain.length > 0) {
-      this.#run(plain, ['-c', directory, '-d', ...plain]);
-    }
-    if (plain.length < names.length) {
-      const options = overrides.flatMap((text) => ['-o', text]);
-      this.#run([byOthers], ['-c', directory, ...options, byOthers]);
-      const list = this.#answers.get(byOthers) ?? '';
+  #take({ names }: Question, text: string): void {
+    const printed = new Map(
+      [...text.matchAll(/^(\w+) =(?: (.*))?$/gmu)].map(
+        ([, name, value]) => [name, value ?? ''] as const,
+      ),
+    );
+    for (const name of names) {
+      const value = printed.get(name);
       // Postfix's own list ends with a blank, which postconf(1) doesn't show.
-      this.#answers.set(byOthers, list === '' ? list : `${list} `);
+      this.#answers.set(name, name === byOthers && value ? `${value} ` : value);
     }
   }
 
-  #run(names: readonly string[], args: readonly string[]): void {
-    const { run = runPostconf, failed } = this.#options;
-    try {
-      const printed = new Map(
-        [...run(args).matchAll(/^(\w+) =(?: (.*))?$/gmu)].map(
-          ([, name, value]) => [name, value ?? ''] as const,
-        ),
-      );
-      for (const name of names) {
-        this.#answers.set(name, printed.get(name));
-      }
-    } catch (thrown) {
-      for (const name of names) {
-        this.#answers.set(name, withoutPostfix.get(name));
-      }
-      failed(thrown, names);
+  #fail({ names }: Question, thrown: unknown): void {
+    for (const name of names) {
+      this.#answers.set(name, withoutPostfix.get(name));
     }
+    this.#options.failed(thrown, names);
   }
 }
 

@@ -17,7 +17,7 @@ import { checkIdentities } from './identities.ts';
 import { logsCacheOperations } from './log-level.ts';
 import type { Warn } from './main-cf.ts';
 import { findParameter, type Parameter } from './parameters.ts';
-import { type LoadMode, type LoadOptions, Settings } from './settings.ts';
+import { type LoadMode, type LoadOptions, openMainCfAtRest, Settings } from './settings.ts';
 import { booleanValue, integerValue, sizeValue, textValue, timeValue, words } from './values.ts';
 
 export type { LoadOptions } from './settings.ts';
@@ -31,7 +31,18 @@ export const shortestCacheSeconds = 120;
  * as well: there a person sees it.
  */
 export function loadConfig(options: LoadOptions): Config {
-  const config = new Checks(new Settings(options), options).config();
+  return checkedConfig(new Settings(options), options);
+}
+
+/** The same, for a process that serves: it waits for main.cf and postconf(1), and nothing else does. */
+export async function loadConfigAtRest(options: LoadOptions): Promise<Config> {
+  const settings = new Settings({ ...options, mainCf: await openMainCfAtRest(options) });
+  await settings.prepare();
+  return checkedConfig(settings, options);
+}
+
+function checkedConfig(settings: Settings, options: LoadOptions): Config {
+  const config = new Checks(settings, options).config();
   const [fault] = config.faults;
   if (fault !== undefined && options.mode === 'standalone') {
     throw new FatalError(fault.message);
@@ -198,6 +209,7 @@ class Checks {
         text ??= settings.printed();
         return text;
       },
+      prepareText: () => settings.prepare(),
     });
   }
 

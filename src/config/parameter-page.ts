@@ -27,7 +27,7 @@ Set in main.cf, or for the one service in master.cf with \`-o name=value\`. \`tl
 - A time is a number and one of \`s m h d w\`; without a letter, seconds.
 - Numbers have 32 bits, bytes up to 53. A range of a time is in seconds.
 - Every value may use \`$name\`, \`\${name?{text}:{text}}\` and the other forms of postconf(5).
-- \`$name\` may be any parameter of Postfix, set or not. The default of one that isn't in these tables is asked of \`postconf -d\`, once, at the start, and only when a value here refers to it.
+- \`$name\` may be any parameter of Postfix, set or not. The default of one that isn't in these tables is asked of \`postconf -d\`, once, at the start, and only when a value here refers to it. \`tlsmgr serve\` asks again at each reload, and serves on meanwhile.
 `;
 
 /** The whole page. */

@@ -10,7 +10,12 @@ import { fromByteText, toByteText } from './byte-text.ts';
 import { expand, type Lookup } from './expand.ts';
 import { ExpansionFault } from './expansion-fault.ts';
 import { foundDefaults } from './found-defaults.ts';
-import { InstalledDefaults, type RunPostconf, warnOfFailure } from './installed-defaults.ts';
+import {
+  type AwaitPostconf,
+  InstalledDefaults,
+  type RunPostconf,
+  warnOfFailure,
+} from './installed-defaults.ts';
 import { readMainCf, readMainCfAtRest, type Setting, type Warn } from './main-cf.ts';
 import { findParameter, parameters } from './parameters.ts';
 
@@ -43,6 +48,8 @@ export interface LoadOptions extends MainCfOptions {
   mainCf?: MainCf;
   /** For tests: what stands in for postconf(1). */
   runPostconf?: RunPostconf;
+  /** For tests: the same, for a process that serves. */
+  awaitPostconf?: AwaitPostconf;
 }
 
 /** A main.cf that has been read; values are unexpanded, one character a byte. */
@@ -129,12 +136,18 @@ export class Settings {
         this.#ownValue(name) ?? (Object.hasOwn(foundDefaults, name) ? '' : undefined),
       failed: warnOfFailure(options.warn, options.mode !== 'standalone'),
       run: options.runPostconf,
+      awaitRun: options.awaitPostconf,
     });
   }
 
   /** A daemon knows its number only after the parameters that all programs share. */
   defineProcessId(): void {
     this.#settings.set('process_id', String(process.pid));
+  }
+
+  /** Asks postconf(1) for all that values refer to, while the process goes on with other things. */
+  prepare(): Promise<void> {
+    return this.#installed.prepare();
   }
 
   /** As if it weren't set. */

@@ -40,6 +40,8 @@ export async function reload({ config, read, change, log }: Reloading): Promise<
   let kept: CacheLabel[];
   try {
     next = await read();
+    // Of the start, which had no need of it.
+    await config.prepareText();
     kept = await change(next);
   } catch (thrown) {
     log.error(`main.cf not re-read, the settings stay as they are: ${messageOf(thrown)}`);

@@ -12,8 +12,7 @@ import { configChoice, configOptions } from '../cli/config-options.ts';
 import { type CliIo, UsageError } from '../cli/io.ts';
 import { standaloneSocket } from '../cli/reach.ts';
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
-import { type MainCf, type MainCfOptions, openMainCfAtRest } from '../config/settings.ts';
+import { loadConfig, loadConfigAtRest, type LoadOptions } from '../config/load.ts';
 import { FatalError } from '../errors.ts';
 import { consoleLogger } from '../log/console-logger.ts';
 import type { ProcessLogger } from '../log/process-logger.ts';
@@ -60,9 +59,8 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
     requireUnserved(options.socket);
   }
   makeFolder(folder);
-  const readConfig = (mainCf?: MainCf): Config =>
-    standaloneConfig(options, folder, io, log, mainCf);
-  let config = readConfig();
+  const load = loadOptions(options, folder, io, log);
+  let config = withOwnFolders(loadConfig(load));
 
   const figures = openProcessFigures();
   const prng = new Prng(config.random, { log, clock: systemClock });
@@ -100,8 +98,7 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
     systemd.reloading();
     config = await reload({
       config,
-      // Nothing waits while it serves, not for a main.cf that is being written, either.
-      read: async () => readConfig(await openMainCfAtRest(mainCfOptions(options, io, log))),
+      read: async () => withOwnFolders(await loadConfigAtRest(load)),
       change: (next) => server.change(next),
       log,
     });
@@ -193,13 +190,12 @@ function requireOwnFolder(folder: string): void {
 }
 
 /** main.cf where there is one, with defaults that need no Postfix. */
-function standaloneConfig(
-  options: ServeOptions,
+function loadOptions(
+  { choice }: ServeOptions,
   folder: string,
   io: CliIo,
   log: ProcessLogger,
-  mainCf: MainCf | undefined,
-): Config {
+): LoadOptions {
   const defaults = new Map([
     ['data_directory', folder],
     ...cacheLabels.map((label): [string, string] => [
@@ -207,26 +203,21 @@ function standaloneConfig(
       `btree:\${data_directory}/${label}_scache`,
     ]),
   ]);
-  const config = loadConfig({
-    ...options.choice,
-    ...mainCfOptions(options, io, log),
-    serviceName: 'tlsmgr',
-    defaults,
-    ...(mainCf === undefined ? {} : { mainCf }),
-  });
-  requireOwnFolder(config.dataDirectory);
-  if (config.random.exchangeName !== '') {
-    requireOwnFolder(dirname(config.random.exchangeName));
-  }
-  return config;
-}
-
-function mainCfOptions({ choice }: ServeOptions, io: CliIo, log: ProcessLogger): MainCfOptions {
   return {
     ...choice,
     environment: io.environment,
     programName: 'tlsmgr',
     mode: 'standalone',
+    serviceName: 'tlsmgr',
+    defaults,
     warn: (text) => log.warning(text),
   };
+}
+
+function withOwnFolders(config: Config): Config {
+  requireOwnFolder(config.dataDirectory);
+  if (config.random.exchangeName !== '') {
+    requireOwnFolder(dirname(config.random.exchangeName));
+  }
+  return config;
 }

@@ -1,8 +1,15 @@
 /** Parameters of Postfix that main.cf refers to and doesn't set: `postconf -d` is asked, but only then. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { RunPostconf } from '../../src/config/installed-defaults.ts';
+import {
+  type AwaitPostconf,
+  awaitPostconf,
+  type RunPostconf,
+  runPostconf,
+} from '../../src/config/installed-defaults.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { Settings } from '../../src/config/settings.ts';
 import { version } from '../../src/version.ts';
@@ -17,7 +24,12 @@ interface Opened {
   warnings: string[];
 }
 
-function open(lines: readonly string[], runPostconf?: RunPostconf, mode = 'print'): Opened {
+function open(
+  lines: readonly string[],
+  run?: RunPostconf,
+  mode = 'print',
+  awaitRun?: AwaitPostconf,
+): Opened {
   writeMainCf(directory, [...lines, ''].join('\n'));
   const warnings: string[] = [];
   const settings = new Settings({
@@ -28,7 +40,8 @@ function open(lines: readonly string[], runPostconf?: RunPostconf, mode = 'print
     serviceName: 'tlsmgr',
     mode: mode as 'print',
     warn: (text) => warnings.push(text),
-    ...(runPostconf === undefined ? {} : { runPostconf }),
+    ...(run === undefined ? {} : { runPostconf: run }),
+    ...(awaitRun === undefined ? {} : { awaitPostconf: awaitRun }),
   });
   return { settings, warnings };
 }
@@ -215,5 +228,49 @@ describe('defaults of the installed Postfix', () => {
     assert.equal(settings.text('tls_random_source'), '');
     assert.equal(settings.text('myhostname'), 'h.example.com');
     assert.equal(asked.length, 1);
+  });
+});
+
+describe('defaults of the installed Postfix, for a process that serves', () => {
+  const waits: RunPostconf = () => assert.fail('everybody waits');
+
+  test('the answers are those of a start', { skip: noPostconf }, async () => {
+    const lines = [
+      'myhostname = h.example.com',
+      'inet_interfaces = 127.0.0.1',
+      'tls_random_source = ${smtpd_banner}/$no_such_name/$mynetworks',
+      'tls_random_exchange_name = $newaliases_path',
+    ];
+    const before = open(lines, runPostconf).settings.printed();
+    const { settings, warnings } = open(lines, waits, 'print', awaitPostconf);
+    await settings.prepare();
+    assert.deepEqual(settings.printed(), before);
+    assert.match(before.get('tls_random_source')!, /ESMTP/u);
+    assert.deepEqual(warnings, []);
+  });
+
+  test('a postconf that fails is one warning', async () => {
+    for (const [code, reason] of [
+      ['ETIMEDOUT', 'no answer'],
+      ['EACCES', 'it fails'],
+    ] as const) {
+      const { settings, warnings } = open(['tls_random_source = a${one}b'], waits, 'print', () =>
+        Promise.reject(Object.assign(new Error('postconf'), { code })),
+      );
+      await settings.prepare();
+      assert.equal(settings.text('tls_random_source'), 'ab');
+      assert.deepEqual(warnings, [
+        `cannot ask postconf for defaults (${reason}); taken as empty: one`,
+      ]);
+    }
+  });
+
+  test('a postconf that hangs is killed at its time', { skip: noPostconf }, async () => {
+    const fifo = join(directory, 'master.cf');
+    assert.equal(spawnSync('mkfifo', [fifo]).status, 0);
+    const asked = awaitPostconf(['-c', directory, '-d', 'relayhost'], 100);
+    await assert.rejects(asked, { code: 'ETIMEDOUT', signal: 'SIGKILL' });
+    rmSync(fifo);
+    assert.match(await awaitPostconf(['-c', directory, '-d', 'relayhost']), /^relayhost =/u);
   });
 });

@@ -1,13 +1,24 @@
 /** SIGHUP to a standalone tlsmgr: main.cf anew, with sessions, keys and connections as they are. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
-import { appliedByReload, inTurn } from '../../src/daemon/reload.ts';
+import { loadConfig, loadConfigAtRest, type LoadOptions } from '../../src/config/load.ts';
+import { appliedByReload, inTurn, reload as reloadSettings } from '../../src/daemon/reload.ts';
 import type { Report } from '../../src/daemon/report.ts';
-import { poll } from '../postfix/poll.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
+import { noPostconf, scratchDirectory, writeMainCf } from '../config/scratch.ts';
+import { poll } from '../postfix/poll.ts';
 
 describe('SIGHUP', { skip: notBuilt }, () => {
   const tlsmgr = new Standalone();
@@ -174,6 +185,24 @@ describe('SIGHUP', { skip: notBuilt }, () => {
     assert.ok(answered > 20, `${answered} within the second that Postfix waits for main.cf`);
   });
 
+  test('requests are served while postconf is waited for', { skip: noPostconf }, async () => {
+    // postconf(1) reads it to its end, and there is none while somebody may write.
+    const masterCf = join(etc, 'master.cf');
+    assert.equal(spawnSync('mkfifo', [masterCf]).status, 0);
+    writeMainCf(etc, 'tls_random_source = dev:/dev/urandom$relayhost\n');
+    const from = tlsmgr.said.length;
+    tlsmgr.signal('SIGHUP');
+    const writer = await poll('postconf', () => openWhenRead(masterCf));
+    rmSync(masterCf);
+    for (let count = 0; count < 100; count += 1) {
+      await client.lookup('smtpd', 'kept');
+    }
+    assert.doesNotMatch(tlsmgr.said.slice(from), /re-read|cannot ask/u);
+    closeSync(writer);
+    await tlsmgr.says(/re-read: /u, from);
+    assert.doesNotMatch(tlsmgr.said.slice(from), /cannot ask/u);
+  });
+
   test('docs/systemd.md names what a reload applies', () => {
     const page = readFileSync(join(import.meta.dirname, '../../docs/systemd.md'), 'utf8');
     const documented = [...page.matchAll(/^\| `([\w.]+)` \|/gmu)].flatMap(([, name]) =>
@@ -208,3 +237,86 @@ test('signals that come during a reload are one more after it', async () => {
   });
   assert.equal(begun, 3);
 });
+
+test('a reload asks postconf without a wait for anybody, of the settings before as well', async () => {
+  const directory = scratchDirectory();
+  const asked: { args: readonly string[]; answer: (printed: string) => void }[] = [];
+  const options: LoadOptions = {
+    configDirectory: directory,
+    environment: {},
+    overrides: [],
+    programName: 'tlsmgr',
+    serviceName: 'tlsmgr',
+    mode: 'standalone',
+    warn: assert.fail,
+    runPostconf: () => assert.fail('everybody waits'),
+    awaitPostconf: (args) =>
+      new Promise((answer) => {
+        asked.push({ args: args.slice(args.indexOf('-d') + 1), answer });
+      }),
+  };
+  writeMainCf(directory, 'smtp_tls_session_cache_database =\n');
+  const config = loadConfig(options);
+  writeMainCf(directory, 'smtp_tls_session_cache_database = btree:$one/x\n');
+  const said: string[] = [];
+  const tell = (text: string): void => void said.push(text);
+  let settled = false;
+  const reloaded = reloadSettings({
+    config,
+    read: () => loadConfigAtRest(options),
+    change: () => Promise.resolve([]),
+    log: { verbose: 0, info: tell, warning: tell, error: tell },
+  });
+  void reloaded.finally(() => {
+    settled = true;
+  });
+  for (const [names, printed] of [
+    [['mail_version', 'one'], 'one = /$two\nmail_version = 3.9.1\n'],
+    [['two'], 'two = 2\n'],
+    // Of the start.
+    [['mail_version'], 'mail_version = 3.9.1\n'],
+  ] as const) {
+    const { args, answer } = await poll('a question', () => asked.shift());
+    assert.deepEqual(args, names);
+    assert.equal(settled, false);
+    answer(printed);
+  }
+  const next = await reloaded;
+  assert.equal(next.caches.smtp.database, 'btree:/2/x');
+  assert.deepEqual(said, ['main.cf re-read: smtp_tls_session_cache_database = btree:/2/x']);
+  assert.deepEqual(asked, []);
+});
+
+test(
+  'an end during a reload waits for no postconf and leaves none',
+  { skip: notBuilt || noPostconf },
+  async () => {
+    const tlsmgr = new Standalone();
+    const etc = join(tlsmgr.folder, 'etc');
+    const masterCf = join(etc, 'master.cf');
+    mkdirSync(etc);
+    writeMainCf(etc, '');
+    assert.equal(spawnSync('mkfifo', [masterCf]).status, 0);
+    try {
+      await tlsmgr.start('-c', 'etc');
+      tlsmgr.signal('SIGHUP');
+      const writer = await poll('postconf', () => openWhenRead(masterCf));
+      assert.equal(await tlsmgr.stop(), 0);
+      assert.doesNotMatch(tlsmgr.said, /re-read/u);
+      await poll('the end of postconf', () => openWhenRead(masterCf) === undefined);
+      closeSync(writer);
+    } finally {
+      tlsmgr.remove();
+    }
+  },
+);
+
+/** Opens a FIFO for writing. @returns undefined while nobody reads it. */
+function openWhenRead(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (thrown) {
+    assert.equal((thrown as NodeJS.ErrnoException).code, 'ENXIO');
+    return undefined;
+  }
+}
