@@ -123,8 +123,10 @@ export class Dispatcher {
       outcome = this.#failed(type, thrown, reply);
     }
     this.#data.wipe();
-    for (const place of row.copiedPlaces) {
-      this.#arguments.spans[place]!.buffer.fill(0);
+    if (row.copiedPlaces.length > 0) {
+      for (const place of row.copiedPlaces) {
+        this.#arguments.spans[place]!.buffer.fill(0);
+      }
     }
     if (typeof outcome !== 'number') {
       return this.#answerLater(row, outcome, startedMs);

@@ -45,6 +45,7 @@ class SharedState {
   readonly kLastWriteWasAsync: number;
   /** All reads land here: it is emptied and overwritten before control returns to the event loop. */
   readonly readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
+  readonly #readWords = new Float64Array(this.readBuffer.buffer, this.readBuffer.byteOffset);
   readonly #WriteWrap: new () => WriteRequest;
   #idle: WriteRequest;
   #viewed: Buffer | undefined;
@@ -74,6 +75,18 @@ class SharedState {
     return this.#view;
   }
 
+  /** Most reads are short: a loop over words takes a quarter of the time that a call into the engine does. */
+  wipeRead(bytes: number): void {
+    if (bytes > longestByWords) {
+      wipe(this.readBuffer, 0, bytes);
+      return;
+    }
+    const words = this.#readWords;
+    for (let index = 0; index * wordBytes < bytes; index += 1) {
+      words[index] = 0;
+    }
+  }
+
   /** Takes the idle request out of use: its write goes on in the background. */
   spendRequest(): void {
     this.#idle = new this.#WriteWrap();
@@ -82,6 +95,9 @@ class SharedState {
 
 /** Some hundred requests: who fills it waits for its turn to come round before more is read. */
 const readBufferBytes = 16 * 1024;
+
+const wordBytes = Float64Array.BYTES_PER_ELEMENT;
+const longestByWords = 512;
 const endOfFile = -4095;
 
 /** The binding, or undefined where this Node doesn't have it as we know it. */
@@ -239,7 +255,7 @@ class HandleTransport implements Transport {
     if (bytes > 0) {
       this.#events?.received(readBuffer, bytes);
       // Whatever was in it, a session maybe, has been copied by who still needs it.
-      wipe(readBuffer, 0, bytes);
+      this.#shared.wipeRead(bytes);
       if (bytes === readBufferBytes) {
         this.#yield();
       }
