@@ -31,11 +31,11 @@ export const longestSimdText = 128 * 1024;
 /** What the loops may read or write behind the end. */
 const vectorBytes = 16;
 
-// One place each, so that what was decoded outlasts replies that are encoded.
+// One place each, so that what was decoded outlasts replies that are encoded. The
+// result overwrites its source, so that there is less to overwrite afterwards.
 const constantsEnd = 1024;
-const textAt = constantsEnd;
-const decodedAt = textAt + longestSimdText + vectorBytes;
-const plainAt = decodedAt + (longestSimdText / 4) * 3 + vectorBytes;
+const decodeAt = constantsEnd;
+const encodeAt = decodeAt + longestSimdText + 2 * vectorBytes;
 
 const fourTimesA = 0x41414141;
 
@@ -46,7 +46,7 @@ export class SimdBase64 {
   readonly #view: DataView;
   readonly #decode: Exports['decode'];
   readonly #encode: Exports['encode'];
-  /** Bytes that were decoded and not wiped yet. */
+  /** Bytes that decode() has used and that are not wiped yet. */
   #decodedBytes = 0;
 
   constructor(exports: Exports) {
@@ -64,28 +64,27 @@ export class SimdBase64 {
   decode(text: Buffer, start: number, end: number): boolean {
     const length = end - start;
     const vectors = wholeVectors(length);
-    this.#decodedBytes = Math.max(this.#decodedBytes, (vectors >> 2) * 3 + vectorBytes);
-    copy.call(text, this.#memory, textAt, start, end);
-    const stop = textAt + length;
+    this.#decodedBytes = Math.max(this.#decodedBytes, vectors + vectorBytes);
+    copy.call(text, this.#memory, decodeAt, start, end);
+    const stop = decodeAt + length;
     for (let at = stop; at < stop + vectorBytes; at += 4) {
       this.#view.setInt32(at, fourTimesA, true);
     }
-    const wrong = this.#decode(textAt, vectors, decodedAt);
-    wipe(this.#memory, textAt, stop);
-    return wrong === 0;
+    // Twelve bytes are written behind where the next sixteen characters are read.
+    return this.#decode(decodeAt, vectors, decodeAt) === 0;
   }
 
   /** Overwrites what has been decoded. */
   wipeDecoded(): void {
     if (this.#decodedBytes > 0) {
-      wipe(this.#memory, decodedAt, decodedAt + this.#decodedBytes);
+      wipe(this.#memory, decodeAt, decodeAt + this.#decodedBytes);
       this.#decodedBytes = 0;
     }
   }
 
   /** The first `length` bytes of what was decoded last; they stay until more is decoded, or all wiped. */
   decoded(length: number): Buffer<ArrayBuffer> {
-    return this.#memory.subarray(decodedAt, decodedAt + length);
+    return this.#memory.subarray(decodeAt, decodeAt + length);
   }
 
   /**
@@ -96,10 +95,13 @@ export class SimdBase64 {
     const memory = this.#memory;
     const length = end - start;
     const characters = encodedLength(length);
+    // Sixteen characters are written for twelve bytes: so far ahead must the bytes lie
+    // that the text, which grows by four a step, doesn't reach those still to be read.
+    const plainAt = encodeAt + 4 * Math.ceil(length / 12);
     copy.call(data, memory, plainAt, start, end);
     this.#view.setInt32(plainAt + length, 0, true);
-    this.#encode(plainAt, length, textAt);
-    const stop = textAt + characters;
+    this.#encode(plainAt, length, encodeAt);
+    const stop = encodeAt + characters;
     const over = length % 3;
     if (over !== 0) {
       memory[stop - 1] = pad;
@@ -107,9 +109,8 @@ export class SimdBase64 {
         memory[stop - 2] = pad;
       }
     }
-    copy.call(memory, target, offset, textAt, stop);
-    wipe(memory, textAt, stop + vectorBytes);
-    wipe(memory, plainAt, plainAt + length);
+    copy.call(memory, target, offset, encodeAt, stop);
+    wipe(memory, encodeAt, stop + vectorBytes);
     return characters;
   }
 }
