@@ -14,6 +14,8 @@ import { TlsmgrClient } from '../../src/client/client.ts';
 import { eventOrEnd, openSocket } from '../../test/socket/plain-socket.ts';
 
 const [name = '', socketPath = '', port = '', seconds = ''] = process.argv.slice(2);
+/** Not the address of the one who reads the metrics. */
+const localAddress = '127.0.0.2';
 const untilMs = performance.now() + Number(seconds) * 1000;
 
 const list = (...words: string[]): Buffer => Buffer.from(`${words.join('\0')}\0\0`, 'latin1');
@@ -120,7 +122,8 @@ async function comeAndGo(): Promise<void> {
 async function http(): Promise<void> {
   const asked = Array.from({ length: 200 }, (_, number) => {
     const headers = number % 2 === 0 ? { host: 'elsewhere.example' } : {};
-    const options = { port: Number(port), path: '/metrics', headers, agent: false };
+    const place = { host: '127.0.0.1', port: Number(port), localAddress };
+    const options = { ...place, path: '/metrics', headers, agent: false };
     const asking = request(options, (response) => response.resume());
     asking.on('error', () => asking.destroy()).end();
     return asking;
@@ -134,7 +137,7 @@ async function http(): Promise<void> {
 /** Holds as many connections as there are, with half a header. */
 async function httpHeld(): Promise<void> {
   const held = Array.from({ length: 24 }, () => {
-    const socket = connect(Number(port), '127.0.0.1');
+    const socket = connect({ host: '127.0.0.1', port: Number(port), localAddress });
     socket.on('error', () => socket.destroy());
     socket.write('GET /metrics HTTP/1.1\r\nHost: loc');
     return socket;

@@ -1,6 +1,7 @@
 /**
  * All attacks at once on one daemon, beside a steady client that measures and a
- * reader of metrics that asks every five seconds.
+ * reader of metrics that asks every five seconds from another address than the
+ * attackers.
  *
  *     node --import tsx bench/attacks/run.ts [--minutes 60] [--idle 60] [--only NAME]
  *
