@@ -71,8 +71,22 @@ async function allFindings(
 ): Promise<Finding[]> {
   const masterCf = join(postfix.directory, 'master.cf');
   const common = { configDirectory: postfix.directory, environment: io.environment };
+  const origins = { service: 'tlsmgr/unix', masterCf: [], command: overrides };
   const mainCfAlone = (): Examined =>
-    examineSetUp({ ...common, overrides, serviceName: 'tlsmgr', chrooted: undefined });
+    examineSetUp({ ...common, origins, serviceName: 'tlsmgr', chrooted: undefined });
+  if (socket !== undefined) {
+    const known = existsSync(join(postfix.directory, 'main.cf'))
+      ? examineSetUp({
+          ...common,
+          origins,
+          serviceName: 'tlsmgr',
+          chrooted: undefined,
+          standalone: true,
+        }).findings
+      : [];
+    const asked = { socketPath: resolve(socket), announcement: true, ours: undefined };
+    return [...known, ...(await runningFindings(asked, undefined, known))];
+  }
   const without = (reason: string): Finding[] => [
     ...mainCfAlone().findings,
     { severity: 'note', name: 'only-main-cf', ...reasonAndRemedy(reason) },
@@ -86,14 +100,14 @@ async function allFindings(
         severity: 'note',
         name: 'only-main-cf',
         text: 'postconf itself ends with an error: only main.cf was examined',
-        remedy: 'correct it, then tlsmgr check again',
+        remedy: '# correct it, then tlsmgr check again',
       },
     ];
   };
   let findings: Finding[];
   try {
     findings = existsSync(masterCf)
-      ? await postfixFindings(postfix, { overrides }, io, socket === undefined)
+      ? await postfixFindings(postfix, { overrides }, io)
       : without(`there is no ${masterCf}`);
   } catch (thrown) {
     if (!(thrown instanceof TlsmgrError && thrown.code === 'UNAVAILABLE')) {
@@ -106,12 +120,8 @@ async function allFindings(
       severity: 'note',
       name: 'not-root',
       text: 'this is not root: files in data_directory and the running daemon were not examined',
-      remedy: 'run tlsmgr check as root',
+      remedy: '# run tlsmgr check as root',
     });
-  }
-  if (socket !== undefined) {
-    const asked = { socketPath: resolve(socket), announcement: true, ours: undefined };
-    findings.push(...(await runningFindings(asked, undefined)));
   }
   return findings;
 }
@@ -119,24 +129,23 @@ async function allFindings(
 function reasonAndRemedy(reason: string): { text: string; remedy: string } {
   return {
     text: `${reason}: only main.cf was examined`,
-    remedy: 'name the directory of main.cf and master.cf with -c, where Postfix is installed',
+    remedy: '# name the directory of main.cf and master.cf with -c, where Postfix is installed',
   };
 }
 
 /** With a Postfix and a master.cf. */
-async function postfixFindings(
-  postfix: Postfix,
-  choice: Choice,
-  io: CliIo,
-  asksDaemon: boolean,
-): Promise<Finding[]> {
+async function postfixFindings(postfix: Postfix, choice: Choice, io: CliIo): Promise<Finding[]> {
   const mailVersion = postfix.version;
   const line = masterEntry(postfix);
   const entry = argumentsOf(line);
   const examined: Examined = examineSetUp({
     configDirectory: postfix.directory,
     environment: io.environment,
-    overrides: [...entry.overrides, ...choice.overrides],
+    origins: {
+      service: `${postfix.serviceName}/unix`,
+      masterCf: entry.overrides,
+      command: choice.overrides,
+    },
     serviceName: postfix.serviceName,
     chrooted: line === undefined ? undefined : line.chroot === 'y',
   });
@@ -158,12 +167,12 @@ async function postfixFindings(
   if (config !== undefined) {
     findings.push(...ourEntryFindings(line, config, mailVersion));
   }
-  if (asksDaemon && postfix.refusal === undefined && postfix.isRunning) {
+  if (postfix.refusal === undefined && postfix.isRunning) {
     const ours = isOurs(line);
     const announcement =
       ours && config !== undefined ? config.announce : announcementFor(mailVersion);
     const running = { socketPath: postfix.socketPath, announcement, ours };
-    findings.push(...(await runningFindings(running, ours ? config : undefined)));
+    findings.push(...(await runningFindings(running, ours ? config : undefined, findings)));
   }
   return findings;
 }
@@ -180,7 +189,7 @@ function argumentsOf(line: MasterLine | undefined): { overrides: Setting[]; find
       severity: 'error',
       name: 'master-arguments',
       text: `the tlsmgr line of master.cf: ${thrown.message}: the daemon can't start`,
-      remedy: 'correct what follows the command there; postfix reload',
+      remedy: `postconf -M ${line!.service}/${line!.type}  # correct what follows the command there, then postfix reload`,
     };
     return { overrides: [], findings: [finding] };
   }

@@ -11,6 +11,7 @@ import { noCDaemon } from '../config/c-daemon.ts';
 import { writeMainCf } from '../postfix/main-cf.ts';
 import { CheckSetUp, usualLine } from './check-set-up.ts';
 import { runHere } from './fake-server.ts';
+import { requirePasteable } from './pasteable.ts';
 
 const kinds = (found: readonly Finding[]): string[] =>
   found.map(({ severity, name }) => `${severity} ${name}`);
@@ -46,9 +47,12 @@ describe("what Postfix's programs end with", { skip: noCDaemon }, () => {
       found[0]!.text,
       /end with: parameter inet_interfaces: no local interface found for 192\.0\.2\.77: none/u,
     );
-    assert.match(found[0]!.remedy, /^postconf inet_interfaces=all; postfix stop; postfix start/u);
+    assert.match(
+      found[0]!.remedy,
+      /^postconf inet_interfaces=loopback-only; postfix stop; postfix start {2}# /u,
+    );
     assert.match(found[1]!.text, /^postconf itself ends with an error/u);
-    assert.match(found[1]!.remedy, /^correct it/u);
+    assert.match(found[1]!.remedy, /^# correct it/u);
   });
 
   test('of master.cf too', async () => {
@@ -57,7 +61,10 @@ describe("what Postfix's programs end with", { skip: noCDaemon }, () => {
     setUp.writeMasterCf(usualLine);
     assert.deepEqual(kinds(found), ['error postfix-fault', 'note only-main-cf']);
     assert.match(found[0]!.text, /end with: file DIR\/master\.cf: line 1: bad field count/u);
-    assert.equal(found[0]!.remedy, 'correct line 1 of DIR/master.cf; postfix reload');
+    assert.equal(
+      found[0]!.remedy,
+      'sed -n 1p DIR/master.cf  # the line to correct, then postfix reload',
+    );
   });
 
   test('invisible characters are shown, by check and by config', async () => {
@@ -127,21 +134,22 @@ describe('a fault is told once', () => {
       ],
       [
         'open /etc/destinations: No such file or directory',
-        'ls -l /etc/destinations, which main.cf names in mydestination; then postfix reload',
+        'ls -l /etc/destinations  # main.cf names it in mydestination: put it there, or correct that, then postfix reload',
       ],
       [
         'bad numerical configuration: message_size_limit = 1g',
         'postconf message_size_limit=1073741824; postfix reload  # in bytes, without a unit',
       ],
-      ['something else', 'correct what it names in main.cf; postfix reload'],
+      ['something else', '# correct what it names in main.cf, then postfix reload'],
     ];
     for (const [said, remedy] of remedies) {
       const [fault] = postfixFaults(said, undefined, { mainCf, findings: [] });
       assert.equal(fault!.remedy, remedy);
+      requirePasteable(fault!.remedy);
     }
     assert.match(
       configFault('malformed compatibility level syntax: "x tls_random_bytes"', mainCf).remedy,
-      /^postconf -d compatibility_level shows its default; correct it in main\.cf/u,
+      /^postconf -d compatibility_level {2}# the default: correct it in main\.cf/u,
     );
   });
 });
@@ -232,7 +240,7 @@ describe("a remedy for a path with a blank, quotes and a '$'", { skip: noCDaemon
     assert.deepEqual(kinds(found).toSorted(), names);
     for (const { remedy } of found) {
       // Postfix doesn't run.
-      const commands = remedy.replace(/; postfix .*$/u, '');
+      const commands = remedy.replace(/(?:;| &&) postfix .*$/u, '');
       execFileSync('bash', ['-ec', commands], { stdio: 'ignore' });
     }
     assert.deepEqual(await check(), []);

@@ -19,6 +19,7 @@ import { shellWord } from '../../src/cli/check/shell-word.ts';
 import { runVerb } from '../../src/cli/verbs.ts';
 import { findParameter } from '../../src/config/parameters.ts';
 import { writeMainCf } from '../postfix/main-cf.ts';
+import { requirePasteable } from './pasteable.ts';
 
 export const nobody = 65_534;
 
@@ -96,6 +97,15 @@ export class CheckSetUp {
       screen: (text) => void (out += text),
       environment: {},
     });
+    if (args.includes('--json')) {
+      for (const { remedy } of JSON.parse(out) as Finding[]) {
+        requirePasteable(remedy);
+      }
+    } else {
+      for (const [, remedy] of out.matchAll(/^ {4}(.+)$/gmu)) {
+        requirePasteable(remedy!);
+      }
+    }
     const option = ` -c ${shellWord(this.directory)}`;
     const shown = (text: string): string =>
       text.replaceAll(option, '').replaceAll(this.directory, 'DIR');

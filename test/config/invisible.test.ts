@@ -7,6 +7,8 @@ import { openMainCf, Settings } from '../../src/config/settings.ts';
 import { FatalError } from '../../src/errors.ts';
 import { askPostconf, noPostconf, scratchDirectory, writeMainCf } from './scratch.ts';
 
+const noOrigins = { service: 'tlsmgr/unix', masterCf: [], command: [] };
+
 const names = ['tls_random_bytes', 'tls_random_source', 'mail_name'];
 
 describe('invisible characters in main.cf', () => {
@@ -50,7 +52,7 @@ describe('invisible characters in main.cf', () => {
       try {
         const settings = new Settings(options).printed();
         ours = new Map(names.map((name) => [name, settings.get(name)!]));
-        unknown = misspeltFindings(openMainCf(options), []).length;
+        unknown = misspeltFindings(openMainCf(options), noOrigins).length;
       } catch (thrown) {
         assert.ok(thrown instanceof FatalError, String(thrown));
       }
@@ -69,15 +71,15 @@ describe('invisible characters in main.cf', () => {
   test('such a name is told as unknown, with the one that was meant', () => {
     writeMainCf(directory, '\ufefftls_random_bytes = 40\nmy\u00a0own = x\n');
     assert.deepEqual(
-      misspeltFindings(openMainCf(options), []).map(({ text, remedy }) => [text, remedy]),
+      misspeltFindings(openMainCf(options), noOrigins).map(({ text, remedy }) => [text, remedy]),
       [
         [
-          '\ufefftls_random_bytes in main.cf: a name with bytes that are not printable ASCII is no parameter of Postfix: it has no effect',
-          'type the name of that line anew: tls_random_bytes was meant?',
+          '\ufefftls_random_bytes in main.cf, line 1: a name with bytes that are not printable ASCII is no parameter of Postfix: it has no effect',
+          `LC_ALL=C sed -i '1s/\\xef\\xbb\\xbftls_random_bytes/tls_random_bytes/' ${directory}/main.cf; postfix reload`,
         ],
         [
-          'my\u00a0own in main.cf: a name with bytes that are not printable ASCII is no parameter of Postfix: it has no effect',
-          'type the name of that line anew',
+          'my\u00a0own in main.cf, line 2: a name with bytes that are not printable ASCII is no parameter of Postfix: it has no effect',
+          `LC_ALL=C sed -i '2s/my\\xc2\\xa0own/myown/' ${directory}/main.cf; postfix reload`,
         ],
       ],
     );

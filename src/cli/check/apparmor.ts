@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { LauncherPaths } from '../install/launcher.ts';
 import type { Finding } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 const switchPath = '/sys/module/apparmor/parameters/enabled';
 const profilesFolder = '/etc/apparmor.d';
@@ -42,7 +43,7 @@ export function appArmorFindings(
       severity: 'warning',
       name: 'apparmor-profile',
       text: `AppArmor is on, and ${profiles.join(', ')} names programs of Postfix: what it doesn't name master(8) may not start`,
-      remedy: `add to the profile of master: ${lines.join(' ')} then apparmor_parser -r ${profiles.join(' ')}`,
+      remedy: `apparmor_parser -r ${profiles.map((path) => shellWord(path)).join(' ')}  # once the profile of master has: ${lines.join(' ')}`,
     },
   ];
 }

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { fileSuffix } from '../../sessions/cache-file.ts';
+import type { Logger } from '../../log/logger.ts';
 import { parameterOf } from '../../sessions/caches.ts';
 import type { CacheLabel } from '../../sessions/session-cache.ts';
 import { examine } from './access.ts';
@@ -59,3 +60,11 @@ function identity(path: string): string {
   // A file with several names is used by no cache.
   return found?.nlink === 1 ? `${found.dev}:${found.ino}` : resolve(path);
 }
+
+/** The redirection's warnings are a finding of their own here. */
+export const unheard: Logger = {
+  verbose: 0,
+  info: () => undefined,
+  warning: () => undefined,
+  error: () => undefined,
+};

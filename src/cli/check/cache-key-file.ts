@@ -1,4 +1,5 @@
 /** The file with the keys of cache files: as mail_owner would read it at start. */
+import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { parseKeys, readKeyFile } from '../../sessions/cache-keys.ts';
 import { reasonOf } from '../../system/calls.ts';
@@ -28,21 +29,19 @@ export function keyFileFindings(config: Config): Finding[] {
         severity: 'note',
         name: 'key-file-none',
         text: 'persistent caches without a key file: whoever reads the disk, or a backup of it, reads sessions',
-        remedy: makeKeyFile('/etc/postfix/tlsmgr-cache-key', config),
+        remedy: makeKeyFile(join(config.configDirectory, 'tlsmgr-cache-key'), config),
       },
     ];
   }
   return fileFindings(path, config);
 }
 
+/** Writes over no file: with the keys that are in it old cache files are read. */
 function makeKeyFile(path: string, config: Config): string {
   const { mailOwner } = config;
   const word = shellWord(path);
-  const set =
-    config.cacheKeyFile === path
-      ? 'postfix reload'
-      : `postconf ${shellWord(`${name}=${path}`)}; postfix reload`;
-  return `(umask 077; openssl rand -hex 32 > ${word}); chown ${mailOwner.name} ${word}; ${set}`;
+  const set = config.cacheKeyFile === path ? '' : `postconf ${shellWord(`${name}=${path}`)} && `;
+  return `(umask 077; set -C; openssl rand -hex 32 > ${word}) && chown ${mailOwner.name} ${word} && ${set}postfix reload`;
 }
 
 function fileFindings(path: string, config: Config): Finding[] {
@@ -64,8 +63,8 @@ function fileFindings(path: string, config: Config): Finding[] {
     return fault(
       `mail_owner ${mailOwner.name} can't read it, for ${forbidden}`,
       forbidden === path
-        ? `chown ${mailOwner.name} ${shellWord(path)}`
-        : `chmod o+x ${shellWord(forbidden)}`,
+        ? `chown ${mailOwner.name} ${shellWord(path)}; postfix reload`
+        : `chmod o+x ${shellWord(forbidden)}; postfix reload`,
     );
   }
   let keys: Buffer[] | string;
@@ -74,10 +73,14 @@ function fileFindings(path: string, config: Config): Finding[] {
     keys = parseKeys(content);
     content.fill(0);
   } catch (thrown) {
-    return fault(reasonOf(thrown), `ls -l ${shellWord(path)}`);
+    return fault(reasonOf(thrown), `ls -l ${shellWord(path)}  # shows what is there`);
   }
   if (typeof keys === 'string') {
-    return fault(keys, makeKeyFile(path, config));
+    const word = shellWord(path);
+    return fault(
+      keys,
+      `mv -n ${word} ${shellWord(`${path}.unusable`)} && ${makeKeyFile(path, config)}`,
+    );
   }
   for (const key of keys) {
     key.fill(0);

@@ -8,7 +8,6 @@ import { totalmem } from 'node:os';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { CacheSettings, Config } from '../../config/config.ts';
 import { shortestCacheSeconds } from '../../config/load.ts';
-import type { Logger } from '../../log/logger.ts';
 import { fileSuffix } from '../../sessions/cache-file.ts';
 import { isEnabled, parameterOf } from '../../sessions/caches.ts';
 import { databaseOf } from '../../sessions/database.ts';
@@ -18,7 +17,7 @@ import { byteCount, duration } from '../output.ts';
 import { examine, whyNotWritten } from './access.ts';
 import { keyFileFindings } from './cache-key-file.ts';
 import { isInMissingDataDirectory } from './directories.ts';
-import { type CacheFile, databaseRemedy, sharedFindings } from './cache-files.ts';
+import { type CacheFile, databaseRemedy, sharedFindings, unheard } from './cache-files.ts';
 import type { Finding } from './finding.ts';
 import { shellWord } from './shell-word.ts';
 
@@ -106,12 +105,13 @@ function fileFindings(file: CacheFile, config: Config): Finding[] {
   const { label, parameter, named, asked, path } = file;
   const { mailOwner, dataDirectory } = config;
   const folder = dirname(asked);
+  const counted = isAbsolute(named) ? '' : ` (${named} counts from queue_directory)`;
   if (path !== asked) {
     return [
       {
         severity: 'warning',
         name: 'cache-redirected',
-        text: `${parameter}: ${folder} doesn't belong to mail_owner: the file goes into data_directory ${dataDirectory}, with two warnings at each start`,
+        text: `${parameter}: ${folder}${counted} doesn't belong to mail_owner: the file goes into data_directory ${dataDirectory}, with two warnings at each start`,
         remedy: databaseRemedy(label),
       },
       ...ownFileFindings(file, config),
@@ -126,9 +126,9 @@ function fileFindings(file: CacheFile, config: Config): Finding[] {
       {
         severity: 'error',
         name: 'cache-directory-missing',
-        text: `${parameter} = ${file.database}: there is no directory ${folder}: this cache is off`,
+        text: `${parameter} = ${file.database}: there is no directory ${folder}${counted}: this cache is off`,
         remedy: isOnePath(named)
-          ? `install -d -o ${mailOwner.name} -m 0700 ${shellWord(folder)}`
+          ? `install -d -o ${mailOwner.name} -m 0700 ${shellWord(folder)}; postfix reload`
           : databaseRemedy(label),
       },
     ];
@@ -151,7 +151,7 @@ function ownFileFindings({ parameter, path }: CacheFile, { mailOwner }: Config):
       severity: 'error',
       name: 'cache-file-kind',
       text: `${parameter}: ${own} ${refused}: this cache is off`,
-      remedy: `ls -ld ${shellWord(own)}, and move it away`,
+      remedy: `ls -ld ${shellWord(own)}  # move it away, then postfix reload`,
     });
   } else if (found !== undefined && found.uid !== mailOwner.uid) {
     findings.push({
@@ -204,7 +204,7 @@ function memoryFindings({ caches }: Config): Finding[] {
           severity: 'warning',
           name: 'cache-memory',
           text: `the caches may grow to ${byteCount(wantedBytes)}, and this host has ${byteCount(memoryBytes)}: the kernel may end the daemon for want of memory`,
-          remedy: `lower ${wanted.map(({ label }) => `${label}_tls_session_cache_size_limit`).join(', ')}; postfix reload`,
+          remedy: `postconf ${wanted.map(({ label }) => `${label}_tls_session_cache_size_limit`).join(' ')}  # lower them, then postfix reload`,
         },
       ];
 }
@@ -214,11 +214,3 @@ function memoryOfHost(): number {
   const allowed = constrainedMemory();
   return allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
 }
-
-/** The redirection's warnings are a finding of their own here. */
-const unheard: Logger = {
-  verbose: 0,
-  info: () => undefined,
-  warning: () => undefined,
-  error: () => undefined,
-};

@@ -3,11 +3,15 @@
  * that Postfix's programs die of before the daemon is asked anything. Each is
  * told once, with what mends it.
  */
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { findParameter } from '../../config/parameters.ts';
+import type { ParameterFault } from '../../config/config.ts';
 import type { MainCf } from '../../config/settings.ts';
 import { fromByteText } from '../../config/byte-text.ts';
 import { printableText } from '../../log/line.ts';
 import type { Finding } from './finding.ts';
+import { type Origins, originRemedy, originText } from './origin.ts';
 import { shellWord } from './shell-word.ts';
 
 /** What of a set-up's faults is known already, and where to look for what they name. */
@@ -23,21 +27,43 @@ const ending = ": the daemon can't start";
 const unreadable = /macro processing error|malformed compatibility level/u;
 
 /** In the daemon's own words. */
-export function configFault(message: string, mainCf: MainCf | undefined): Finding {
+export function configFault(
+  message: string,
+  mainCf: MainCf | undefined,
+  origins?: Origins,
+): Finding {
+  const name = nameIn(message, mainCf);
   return {
     severity: 'error',
     name: 'config-fault',
-    text: `${message}${ending}`,
-    remedy: remedyFor(message, mainCf, !unreadable.test(message)),
+    text: `${message}${originText(name, origins)}${ending}`,
+    remedy: originRemedy(name, origins) ?? remedyFor(message, mainCf, !unreadable.test(message)),
   };
 }
 
-export function configWarning(message: string, mainCf: MainCf | undefined): Finding {
+export function configWarning(
+  message: string,
+  mainCf: MainCf | undefined,
+  origins?: Origins,
+): Finding {
+  const name = nameIn(message, mainCf);
   return {
     severity: 'warning',
     name: 'config-warning',
-    text: message,
-    remedy: remedyFor(message, mainCf, true),
+    text: `${message}${originText(name, origins)}`,
+    remedy: originRemedy(name, origins) ?? remedyFor(message, mainCf, true),
+  };
+}
+
+/** Of a parameter of ours: the daemon serves with its default. */
+export function parameterFault({ name, text }: ParameterFault, origins: Origins): Finding {
+  return {
+    severity: 'error',
+    name: 'config-fault',
+    text: `${text}${originText(name, origins)}`,
+    remedy:
+      originRemedy(name, origins) ??
+      `postconf -X ${name}; postfix reload  # goes back to the default; or correct it`,
   };
 }
 
@@ -65,7 +91,7 @@ export function postfixFaults(
 }
 
 /** Postfix puts a ? for what it can't print, and tells of a fault in a value without the parameter. */
-function isSame(one: string, other: string): boolean {
+export function isSame(one: string, other: string): boolean {
   const [left, right] = [one, other].map((text) => printableText(text, false).replace(ending, ''));
   const macro = 'macro processing error';
   return (
@@ -82,22 +108,22 @@ function remedyFor(message: string, mainCf: MainCf | undefined, postconfReads: b
       message,
     )?.groups;
   if (line?.['number'] !== undefined) {
-    return `correct line ${line['number']} of ${line['path']}; postfix reload`;
+    return `sed -n ${line['number']}p ${shellWord(line['path']!)}  # the line to correct, then postfix reload`;
   }
   if (line !== undefined) {
-    return 'name the directory of main.cf with -c';
+    return '# name the directory of main.cf with -c';
   }
   const name = nameIn(message, mainCf);
   if (name === undefined) {
-    return 'correct what it names in main.cf; postfix reload';
+    return '# correct what it names in main.cf, then postfix reload';
   }
   const special = specialRemedy(name, message, mainCf);
   if (special !== undefined) {
     return special;
   }
   return postconfReads
-    ? `postconf ${name} shows it, postconf -d ${name} its default; correct it, then postfix reload`
-    : `postconf -d ${name} shows its default; correct it in main.cf, then postfix reload`;
+    ? `postconf ${name}; postconf -d ${name}  # what is set, and the default: correct it, then postfix reload`
+    : `postconf -d ${name}  # the default: correct it in main.cf, then postfix reload`;
 }
 
 /** The parameter that a message is about, when it tells: by name, or by a value that nothing else has. */
@@ -133,12 +159,17 @@ function specialRemedy(
     return `postconf ${name}=${Number(size['count']) * factor}; postfix reload  # in bytes, without a unit`;
   }
   if (name === 'inet_interfaces') {
-    return 'postconf inet_interfaces=all; postfix stop; postfix start  # or addresses that ip address shows';
+    return 'postconf inet_interfaces=loopback-only; postfix stop; postfix start  # or addresses of this host, which ip address shows';
   }
   if (value.startsWith('/') && message.includes(`${value}: `)) {
     return name === 'myorigin'
-      ? `hostname --fqdn > ${shellWord(value)}; postfix reload  # or the domain that mail from here is to have`
-      : `ls -l ${shellWord(value)}, which main.cf names in ${name}; then postfix reload`;
+      ? `${folderMade(value)}hostname --fqdn > ${shellWord(value)}; postfix reload  # or the domain that mail from here is to have`
+      : `ls -l ${shellWord(value)}  # main.cf names it in ${name}: put it there, or correct that, then postfix reload`;
   }
   return undefined;
+}
+
+function folderMade(path: string): string {
+  const folder = dirname(path);
+  return existsSync(folder) ? '' : `mkdir -p ${shellWord(folder)}; `;
 }

@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { startRecordPath } from '../../daemon/start-record.ts';
 import type { Finding } from './finding.ts';
+import { shellWord } from './shell-word.ts';
 
 /** What a start takes, rounded up; docs/limits.md has what was measured. Caches come on top. */
 export const leastAddressSpaceBytes = 1024 * 1024 * 1024;
@@ -57,7 +58,7 @@ export function confinementFindings(
         severity,
         name,
         text: `master(8) runs with ${megabytes(bytes)} MB as its ${title.toLowerCase()}: node needs ${megabytes(least)} to start, and room for the caches besides`,
-        remedy: `raise it where Postfix is started (${where}), or take it away; then postfix stop, postfix start`,
+        remedy: `# raise it where Postfix is started (${where}), or take it away; then postfix stop, postfix start`,
       });
     }
   }
@@ -72,7 +73,7 @@ export function confinementFindings(
       severity: 'warning',
       name: 'made-code-denied',
       text: `${unit === undefined ? 'something like MemoryDenyWriteExecute=yes holds for Postfix' : `MemoryDenyWriteExecute=yes in ${unit}`}: node can't compile, and looks sessions up at about half the speed of Postfix's own`,
-      remedy: `leave it so; or systemctl edit ${where}, with MemoryDenyWriteExecute=no below [Service], and start Postfix again`,
+      remedy: `systemctl edit ${shellWord(where)}  # with MemoryDenyWriteExecute=no below [Service], then start Postfix again; or leave it so`,
     });
   }
   return findings;

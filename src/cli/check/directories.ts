@@ -25,7 +25,13 @@ export function directoryFindings(config: Config): Finding[] {
             remedy: `mkdir -p ${shellWord(queueDirectory)}; postfix check`,
           },
         ];
-  return [...queue, ...dataFindings(config)];
+  const data = dataFindings(config);
+  const full = fullFindings(config);
+  return [
+    ...queue,
+    ...full,
+    ...data.filter(({ name }) => name !== 'disk-full' || full.length === 0),
+  ];
 }
 
 /** What can't be there for want of data_directory, which is a finding of its own. */
@@ -43,7 +49,7 @@ function dataFindings(config: Config): Finding[] {
         severity: 'error',
         name: 'data-directory-missing',
         text: `data_directory ${dataDirectory} is no directory: there is no place for the exchange file, and the daemon can't start`,
-        remedy: `install -d -o ${mailOwner.name} -m 0700 ${shellWord(dataDirectory)}`,
+        remedy: `install -d -o ${mailOwner.name} -m 0700 ${shellWord(dataDirectory)}; postfix reload`,
       },
     ];
   }
@@ -53,7 +59,7 @@ function dataFindings(config: Config): Finding[] {
         severity: 'error',
         name: 'data-directory-owner',
         text: `data_directory ${dataDirectory} doesn't belong to mail_owner ${mailOwner.name}: the exchange file can't be made, and the daemon can't start`,
-        remedy: `chown ${mailOwner.name} ${shellWord(dataDirectory)}`,
+        remedy: `chown ${mailOwner.name} ${shellWord(dataDirectory)}; postfix reload`,
       },
     ];
   }
@@ -69,10 +75,32 @@ function dataFindings(config: Config): Finding[] {
   return findings;
 }
 
+/** Master(8) writes a lock file into the one and its number into the other before it starts anything. */
+function fullFindings({ dataDirectory, queueDirectory }: Config): Finding[] {
+  const folders = [
+    ['data_directory', dataDirectory],
+    ['queue_directory', queueDirectory],
+  ] as const;
+  return folders
+    .filter(([, folder]) => examine(folder)?.isDirectory() === true && isFull(folder))
+    .map(([parameter, folder]) => ({
+      severity: 'error',
+      name: 'disk-used-up',
+      text: `there is no room left in ${parameter} ${folder}: Postfix itself can't start`,
+      remedy: `df -h ${shellWord(folder)}; df -i ${shellWord(folder)}  # make room there`,
+    }));
+}
+
+/** For users other than root, as mail_owner is: of blocks, or of files where they are counted. */
+function isFull(folder: string): boolean {
+  const { bavail, files, ffree } = statfsSync(folder);
+  return bavail === 0 || (files > 0 && ffree === 0);
+}
+
 function roomFindings({ dataDirectory, persistentCaches, caches }: Config): Finding[] {
   const { bavail, bsize } = statfsSync(dataDirectory);
   const freeBytes = bavail * bsize;
-  const remedy = `make room in data_directory (df ${shellWord(dataDirectory)}), or move it`;
+  const remedy = `df -h ${shellWord(dataDirectory)}  # make room in data_directory, or move it`;
   if (freeBytes < fewestFreeBytes) {
     return [
       {

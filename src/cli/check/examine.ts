@@ -2,17 +2,17 @@
  * What can be told of a set-up before the daemon is started: `tlsmgr check`
  * shows it, and `tlsmgr install` refuses to go on with an error among it.
  */
-import type { Setting } from '../../config/main-cf.ts';
 import { loadConfig } from '../../config/load.ts';
 import { type MainCf, openMainCf } from '../../config/settings.ts';
-import type { Config, ParameterFault } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import { FatalError } from '../../errors.ts';
 import { cacheFindings } from './caches.ts';
-import { configFault, configWarning } from './config-fault.ts';
+import { configFault, configWarning, parameterFault } from './config-fault.ts';
 import { directoryFindings } from './directories.ts';
 import type { Finding } from './finding.ts';
 import { logFindings } from './log.ts';
 import { misspeltFindings } from './misspelt.ts';
+import type { Origins } from './origin.ts';
 import { randomFindings } from './random.ts';
 
 export interface Examined {
@@ -26,36 +26,34 @@ export interface Examined {
 export interface SetUp {
   configDirectory: string;
   environment: NodeJS.ProcessEnv;
-  /** As in master.cf, or as they are going to be there. */
-  overrides: readonly Setting[];
+  /** What sets parameters besides main.cf. */
+  origins: Origins;
   serviceName: string;
   /** Of master.cf; undefined when that isn't known. */
   chrooted: boolean | undefined;
+  /** One that logs to where it was started. */
+  standalone?: boolean;
 }
 
 export function examineSetUp(setUp: SetUp): Examined {
   const findings: Finding[] = [];
+  const { origins } = setUp;
   let mainCf: MainCf | undefined;
   const options = {
     configDirectory: setUp.configDirectory,
     environment: setUp.environment,
     programName: 'tlsmgr',
     mode: 'daemon',
-    warn: (text: string) => void findings.push(configWarning(text, mainCf)),
+    warn: (text: string) => void findings.push(configWarning(text, mainCf, origins)),
   } as const;
   let config: Config;
   try {
     mainCf = openMainCf(options);
-    findings.push(
-      ...misspeltFindings(
-        mainCf,
-        setUp.overrides.map(({ name }) => name),
-      ),
-    );
+    findings.push(...misspeltFindings(mainCf, origins));
     config = loadConfig({
       ...options,
       mainCf,
-      overrides: setUp.overrides,
+      overrides: [...origins.masterCf, ...origins.command],
       serviceName: setUp.serviceName,
     });
   } catch (thrown) {
@@ -65,25 +63,16 @@ export function examineSetUp(setUp: SetUp): Examined {
     // The reason of a bad host name is a warning before the fault.
     const reason = findings.find(({ text }) => text.startsWith('valid_hostname: '));
     const words = reason === undefined ? '' : ` (${reason.text.slice('valid_hostname: '.length)})`;
-    const fault = configFault(`${thrown.message}${words}`, mainCf);
+    const fault = configFault(`${thrown.message}${words}`, mainCf, origins);
     const others = findings.filter((finding) => finding !== reason);
     return { config: undefined, mainCf, findings: [...others, fault] };
   }
   findings.push(
-    ...config.faults.map((fault) => parameterFault(fault)),
+    ...config.faults.map((fault) => parameterFault(fault, origins)),
     ...directoryFindings(config),
     ...cacheFindings(config),
     ...randomFindings(config),
-    ...logFindings(config, setUp.chrooted),
+    ...(setUp.standalone === true ? [] : logFindings(config, setUp.chrooted)),
   );
   return { config, mainCf, findings };
-}
-
-function parameterFault({ name, message }: ParameterFault): Finding {
-  return {
-    severity: 'error',
-    name: 'config-fault',
-    text: `${message}: its default is used`,
-    remedy: `correct it, or go back to the default: postconf -X ${name}; postfix reload`,
-  };
 }

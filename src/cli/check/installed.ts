@@ -16,7 +16,7 @@ export function installedFindings(postfix: Postfix, line: MasterLine): Finding[]
         severity: 'note',
         name: 'not-installed',
         text: `master.cf starts ${line.command}, Postfix's own`,
-        remedy: 'tlsmgr install --dry-run shows what would change',
+        remedy: 'tlsmgr install --dry-run  # shows what would change',
       },
     ];
   }
@@ -28,7 +28,7 @@ export function installedFindings(postfix: Postfix, line: MasterLine): Finding[]
         severity: 'error',
         name: 'launcher-missing',
         text: `there is no ${path}, which master.cf starts`,
-        remedy: 'tlsmgr install puts it there; tlsmgr uninstall goes back to the original',
+        remedy: 'tlsmgr install  # puts it there; tlsmgr uninstall goes back to the original',
       },
     ];
   }

@@ -18,7 +18,7 @@ export function logFindings(
         severity: 'warning',
         name: 'log-nowhere',
         text: 'there is no /dev/log, and maillog_file is empty: nobody will see what the daemon logs',
-        remedy: 'start a syslogd, or postconf maillog_file=/var/log/postfix.log; postfix reload',
+        remedy: 'postconf maillog_file=/var/log/postfix.log; postfix reload  # or start a syslogd',
       },
     ];
   }
@@ -32,7 +32,7 @@ export function logFindings(
       severity: 'note',
       name: 'log-chroot',
       text: `there is no ${queueDirectory}/dev/log: when syslogd is restarted, a chrooted daemon can't reach it before its own next start`,
-      remedy: `let syslogd listen on ${queueDirectory}/dev/log too, or set maillog_file`,
+      remedy: `# let syslogd listen on ${queueDirectory}/dev/log too, or set maillog_file`,
     },
   ];
 }

@@ -35,7 +35,7 @@ export function versionFindings(mailVersion: string): Finding[] {
           severity: 'error',
           name: 'postfix-old',
           text: `Postfix is ${mailVersion}: its programs may not understand this tlsmgr, which was tried with ${oldestPostfix.join('.')} and later`,
-          remedy: 'upgrade Postfix',
+          remedy: '# upgrade Postfix',
         },
       ];
 }

@@ -1,8 +1,13 @@
 /** Names in main.cf and in master.cf's line that look like parameters of ours, and are none. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Setting } from '../../config/main-cf.ts';
 import { fromByteText } from '../../config/byte-text.ts';
 import type { MainCf } from '../../config/settings.ts';
 import { findParameter, parameters } from '../../config/parameters.ts';
 import type { Finding } from './finding.ts';
+import { type Origins, withoutOption } from './origin.ts';
+import { shellWord } from './shell-word.ts';
 
 /** Postfix's own of this prefix. */
 const postfixNames = new Set(['tlsmgr_service_name']);
@@ -19,8 +24,7 @@ const oddBytes = /[^\x21-\x7e]/gu;
 /** Names further apart than this aren't taken for each other. */
 const farthest = 4;
 
-/** @param overridden names of `-o` in master.cf. */
-export function misspeltFindings(mainCf: MainCf, overridden: readonly string[]): Finding[] {
+export function misspeltFindings(mainCf: MainCf, origins: Origins): Finding[] {
   const inMainCf = [...mainCf.settings.keys()].filter(
     (name) =>
       name.search(oddBytes) < 0 &&
@@ -28,11 +32,15 @@ export function misspeltFindings(mainCf: MainCf, overridden: readonly string[]):
       patterns.some((pattern) => pattern.test(name)),
   );
   const odd = [...mainCf.settings.keys()].filter((name) => name.search(oddBytes) >= 0);
-  const inMasterCf = overridden.filter((name) => isUnknown(name));
+  const unknown = (settings: readonly Setting[]): string[] =>
+    settings.map(({ name }) => name).filter((name) => isUnknown(name));
   return [
-    ...odd.map((name) => oddFinding(name)),
-    ...inMainCf.map((name) => finding(name, 'main.cf', `postconf -X ${name}`)),
-    ...inMasterCf.map((name) => finding(name, 'the tlsmgr line of master.cf', 'correct the -o')),
+    ...odd.map((name) => oddFinding(name, join(mainCf.directory, 'main.cf'))),
+    ...inMainCf.map((name) => finding(name, 'main.cf', `postconf -X ${name}; postfix reload`)),
+    ...unknown(origins.masterCf).map((name) =>
+      finding(name, 'the tlsmgr line of master.cf', withoutOption(origins.service, name)),
+    ),
+    ...unknown(origins.command).map((name) => finding(name, 'an -o of this command', '')),
   ];
 }
 
@@ -40,27 +48,46 @@ function isUnknown(name: string): boolean {
   return findParameter(name) === undefined && !postfixNames.has(name);
 }
 
-function oddFinding(name: string): Finding {
+function oddFinding(name: string, path: string): Finding {
   const without = name.replaceAll(oddBytes, '');
-  const meant = findParameter(without) === undefined ? '' : `: ${without} was meant?`;
+  const number = lineOf(name, path);
+  const where = number === undefined ? '' : `, line ${number}`;
   return {
     severity: 'warning',
     name: 'parameter-unknown',
-    text: `${fromByteText(name)} in main.cf: a name with bytes that are not printable ASCII is no parameter of Postfix: it has no effect`,
-    remedy: `type the name of that line anew${meant}`,
+    text: `${fromByteText(name)} in main.cf${where}: a name with bytes that are not printable ASCII is no parameter of Postfix: it has no effect`,
+    remedy:
+      number === undefined || !/^\w+$/u.test(without)
+        ? `# type the name of that line anew`
+        : `LC_ALL=C sed -i '${number}s/${bytesText(name)}/${without}/' ${shellWord(path)}; postfix reload`,
   };
+}
+
+/** Where main.cf begins with the name; undefined when it has been written otherwise since. */
+function lineOf(name: string, path: string): number | undefined {
+  const lines = readFileSync(path, 'latin1').split('\n');
+  const index = lines.findIndex((line) => line.replace(/\s*=.*$/su, '') === name);
+  return index < 0 ? undefined : index + 1;
+}
+
+/** As GNU sed(1) takes bytes in an expression. */
+function bytesText(name: string): string {
+  return name.replaceAll(
+    oddBytes,
+    (byte) => String.raw`\x` + byte.charCodeAt(0).toString(16).padStart(2, '0'),
+  );
 }
 
 function finding(name: string, where: string, remedy: string): Finding {
   const nearest = ours
     .map((known) => ({ known, distance: distanceOf(name, known) }))
     .toSorted((one, other) => one.distance - other.distance)[0]!;
-  const meant = nearest.distance <= farthest ? `; ${nearest.known} was meant?` : '';
+  const meant = nearest.distance <= farthest ? `  # ${nearest.known} was meant?` : '';
   return {
     severity: 'warning',
     name: 'parameter-unknown',
     text: `${name} in ${where}: tlsmgr has no such parameter: it has no effect`,
-    remedy: `${remedy}${meant}`,
+    remedy: `${remedy}${meant}`.trim() || '# leave it out',
   };
 }
 

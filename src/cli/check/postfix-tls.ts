@@ -87,7 +87,8 @@ function tableTypeFindings(postfix: Postfix, config: Config): Finding[] {
           severity: 'note',
           name: 'no-berkeley-db',
           text: `this Postfix is built without ${[...new Set(missing)].join(' and ')}: this tlsmgr needs no Berkeley DB for its caches, Postfix's own can't open them`,
-          remedy: 'before going back to the original, postconf -m shows the types that it has',
+          remedy:
+            'postconf -m  # shows the types that it has: choose one before you go back to the original',
         },
       ];
 }

@@ -25,7 +25,7 @@ export function programFindings({ node, program }: ProgramPaths): Finding[] {
 function nodeFindings(node: string): Finding[] {
   if (!existsSync(node)) {
     const text = `there is no ${node}: the daemon can't start`;
-    const remedy = 'install Node.js, then tlsmgr install again';
+    const remedy = 'tlsmgr install  # with the Node.js that is to be used, once one is installed';
     return [{ severity: 'error', name: 'node-missing', text, remedy }];
   }
   const forbidden = whatForbids(node, anybody, 'execute');
@@ -36,7 +36,7 @@ function nodeFindings(node: string): Finding[] {
         name: 'node-private',
         text: `${node} is closed to others by ${forbidden}: a node in somebody's home is gone when they change versions, and can't be reached where a unit of systemd hides homes`,
         remedy:
-          'install Node.js for the whole system, and name it: tlsmgr install --node /usr/bin/node',
+          'tlsmgr install --node /usr/bin/node  # once Node.js is installed for the whole system',
       },
     ];
   }
@@ -61,7 +61,7 @@ function versionFindings(node: string): Finding[] {
           }).trim();
   } catch (thrown) {
     const text = `${node} does not run: ${messageOf(thrown).split('\n')[0]}`;
-    const remedy = 'install Node.js again, or name another: tlsmgr install --node PATH';
+    const remedy = 'tlsmgr install --node /usr/bin/node  # names another; or install Node.js again';
     return [{ severity: 'error', name: 'node-broken', text, remedy }];
   }
   if (isNodeAtLeast(found, oldestNode)) {
@@ -72,7 +72,7 @@ function versionFindings(node: string): Finding[] {
       severity: 'error',
       name: 'node-old',
       text: `${node} is ${found}: the daemon needs ${oldestNode} or later`,
-      remedy: 'install a later Node.js, or name another: tlsmgr install --node PATH',
+      remedy: 'tlsmgr install --node /usr/bin/node  # names another; or install a later Node.js',
     },
   ];
 }
@@ -87,7 +87,7 @@ export function isNodeAtLeast(found: string, wanted: string): boolean {
 function fileFindings(program: string): Finding[] {
   if (!existsSync(program)) {
     const text = `there is no ${program}: the daemon can't start`;
-    const remedy = 'install tlsmgr again, then tlsmgr install; or tlsmgr uninstall';
+    const remedy = 'tlsmgr install  # once the package is installed again; or tlsmgr uninstall';
     return [{ severity: 'error', name: 'program-missing', text, remedy }];
   }
   const folder = dirname(program);
@@ -123,7 +123,7 @@ function unsafeFindings(paths: readonly string[]): Finding[] {
           severity: 'error',
           name: 'program-unsafe',
           text: `${found.part} ${found.reason}, and master(8) starts ${path} as root`,
-          remedy: `chown root ${shellWord(found.part)}; chmod o-w ${shellWord(found.part)}; or install it elsewhere, as root`,
+          remedy: `chown root ${shellWord(found.part)}; chmod o-w ${shellWord(found.part)}  # or install it elsewhere, as root`,
         },
       ];
     }

@@ -118,7 +118,7 @@ function exchangeFileFindings(path: string, { mailOwner }: Config): Finding[] {
         severity: 'error',
         name: 'exchange-file-kind',
         text: `tls_random_exchange_name = ${path}: it ${refused}: ${effect}`,
-        remedy: `ls -ld ${shellWord(path)}, and move it away`,
+        remedy: `ls -ld ${shellWord(path)}  # move it away, then postfix reload`,
       },
     ];
   }
@@ -129,7 +129,7 @@ function exchangeFileFindings(path: string, { mailOwner }: Config): Finding[] {
         severity: 'error',
         name: 'exchange-file-owner',
         text: `the exchange file ${path} can't be read and written by mail_owner ${mailOwner.name}: the daemon can't start`,
-        remedy: `chown ${mailOwner.name} ${shellWord(path)}; chmod 600 ${shellWord(path)}`,
+        remedy: `chown ${mailOwner.name} ${shellWord(path)}; chmod 600 ${shellWord(path)}; postfix reload`,
       },
     ];
   }

@@ -1,6 +1,5 @@
 /** Who answers on the socket, and what it says of itself. */
 import type { Config } from '../../config/config.ts';
-import type { Problem } from '../../daemon/health.ts';
 import type { Report } from '../../daemon/report.ts';
 import { messageOf } from '../../errors.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';
@@ -8,6 +7,8 @@ import { version } from '../../version.ts';
 import { type Answer, noSeeds, whoAnswers } from '../install/question.ts';
 import { queueDirectoryOf, reasonForOriginal } from '../starts.ts';
 import type { Finding } from './finding.ts';
+import { isSame } from './config-fault.ts';
+import { problemFindings } from './problems.ts';
 
 export interface Running {
   socketPath: string;
@@ -21,6 +22,7 @@ const patienceMs = 5000;
 export async function runningFindings(
   { socketPath, announcement, ours }: Running,
   config: Config | undefined,
+  known: readonly Finding[],
 ): Promise<Finding[]> {
   let answer: Answer;
   try {
@@ -31,40 +33,56 @@ export async function runningFindings(
         severity: 'error',
         name: 'not-answering',
         text: `no tlsmgr answers: ${messageOf(thrown)}`,
-        remedy: 'see in the log why: lines of tlsmgr and of master; then postfix reload',
+        remedy:
+          'postfix status; postfix reload  # the lines of tlsmgr and of master in the log say why',
       },
     ];
   }
   if (ours !== undefined && ours !== (answer.kind === 'ours')) {
-    return [ours ? handedOverFinding(socketPath) : otherFinding(false)];
+    return [ours ? handedOverFinding(socketPath, known) : otherFinding(false)];
   }
   if (answer.kind !== 'ours') {
     return [];
   }
-  const findings = reportFindings(answer.report, config);
+  const findings = reportFindings(answer.report, config, known);
   if (!answer.givesSeeds) {
     findings.unshift({
       severity: 'error',
       name: 'no-seeds',
       text: `the daemon on ${socketPath} answers, but ${noSeeds}`,
-      remedy: 'see in the log why: lines of tlsmgr',
+      remedy: '# the lines of tlsmgr in the log say why',
     });
   }
   return findings;
 }
 
 /** The launcher has done so, or Postfix hasn't been reloaded since it was installed. */
-function handedOverFinding(socketPath: string): Finding {
+function handedOverFinding(socketPath: string, known: readonly Finding[]): Finding {
   const reason = reasonForOriginal(queueDirectoryOf(socketPath));
   if (reason === undefined) {
     return otherFinding(true);
+  }
+  if (known.some((one) => one.severity === 'error' && isCauseOf(reason, one))) {
+    return {
+      severity: 'note',
+      name: 'original-meanwhile',
+      text: "Postfix's own tlsmgr serves meanwhile: mail goes on",
+      remedy: '# this one comes back at postfix reload, once the error is mended',
+    };
   }
   return {
     severity: 'error',
     name: 'handed-over',
     text: `Postfix's own tlsmgr serves in place of this one, which can't start: ${reason}`,
-    remedy: 'mend that; then postfix reload, or, after three starts that failed, tlsmgr install',
+    remedy: 'postfix reload  # once that is mended; after three starts that failed: tlsmgr install',
   };
+}
+
+/** The launcher names the program that is missing; the daemon's last words are the reason otherwise. */
+function isCauseOf(reason: string, { name, text }: Finding): boolean {
+  return /^(?:node|program)-/u.test(name)
+    ? text.includes(reason.replace(/ (?:is|does) .*$/su, ''))
+    : isSame(reason, text);
 }
 
 function otherFinding(ours: boolean): Finding {
@@ -78,7 +96,11 @@ function otherFinding(ours: boolean): Finding {
   };
 }
 
-function reportFindings(report: Report, config: Config | undefined): Finding[] {
+function reportFindings(
+  report: Report,
+  config: Config | undefined,
+  known: readonly Finding[],
+): Finding[] {
   const findings: Finding[] = [];
   if (report.version !== version) {
     findings.push({
@@ -88,14 +110,7 @@ function reportFindings(report: Report, config: Config | undefined): Finding[] {
       remedy: 'postfix reload',
     });
   }
-  for (const { severity, name, text } of problemsOf(report)) {
-    findings.push({
-      severity,
-      name,
-      text: `the running daemon says: ${text}`,
-      remedy: 'see in the log why: lines of tlsmgr; then postfix reload',
-    });
-  }
+  findings.push(...problemFindings(report, config, known));
   for (const label of cacheLabels) {
     const cache = report.caches[label];
     const wanted = config?.caches[label];
@@ -109,9 +124,4 @@ function reportFindings(report: Report, config: Config | undefined): Finding[] {
     }
   }
   return findings;
-}
-
-/** Those that main.cf doesn't tell of by itself. An earlier version tells of none. */
-function problemsOf(report: Partial<Report>): Problem[] {
-  return (report.problems ?? []).filter(({ name }) => name !== 'source-none');
 }

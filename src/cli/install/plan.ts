@@ -74,7 +74,11 @@ export function makePlan(
   const { config, findings } = examineSetUp({
     configDirectory: postfix.directory,
     environment: io.environment,
-    overrides: overridesOf(fresh),
+    origins: {
+      service: `${old.service}/${old.type}`,
+      masterCf: overridesOf(fresh),
+      command: asked.overrides,
+    },
     serviceName: postfix.serviceName,
     chrooted: old.chroot === 'y',
   });
