@@ -42,7 +42,7 @@ import {
 } from './install/master-line.ts';
 import type { CliIo } from './io.ts';
 import { Postfix, PostfixFault } from './postfix.ts';
-import { socketOption } from './reach.ts';
+import { namedSocket, socketOption } from './reach.ts';
 
 type Choice = ReturnType<typeof configChoice>;
 
@@ -84,7 +84,7 @@ async function allFindings(
           standalone: true,
         }).findings
       : [];
-    const asked = { socketPath: resolve(socket), announcement: true, ours: undefined };
+    const asked = { socketPath: resolve(namedSocket(socket)), announcement: true, ours: undefined };
     return [...known, ...(await runningFindings(asked, undefined, known))];
   }
   const without = (reason: string): Finding[] => [

@@ -11,7 +11,7 @@ export async function runDelete(args: readonly string[], io: CliIo): Promise<num
   });
   const label = cacheArgument(positionals[0]);
   const id = idArgument(positionals[1]);
-  return withDaemon(values.socket, io, async (client) => {
+  return withDaemon(values.socket, io, 'either', async (client) => {
     if (await client.delete(label, id)) {
       io.out('deleted\n');
       return 0;

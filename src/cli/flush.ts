@@ -10,7 +10,7 @@ export async function runFlush(args: readonly string[], io: CliIo): Promise<numb
     options: socketOption,
   });
   const label = cacheArgument(positionals[0]);
-  return withDaemon(values.socket, io, async (client) => {
+  return withDaemon(values.socket, io, 'ours', async (client) => {
     io.out(`${await client.flush(label)} sessions forgotten\n`);
     return 0;
   });

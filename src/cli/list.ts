@@ -16,7 +16,7 @@ export async function runList(args: readonly string[], io: CliIo): Promise<numbe
   if (!(limit > 0)) {
     throw new UsageError(`bad limit: ${values.limit}`);
   }
-  return withDaemon(values.socket, io, async (client) => {
+  return withDaemon(values.socket, io, 'ours', async (client) => {
     const nowSeconds = Math.floor(Date.now() / 1000);
     let count = 0;
     let separator = '[';

@@ -9,7 +9,7 @@ import { TlsmgrClient } from '../client/client.ts';
 import { TlsmgrError } from '../errors.ts';
 import { Encoder, encodedName } from '../protocol/encoder.ts';
 import { requestName } from '../protocol/names.ts';
-import { connectToPath } from '../system/socket-path.ts';
+import { connectReason, connectToPath } from '../system/socket-path.ts';
 
 export type Operation = 'seed' | 'policy' | 'tktkey' | 'lookup' | 'miss' | 'update' | 'mix';
 
@@ -147,7 +147,7 @@ function open(options: LoadOptions, opened: Socket[]): Promise<void> {
     };
     socket.setTimeout(patienceMs, () => fail(`no answer within ${patienceMs} ms`));
     socket.once('close', () => fail('connection closed'));
-    socket.once('error', (error) => fail(error.message, error));
+    socket.once('error', (error) => fail(connectReason(error), error));
     if (announcement) {
       socket.once('data', () => resolve());
     } else {

@@ -8,26 +8,36 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { TlsmgrClient } from '../client/client.ts';
 import { loadConfig } from '../config/load.ts';
-import { TlsmgrError } from '../errors.ts';
+import type { Report } from '../daemon/report.ts';
+import { messageOf, TlsmgrError } from '../errors.ts';
 import { printable } from '../log/printable.ts';
 import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
-import type { Place } from './install/question.ts';
+import { strangerOn, thisCaller } from '../system/path-trust.ts';
+import { type Answer, type Place, whoAnswers } from './install/question.ts';
 import { type CliIo, complain, UsageError } from './io.ts';
-import { strangerOn } from './trust.ts';
+import { queueDirectoryOf, reasonForOriginal } from './starts.ts';
 
 export const standaloneSocket = 'run/tlsmgr.sock';
 
 /** The option that every verb shares, for parseArgs. */
 export const socketOption = { socket: { type: 'string' } } as const;
 
+/** The value of --socket. */
+export function namedSocket(asked: string): string {
+  if (asked === '') {
+    throw new UsageError('--socket: no path given');
+  }
+  return asked;
+}
+
 /** Throws TlsmgrError `UNAVAILABLE` for a socket that isn't to be trusted. */
 export function placeOf(asked: string | undefined, io: CliIo): Place {
   if (asked !== undefined) {
-    return { socketPath: asked, announcement: true };
+    return { socketPath: namedSocket(asked), announcement: true };
   }
   if (isThere(standaloneSocket)) {
     const socketPath = resolve(standaloneSocket);
-    const fault = strangerOn(socketPath, { uid: process.geteuid!(), gid: process.getegid!() });
+    const fault = strangerOn(socketPath, thisCaller());
     if (fault !== undefined) {
       throw new TlsmgrError(
         'UNAVAILABLE',
@@ -50,14 +60,48 @@ export function placeOf(asked: string | undefined, io: CliIo): Place {
   };
 }
 
-/** Runs one conversation with the daemon and closes it. */
+/**
+ * Who serves there. Throws TlsmgrError `UNAVAILABLE` when it is no tlsmgr, and
+ * `REFUSED` when Postfix's own answers what it doesn't know: with silence.
+ */
+export async function reportOf(place: Place, lack = 'it tells nothing of itself'): Promise<Report> {
+  const answer = await askWho(place);
+  if (answer.kind === 'ours') {
+    return answer.report;
+  }
+  const { socketPath } = place;
+  const reason = reasonForOriginal(queueDirectoryOf(socketPath));
+  throw new TlsmgrError(
+    'REFUSED',
+    reason === undefined
+      ? `${socketPath}: Postfix's own tlsmgr serves here, and ${lack}`
+      : `${socketPath}: Postfix's own tlsmgr serves here, as this one can't start: ${reason}`,
+  );
+}
+
+async function askWho(place: Place): Promise<Answer> {
+  try {
+    return await whoAnswers(place);
+  } catch (thrown) {
+    throw new TlsmgrError('UNAVAILABLE', `no tlsmgr answers: ${messageOf(thrown)}`, {
+      cause: thrown,
+    });
+  }
+}
+
+/**
+ * Runs one conversation with the daemon and closes it.
+ * @param who `either`: Postfix's own knows the request too.
+ */
 export async function withDaemon<T>(
   asked: string | undefined,
   io: CliIo,
+  who: 'ours' | 'either',
   talk: (client: TlsmgrClient, path: string) => Promise<T>,
 ): Promise<T> {
   const place = placeOf(asked, io);
   tellPlace(asked, place, io);
+  await (who === 'ours' ? reportOf(place, 'it knows no such request') : askWho(place));
   return withClient(place, talk);
 }
 

@@ -16,7 +16,7 @@ export async function runSeed(args: readonly string[], io: CliIo): Promise<numbe
   if (!Number.isInteger(bytes) || bytes < 1 || bytes > mostBytes) {
     throw new UsageError(`bad number of bytes: ${positionals[0]} (1 to ${mostBytes})`);
   }
-  return withDaemon(values.socket, io, async (client) => {
+  return withDaemon(values.socket, io, 'either', async (client) => {
     io.out(`${(await client.seed(bytes)).toString('hex')}\n`);
     return 0;
   });

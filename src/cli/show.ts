@@ -14,7 +14,7 @@ export async function runShow(args: readonly string[], io: CliIo): Promise<numbe
   });
   const label = cacheArgument(positionals[0]);
   const id = idArgument(positionals[1]);
-  return withDaemon(values.socket, io, async (client) => {
+  return withDaemon(values.socket, io, 'either', async (client) => {
     const session = await client.lookup(label, id);
     if (session === undefined) {
       complain(io, 'warning', `no such session in the ${label} cache`);

@@ -1,12 +1,8 @@
 /** tlsmgr status: how a running daemon is, for people, again and again, or as JSON. */
 import { isatty } from 'node:tty';
 import { parseArgs } from 'node:util';
-import type { Report } from '../daemon/report.ts';
-import { messageOf, TlsmgrError } from '../errors.ts';
-import { type Answer, type Place, whoAnswers } from './install/question.ts';
 import { type CliIo, UsageError } from './io.ts';
-import { placeOf, socketOption, tellPlace, withClient } from './reach.ts';
-import { queueDirectoryOf, reasonForOriginal } from './starts.ts';
+import { placeOf, reportOf, socketOption, tellPlace, withClient } from './reach.ts';
 import { lookOf } from './status/paint.ts';
 import { screenLines } from './status/screen.ts';
 import { readSessionFile } from './status/session-file.ts';
@@ -14,7 +10,6 @@ import { isCached, judge, verdictText } from './status/ticket.ts';
 
 const usualIntervalSeconds = 2;
 const shortestIntervalSeconds = 0.1;
-const patienceMs = 10_000;
 
 export async function runStatus(args: readonly string[], io: CliIo): Promise<number> {
   const { values } = parseArgs({
@@ -91,27 +86,4 @@ async function startWatch(
     output: process.stdout,
     input: process.stdin,
   });
-}
-
-/** The original answers as well, and knows no such request. */
-async function reportOf(place: Place): Promise<Report> {
-  const { socketPath } = place;
-  let answer: Answer;
-  try {
-    answer = await whoAnswers(place, patienceMs);
-  } catch (thrown) {
-    throw new TlsmgrError('UNAVAILABLE', `no tlsmgr answers: ${messageOf(thrown)}`, {
-      cause: thrown,
-    });
-  }
-  if (answer.kind === 'original') {
-    const reason = reasonForOriginal(queueDirectoryOf(socketPath));
-    throw new TlsmgrError(
-      'REFUSED',
-      reason === undefined
-        ? `${socketPath}: Postfix's own tlsmgr serves here, and it tells nothing of itself`
-        : `${socketPath}: Postfix's own tlsmgr serves here, as this one can't start: ${reason}`,
-    );
-  }
-  return answer.report;
 }

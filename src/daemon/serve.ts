@@ -10,7 +10,7 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { configChoice, configOptions } from '../cli/config-options.ts';
 import { type CliIo, UsageError } from '../cli/io.ts';
-import { standaloneSocket } from '../cli/reach.ts';
+import { namedSocket, standaloneSocket } from '../cli/reach.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, loadConfigAtRest, type LoadOptions } from '../config/load.ts';
 import { FatalError } from '../errors.ts';
@@ -30,7 +30,7 @@ import {
 import { reasonOf, setCloseOnExec } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { memoryLimits } from '../system/memory-limits.ts';
-import { whyForeign } from '../system/safe-open.ts';
+import { strangerOn, thisCaller } from '../system/path-trust.ts';
 import { takeSystemd } from '../system/systemd.ts';
 import { isSocket } from './descriptors.ts';
 import { leave, panicOnUncaught } from './exit.ts';
@@ -159,7 +159,7 @@ function serveOptions(args: readonly string[]): ServeOptions {
     throw new UsageError(`unexpected command-line argument: ${positionals[0]}`);
   }
   return {
-    socket: resolve(values.socket ?? standaloneSocket),
+    socket: resolve(namedSocket(values.socket ?? standaloneSocket)),
     choice: configChoice(values),
     verbose: values.verbose?.length ?? 0,
   };
@@ -169,24 +169,29 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (thrown) {
-    throw new FatalError(`mkdir ${folder}: ${reasonOf(thrown)}`, { cause: thrown });
+    const { code } = thrown as NodeJS.ErrnoException;
+    const reason =
+      code === 'EEXIST' || code === 'ENOTDIR' ? 'a file stands in its place' : reasonOf(thrown);
+    throw new FatalError(`folder ${folder} can't be made: ${reason}`, { cause: thrown });
   }
 }
 
-/** Sessions and the pool's state are nobody else's, and nobody else's files are ours to change. */
+/**
+ * Sessions and the pool's state are nobody else's, and nobody else's files are
+ * ours to change. The way there counts too: who may rename a folder above puts
+ * another in its place, and no verb would trust the socket there.
+ */
 function requireOwnFolder(folder: string): void {
-  let reason: string | undefined;
-  try {
-    reason = whyForeign(folder);
-  } catch {
-    // Not there, or out of reach: whoever opens a file in it says so.
+  // What isn't there, or out of reach, is told by whoever opens a file in it.
+  const fault = strangerOn(folder, thisCaller(), 'fine');
+  if (fault === undefined) {
     return;
   }
-  if (reason !== undefined) {
-    throw new FatalError(
-      `folder ${folder} ${reason}: choose one of your own (--socket, data_directory)`,
-    );
-  }
+  throw new FatalError(
+    fault.startsWith(`${folder} `)
+      ? `folder ${fault}: choose one of your own (--socket, data_directory)`
+      : `folder ${folder} is not safe, as ${fault}: choose one of your own (--socket, data_directory)`,
+  );
 }
 
 /** main.cf where there is one, with defaults that need no Postfix. */

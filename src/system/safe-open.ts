@@ -23,7 +23,6 @@ import {
   openSync,
   renameSync,
   rmSync,
-  statSync,
   type Stats,
   writeFileSync,
 } from 'node:fs';
@@ -96,20 +95,6 @@ export function replaceFile(path: string, content: string | Buffer, owner: FileO
     closeSync(fd);
   }
   renameSync(fresh, path);
-}
-
-/** Why files of ours don't belong into a folder; undefined when they may. */
-export function whyForeign(folder: string): string | undefined {
-  const link = lstatSync(folder);
-  const status = statSync(folder);
-  const stranger = [link, status].find(({ uid }) => !trusted().includes(uid));
-  if (stranger !== undefined) {
-    return `belongs to user ${stranger.uid}`;
-  }
-  // With the sticky bit only owners replace files; many users have a group of their own.
-  const sticky = (status.mode & 0o1000) !== 0;
-  const shared = status.gid === process.getegid!() ? 0o002 : 0o022;
-  return sticky || (status.mode & shared) === 0 ? undefined : 'may be written by others';
 }
 
 /** Who may have made a file of ours. */

@@ -21,6 +21,20 @@ export function requireSocketPath(path: string): void {
   }
 }
 
+/** Why connect(2) failed, in words of what to do. */
+export function connectReason(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ENOENT':
+      return 'there is no such socket: does Postfix run, or tlsmgr serve?';
+    case 'ECONNREFUSED':
+      return 'nobody listens there: does Postfix run, or tlsmgr serve?';
+    case 'EACCES':
+      return 'permission denied: run it as root, or as the user who serves';
+    default:
+      return error.message;
+  }
+}
+
 /** connect() of node:net; a path that is too long is an `error` event, as any other failure. */
 export function connectToPath(path: string): Socket {
   try {

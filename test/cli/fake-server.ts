@@ -11,6 +11,23 @@ export function listText(attributes: Attributes): string {
   return `${attributes.map(([name, value]) => `${name}\0${value}\0`).join('')}\0`;
 }
 
+/** What tells a verb that it is this tlsmgr. */
+export const asOurs: Readonly<Record<string, Attributes>> = {
+  policy: [
+    ['status', '0'],
+    ['cachable', '1'],
+    ['timeout', '3600'],
+  ],
+  stats: [
+    ['status', '0'],
+    ['report', '{}'],
+  ],
+  seed: [
+    ['status', '0'],
+    ['seed', 'AAAA'],
+  ],
+};
+
 export interface FakeOptions {
   /** Sent at once; nothing when undefined. */
   greeting?: string | undefined;

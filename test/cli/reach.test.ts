@@ -15,8 +15,15 @@ import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, mock, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
 import { runLoad } from '../../src/cli/load.ts';
-import { strangerOn } from '../../src/cli/trust.ts';
-import { announcement, type Attributes, FakeServer, listText, runHere } from './fake-server.ts';
+import { strangerOn } from '../../src/system/path-trust.ts';
+import {
+  announcement,
+  asOurs,
+  type Attributes,
+  FakeServer,
+  listText,
+  runHere,
+} from './fake-server.ts';
 import { notBuilt, Standalone } from './standalone.ts';
 
 const notRoot = process.geteuid!() === 0 ? false : 'only root gives files away';
@@ -39,7 +46,7 @@ describe('a socket in the current folder', { skip: notRoot }, () => {
     mkdirSync(inFolder('run'), { mode: 0o755 });
     fake = await FakeServer.start(inFolder('run/tlsmgr.sock'), {
       greeting: listText(announcement),
-      reply: (request) => (request === 'flush' ? flushed : undefined),
+      reply: (request) => (request === 'flush' ? flushed : asOurs[request]),
     });
     process.chdir(folder);
   });
@@ -266,7 +273,7 @@ describe('who answers', () => {
     ['seed', ''],
   ];
   const greeting = listText(announcement);
-  const neither = /: what answers is neither this tlsmgr nor Postfix's own$/u;
+  const neither = /: what answers is neither this tlsmgr nor Postfix's own$/mu;
   type Replies = Record<string, Attributes>;
   const cases: [string, string, Replies, RegExp][] = [
     ['the original', greeting, { policy, seed }, /: Postfix's own tlsmgr serves here/u],
@@ -309,4 +316,52 @@ describe('who answers', () => {
       await fake.stop();
     });
   }
+
+  test('is told at once, and what the original knows works there too', async () => {
+    const found: Attributes = [
+      ['status', '0'],
+      ['session', 'AAAA'],
+    ];
+    const known: Record<string, Attributes> = {
+      policy,
+      seed,
+      delete: [['status', '0']],
+      lookup: found,
+    };
+    const fake = await FakeServer.start(socket, { greeting, reply: (request) => known[request] });
+    for (const verb of ['list', 'flush']) {
+      const { status, err } = await runHere(verb, 'smtpd', '--socket', socket);
+      assert.equal(status, 1);
+      assert.match(err, /socket: Postfix's own tlsmgr serves here, and it knows no such request/u);
+    }
+    assert.equal((await runHere('seed', '3', '--socket', socket)).out, '000000\n');
+    assert.equal((await runHere('delete', 'smtpd', 'x', '--socket', socket)).out, 'deleted\n');
+    const shown = await runHere('show', 'smtpd', 'x', '--socket', socket);
+    assert.match(shown.err, /not a session of OpenSSL/u);
+    await fake.stop();
+    const web = await FakeServer.start(socket, {
+      greeting: 'HTTP/1.1 400 Bad Request\r\n\r\n',
+      reply: () => undefined,
+    });
+    for (const [verb, ...args] of [
+      ['list', 'smtpd'],
+      ['flush', 'smtpd'],
+      ['show', 'smtpd', 'x'],
+      ['delete', 'smtpd', 'x'],
+      ['seed'],
+    ] as const) {
+      assert.match((await runHere(verb, ...args, '--socket', socket)).err, neither);
+    }
+    await web.stop();
+  });
+
+  test('or why nobody does, in words', async () => {
+    const { err } = await runHere('list', 'smtpd', '--socket', socket);
+    assert.match(err, /socket: there is no such socket: does Postfix run, or tlsmgr serve\?$/mu);
+    for (const verb of ['status', 'seed', 'check', 'bench', 'serve']) {
+      const { status, err: said } = await runHere(verb, '--socket', '');
+      assert.equal(status, 2, verb);
+      assert.match(said, /--socket: no path given/u);
+    }
+  });
 });

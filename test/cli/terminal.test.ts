@@ -90,6 +90,19 @@ describe('the terminal obeys nothing that it is shown', () => {
       assertTame(json.out);
       assert.deepEqual(JSON.parse(json.out), { socket, ...report });
     });
+    const names = [
+      'cache-off',
+      'cache-in-memory',
+      'exchange-failing',
+      'parameter-refused',
+    ] as const;
+    report.problems = names.map((name) => ({ severity: 'error', name, text: hostile }));
+    await withFake(asOurs(report), async () => {
+      const { status, out } = await runHere('check', '-c', '/nonexistent', ...onSocket);
+      assert.equal(status, 1);
+      assertTame(out);
+      assert.match(out, /4 errors/u);
+    });
     const look = { columns: 2000, colours: true, blocks: true };
     const lines = screenLines(report, hostile, look);
     for (const line of lines) {
@@ -102,11 +115,14 @@ describe('the terminal obeys nothing that it is shown', () => {
     const entries = JSON.stringify([
       { id: Buffer.from(hostile).toString('base64'), bytes: hostile, stored: 1, expires: 2 },
     ]);
-    const reply = (): Attributes => [
+    const listing: Attributes = [
       ['status', '0'],
       ['entries', entries],
       ['cursor', ''],
     ];
+    const ours = asOurs(sampleReport());
+    const reply = (request: string): Attributes | undefined =>
+      request === 'list' ? listing : ours(request);
     await withFake(reply, async () => {
       for (const args of [[], ['--json']]) {
         const { status, out } = await runHere('list', 'smtp', ...args, ...onSocket);
@@ -128,20 +144,23 @@ describe('the terminal obeys nothing that it is shown', () => {
   });
 
   test('show, of a session with a certificate of such names', { skip: noOpenssl() }, async () => {
-    const session = await sessionWith('mx\u009b2J\u202egro.elpmaxe\u200b');
-    const reply = (): Attributes => [
+    const session = await sessionWith('mx\u001b[2J\u009b2J\u202egro.elpmaxe\u200b');
+    const found: Attributes = [
       ['status', '0'],
       ['session', session.toString('base64')],
     ];
+    const ours = asOurs(sampleReport());
+    const reply = (request: string): Attributes | undefined =>
+      request === 'lookup' ? found : ours(request);
     await withFake(reply, async () => {
       const shown = await runHere('show', 'smtp', 'x', ...onSocket);
-      assert.match(shown.out, /^peer +.*mx\\u009b2J\\u202egro\.elpmaxe\\u200b$/mu);
+      assert.match(shown.out, /^peer +.*mx\\1B\[2J\\u009b2J\\u202egro\.elpmaxe\\u200b$/mu);
       assertTame(shown.out);
       const json = await runHere('show', 'smtp', 'x', '--json', ...onSocket);
       assertTame(json.out);
-      assert.match(json.out, /mx\\u009b2J\\u202egro/u);
+      assert.match(json.out, /mx\\\\1B\[2J\\u009b2J\\u202egro/u);
       const { peerCertificate } = JSON.parse(json.out) as { peerCertificate: { subject: string } };
-      assert.match(peerCertificate.subject, /mx\u009b2J\u202egro\.elpmaxe\u200b/u);
+      assert.match(peerCertificate.subject, /mx\\1B\[2J\u009b2J\u202egro\.elpmaxe\u200b/u);
     });
   });
 

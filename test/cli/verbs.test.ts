@@ -129,7 +129,10 @@ describe('the verbs, against a standalone tlsmgr', { skip: notBuilt }, () => {
   test('no daemon at the socket is status 1', async () => {
     const { status, err } = await tlsmgr.run('status', '--socket', join(tlsmgr.folder, 'none'));
     assert.equal(status, 1);
-    assert.match(err, /^tlsmgr: fatal: no tlsmgr answers: .*\/none: connect ENOENT/u);
+    assert.match(
+      err,
+      /^tlsmgr: fatal: no tlsmgr answers: .*\/none: there is no such socket: does Postfix run/u,
+    );
   });
 
   test('help names every verb', async () => {

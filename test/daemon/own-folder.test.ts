@@ -59,7 +59,7 @@ describe('serve', { skip: notBuilt }, () => {
     chmodSync(run, 0o707);
     await assert.rejects(
       tlsmgr.start(),
-      /fatal: folder \S+\/run may be written by others: choose one/u,
+      /fatal: folder \S+\/run may be written by everybody: choose one/u,
     );
     assert.deepEqual(readdirSync(run), []);
   });
@@ -87,5 +87,28 @@ describe('serve', { skip: notBuilt }, () => {
     assert.equal(await tlsmgr.stop(), 0);
     assert.equal(readFileSync(theirs, 'utf8'), 'theirs');
     assert.ok(!existsSync(`${theirs}.old`));
+  });
+
+  test(
+    'refuses a folder whose parent is foreign, as status does',
+    { skip: needsRoot },
+    async () => {
+      chownSync(tlsmgr.folder, stranger, stranger);
+      await assert.rejects(
+        tlsmgr.start(),
+        /fatal: folder \S+\/run is not safe, as \S+ belongs to user 4321: choose one of your own/u,
+      );
+      chownSync(tlsmgr.folder, 0, 0);
+      assert.deepEqual(readdirSync(run), []);
+    },
+  );
+
+  test('says that a file stands in the place of a folder', async () => {
+    for (const socket of ['precious/tlsmgr.sock', 'precious/below/tlsmgr.sock']) {
+      await assert.rejects(
+        tlsmgr.start('--socket', socket),
+        /fatal: folder \S+\/precious\S* can't be made: a file stands in its place/u,
+      );
+    }
   });
 });

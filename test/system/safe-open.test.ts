@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
-  chmodSync,
   chownSync,
   closeSync,
   existsSync,
@@ -23,7 +22,6 @@ import {
   openOwnFile,
   replaceFile,
   UnsafeFileError,
-  whyForeign,
 } from '../../src/system/safe-open.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tlsmgr-open-'));
@@ -128,31 +126,5 @@ describe('a file that is replaced', () => {
     assert.equal(readFileSync(at('file'), 'utf8'), 'new');
     assert.equal(statSync(at('file')).mode & 0o777, 0o644);
     assert.ok(!existsSync(at('file.tlsmgr-new')));
-  });
-});
-
-describe('a folder', () => {
-  test('is right when nobody else may write to it', () => {
-    assert.equal(whyForeign(folder), undefined);
-    chmodSync(folder, 0o757);
-    assert.equal(whyForeign(folder), 'may be written by others');
-    chmodSync(folder, 0o1777);
-    assert.equal(whyForeign(folder), undefined);
-    // That group is often the user's own.
-    chmodSync(folder, 0o775);
-    assert.equal(whyForeign(folder), undefined);
-  });
-
-  test('is foreign when it, or the link to it, belongs to somebody else', needsRoot, () => {
-    mkdirSync(at('theirs'));
-    symlinkSync(folder, at('link'));
-    assert.equal(whyForeign(at('link')), undefined);
-    chownSync(at('theirs'), stranger, stranger);
-    lchownSync(at('link'), stranger, stranger);
-    assert.equal(whyForeign(at('theirs')), `belongs to user ${stranger}`);
-    assert.equal(whyForeign(at('link')), `belongs to user ${stranger}`);
-    chownSync(at('theirs'), 0, stranger);
-    chmodSync(at('theirs'), 0o770);
-    assert.equal(whyForeign(at('theirs')), 'may be written by others');
   });
 });

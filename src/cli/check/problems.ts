@@ -61,7 +61,7 @@ function remedyFor(problem: Problem, report: Report, config: Config | undefined)
   const { name, text } = problem;
   switch (name) {
     case 'cache-in-memory': {
-      const label = cacheLabels.find((one) => text.startsWith(`${one} `))!;
+      const label = cacheLabels.find((one) => text.startsWith(`${one} `)) ?? 'smtpd';
       return roomRemedy(
         cacheFolder(report.caches[label].database, config),
         'the sessions that are only in memory would be lost',
@@ -94,7 +94,7 @@ function cacheFolder(database: string, config: Config | undefined): string {
   return dirname(config === undefined ? path : redirectTable(database, path, config, unheard));
 }
 
-/** The parameter that the daemon names at the end. */
+/** The parameter that the daemon names at the end; `-n`, those of main.cf, when it says something else. */
 function parameterIn(text: string): string {
-  return /\((\w+)\)$/u.exec(text)![1]!;
+  return /\((\w+)\)$/u.exec(text)?.[1] ?? '-n';
 }

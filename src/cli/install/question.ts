@@ -11,7 +11,7 @@
 import type { Report } from '../../daemon/report.ts';
 import { TlsmgrError, messageOf } from '../../errors.ts';
 import { announcementName, announcementValue } from '../../protocol/names.ts';
-import { connectToPath } from '../../system/socket-path.ts';
+import { connectReason, connectToPath } from '../../system/socket-path.ts';
 
 export interface Place {
   socketPath: string;
@@ -139,7 +139,7 @@ function converse({ socketPath, announcement, timeoutMs, signal }: Asking): Prom
       text += chunk;
       proceed();
     });
-    socket.on('error', (error) => fail(error.message));
+    socket.on('error', (error) => fail(connectReason(error)));
     const abort = (): void => fail('interrupted');
     signal?.addEventListener('abort', abort);
     socket.on('close', () => {

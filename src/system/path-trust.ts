@@ -2,22 +2,35 @@
  * Whether somebody else could have put what stands at a path there: each
  * directory and link on the way, and what is at its end, has to belong to the
  * caller or to root, and nobody else may write the directories. Told from owners
- * and modes; access control lists are not looked at.
+ * and modes; access control lists are not looked at. `tlsmgr serve` makes its
+ * socket by the same rules as a verb asks one.
  */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { reasonOf } from '../system/calls.ts';
+import { reasonOf } from './calls.ts';
 
-export interface Caller {
+interface Caller {
   uid: number;
   gid: number;
+}
+
+/** Who asks: this process. */
+export function thisCaller(): Caller {
+  return { uid: process.geteuid!(), gid: process.getegid!() };
 }
 
 /** As many links as the kernel follows. */
 const mostLinks = 40;
 
-/** @returns the part of the path that isn't to be trusted, and why; undefined when all is. */
-export function strangerOn(path: string, caller: Caller): string | undefined {
+/**
+ * @param missing whether what isn't there, or can't be looked at, is a fault too.
+ * @returns the part of the path that isn't to be trusted, and why; undefined when all is.
+ */
+export function strangerOn(
+  path: string,
+  caller: Caller,
+  missing: 'fault' | 'fine' = 'fault',
+): string | undefined {
   const todo = partsOf(resolve(path));
   let at = '/';
   let links = 0;
@@ -28,7 +41,7 @@ export function strangerOn(path: string, caller: Caller): string | undefined {
       found = lstatSync(at);
       target = found.isSymbolicLink() ? readlinkSync(at) : undefined;
     } catch (thrown) {
-      return `${at}: ${reasonOf(thrown)}`;
+      return missing === 'fine' ? undefined : `${at}: ${reasonOf(thrown)}`;
     }
     const fault = faultOf(found, caller);
     if (fault !== undefined) {
