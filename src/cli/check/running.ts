@@ -67,7 +67,8 @@ function handedOverFinding(socketPath: string, known: readonly Finding[]): Findi
       severity: 'note',
       name: 'original-meanwhile',
       text: "Postfix's own tlsmgr serves meanwhile: mail goes on",
-      remedy: '# this one comes back at postfix reload, once the error is mended',
+      remedy:
+        'postfix reload  # once the error is mended; after three starts that failed: tlsmgr install',
     };
   }
   return {
