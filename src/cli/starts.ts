@@ -1,13 +1,18 @@
 /** What the launcher has noted of starts, below queue_directory: bin/tlsmgr. Readable by root alone. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseStartRecord, startRecordPath } from '../daemon/start-record.ts';
 
 /** Why the launcher has started Postfix's own tlsmgr; undefined if it hasn't, or that can't be read. */
 export function reasonForOriginal(queueDirectory: string): string | undefined {
+  const path = join(queueDirectory, startRecordPath);
   let text: string;
   try {
-    text = readFileSync(join(queueDirectory, startRecordPath), 'latin1');
+    if (!lstatSync(path).isFile()) {
+      // A FIFO would block. The launcher doesn't read it either.
+      return undefined;
+    }
+    text = readFileSync(path, 'latin1');
   } catch {
     // None yet, or not for this user.
     return undefined;
@@ -30,7 +35,10 @@ export function queueDirectoryOf(socketPath: string): string {
  * ours can't start there, the original does at once, and says why.
  */
 export function rehearseNextStart(queueDirectory: string): void {
-  writeFileSync(join(queueDirectory, startRecordPath), 'original\n\n0 0\n\n', { mode: 0o600 });
+  // Another kind of file may stand there, which would block, or lead elsewhere.
+  forgetStarts(queueDirectory);
+  const path = join(queueDirectory, startRecordPath);
+  writeFileSync(path, 'original\n\n0 0\n\n', { mode: 0o600, flag: 'wx' });
 }
 
 /** What has failed before doesn't count any more. */

@@ -10,12 +10,14 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
 import { launcherText } from '../../src/cli/install/launcher.ts';
+import { reasonForOriginal, rehearseNextStart } from '../../src/cli/starts.ts';
 import { parseStartRecord, StartRecord } from '../../src/daemon/start-record.ts';
 import { poll } from '../postfix/poll.ts';
 
@@ -107,12 +109,13 @@ describe('a launcher', () => {
 });
 
 /** As master(8) starts it. */
-function startByMaster(channel: number, cwd = queue): string {
+function startByMaster(channel: number, cwd = queue, shell = '/bin/sh'): string {
   const fd = openSync(join(folder, `channel-${channel}`), 'r');
   try {
-    const { stdout, stderr } = spawnSync(installed, ['-l', '-t', 'unix'], {
+    const { stdout, stderr } = spawnSync(shell, [installed, '-l', '-t', 'unix'], {
       encoding: 'utf8',
       cwd,
+      timeout: 20_000,
       env: { GENERATION: '5' },
       stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'ignore', fd],
     });
@@ -177,7 +180,7 @@ const handedOver = 'original -l -t unix';
 
 describe('started by master(8), a launcher', () => {
   beforeEach(() => {
-    rmSync(record, { force: true });
+    rmSync(record, { force: true, recursive: true });
     rmSync(logged, { force: true });
   });
 
@@ -321,12 +324,112 @@ describe('started by master(8), a launcher', () => {
       assert.equal(startByMaster(1, disk), 'ours');
       spawnSync('dd', ['if=/dev/zero', `of=${disk}/rest`]);
       assert.equal(startByMaster(1, disk), handedOver);
-      // Where there is none, and no room for one, it is as without a record.
+      // Where there is none, and no room for one, a rehearsal decides.
       rmSync(join(disk, 'pid/tlsmgr.start'));
       spawnSync('dd', ['if=/dev/zero', `of=${disk}/more`]);
       assert.match(startByMaster(1, disk), /^ours/u);
+      putNodeThat('failed', 'fails');
+      assert.equal(startByMaster(1, disk), handedOver);
     } finally {
       spawnSync('umount', ['-l', disk]);
+    }
+  });
+
+  for (const [kind, put] of [
+    ['a directory', () => mkdirSync(record)],
+    ['a FIFO', () => spawnSync('mkfifo', [record])],
+    ['a symbolic link to nothing', () => symlinkSync(join(folder, 'nowhere/record'), record)],
+    ['a symbolic link', () => symlinkSync(join(folder, 'linked'), record)],
+  ] as const) {
+    test(`lets a rehearsal decide when ${kind} stands in the place of the record`, async () => {
+      writeFileSync(join(folder, 'linked'), 'original\n\n3 1\n\n');
+      put();
+      putNodeThat('failed', 'fails');
+      assert.equal(startByMaster(1), handedOver);
+      assert.match(await lineLogged(), /can't start: tlsmgr: fatal: the rehearsed reason, /u);
+      putNodeThat('failed', 'passes without code');
+      assert.equal(startByMaster(1), 'ours jitless');
+      putNodeThat('served', 'passes');
+      assert.equal(startByMaster(1), 'ours');
+      assert.equal(existsSync(logged), false);
+      assert.equal(readFileSync(join(folder, 'linked'), 'latin1'), 'original\n\n3 1\n\n');
+      assert.equal(existsSync(join(folder, 'nowhere')), false);
+      assert.equal(reasonForOriginal(queue), undefined);
+      if (kind !== 'a directory') {
+        rehearseNextStart(queue);
+        assert.equal(stateOf(), 'original');
+      }
+    });
+  }
+
+  for (const shell of ['dash', 'bash']) {
+    test(`${shell} reads damaged numbers in the record as none`, (t) => {
+      if (spawnSync(shell, ['-c', ':']).status !== 0) {
+        t.skip(`no ${shell} here`);
+        return;
+      }
+      putNodeThat('served', 'passes');
+      for (const numbers of [
+        '08 09',
+        `${'9'.repeat(20)} 1`,
+        `1 ${'9'.repeat(20)}`,
+        '0x1 2',
+        '-1 a[$(:)]',
+        '+2',
+        '1 2 3',
+        '',
+      ]) {
+        for (const state of ['failed', 'starting', 'original']) {
+          writeFileSync(record, `${state}\n${process.pid}:1\n${numbers}\nthe reason\n`);
+          assert.equal(startByMaster(1, queue, shell), 'ours', `${state} ${numbers}`);
+          assert.equal(stateOf(), 'served');
+        }
+      }
+    });
+  }
+
+  test('gives up a node that does not say its version', async () => {
+    const text = launcherText({ node, program, original, postlog });
+    assert.match(text, /^version_seconds=5$/mu);
+    writeFileSync(installed, text.replace('version_seconds=5', 'version_seconds=0.1'));
+    putScript(node, '/bin/sleep 30');
+    const beginMs = performance.now();
+    assert.equal(startByMaster(1), handedOver);
+    const tookMs = performance.now() - beginMs;
+    assert.ok(tookMs < 5000, `${tookMs} ms`);
+    assert.match(await lineLogged(), /can't start: .*node --version takes more than 0\.1 s;/u);
+    writeFileSync(installed, text);
+  });
+
+  test('counts no start that ended because Postfix was stopped', async () => {
+    putNodeThat('killed', 'passes');
+    for (let stop = 0; stop < 5; stop += 1) {
+      assert.equal(startByMaster(1), 'ours');
+      assert.equal(stateOf(), 'starting');
+      // The next master is another process.
+      writeFileSync(record, readFileSync(record, 'latin1').replace(/^\d+:/mu, '1:'));
+    }
+    assert.match(readFileSync(record, 'latin1'), /^0 0 +$/mu);
+    putNodeThat('killed', 'fails');
+    assert.equal(startByMaster(1), handedOver);
+    await lineLogged();
+  });
+
+  test('says once how many starts have failed, however often it is reloaded', async () => {
+    putNodeThat('served', 'passes');
+    const long = 'x'.repeat(200);
+    for (const reason of ['the reason', long]) {
+      writeFileSync(record, `failed\n${process.pid}:1\n2 1\n${reason}\n`);
+      for (const channel of [2, 3, 4]) {
+        assert.equal(startByMaster(channel), handedOver);
+        const line = await lineLogged();
+        assert.ok(line.includes(reason.slice(0, 100)), line);
+        assert.equal(line.match(/starts in a row/gu)?.length, 1, line);
+        assert.match(
+          readFileSync(record, 'latin1'),
+          /; 3 starts in a row have failed: tried again at a reload in an hour *\n$/u,
+        );
+      }
     }
   });
 
