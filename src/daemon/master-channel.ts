@@ -46,24 +46,51 @@ export function reportServed(generation: number): void {
  */
 const shortestServiceMs = 250;
 
-/**
- * To be called when service begins. Calls `lost`, once, when master has closed
- * its end: at a reload, or because it is gone.
- */
-export function watchMaster(lost: () => void): void {
-  const leastUntilMs = performance.now() + shortestServiceMs;
-  const channel = new Socket({ fd: statusDescriptor, readable: true, writable: false });
-  channel.once('close', () => {
+/** How long a start may go on when master has let go: nobody is served, and no other starts. */
+const longestStartMs = 5000;
+
+export interface MasterWatch {
+  /**
+   * To be called when service begins. Calls `lost`, once, when master has closed
+   * its end: at a reload, or because it is gone.
+   */
+  serve(lost: () => void): void;
+}
+
+/** Watches from the start on. Calls `late` when master has let go of a start that comes to no end. */
+export function watchMaster(late: () => void): MasterWatch {
+  let state: 'there' | 'gone' = 'there';
+  let lost: (() => void) | undefined;
+  let leastUntilMs = 0;
+  let limit: NodeJS.Timeout | undefined;
+  const end = (): void => {
     const leftMs = leastUntilMs - performance.now();
-    if (leftMs > 0) {
+    if (lost === undefined) {
+      limit = setTimeout(late, longestStartMs);
+    } else if (leftMs > 0) {
       setTimeout(lost, leftMs);
     } else {
       lost();
     }
+  };
+  const channel = new Socket({ fd: statusDescriptor, readable: true, writable: false });
+  channel.once('close', () => {
+    state = 'gone';
+    end();
   });
   channel.on('error', () => channel.destroy());
   channel.on('end', () => channel.destroy());
   channel.resume();
+  return {
+    serve(callback) {
+      lost = callback;
+      leastUntilMs = performance.now() + shortestServiceMs;
+      clearTimeout(limit);
+      if (state === 'gone') {
+        end();
+      }
+    },
+  };
 }
 
 function message(generation: number, state: number): Buffer {

@@ -36,7 +36,7 @@ import { redirectFile } from '../system/data-redirect.ts';
 import { memoryLimits } from '../system/memory-limits.ts';
 import { checkDescriptors, closeInheritedOnExec, firstListener } from './descriptors.ts';
 import { die, leave, panicOnUncaught } from './exit.ts';
-import { generationOf, reportServed, watchMaster } from './master-channel.ts';
+import { generationOf, type MasterWatch, reportServed, watchMaster } from './master-channel.ts';
 import { type DaemonOptions, parseDaemonOptions } from './options.ts';
 import { asMailOwner, dropPrivileges, type PrivilegeOptions } from './privileges.ts';
 import { openProcessFigures } from './process-figures.ts';
@@ -44,7 +44,7 @@ import { forbidCores, raiseOpenFiles } from './process-limits.ts';
 import { assembleServer, type Server } from './server.ts';
 import { serveStandardInput } from './standard-input.ts';
 import type { StartRecord } from './start-record.ts';
-import { startWatchdog } from './watchdog.ts';
+import { limitStart, startIsOver, startWatchdog } from './watchdog.ts';
 
 /** About what the first sessions take. */
 const firstSessionsBytes = 16 * 1024 * 1024;
@@ -56,6 +56,7 @@ const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const;
 
 /** Runs the daemon; returns once it serves. */
 export async function runDaemon(args: readonly string[], record: StartRecord): Promise<void> {
+  limitStart();
   const program = programName();
   const log = new MailLogger({ program, environment: process.env });
   panicOnUncaught(log, record);
@@ -119,6 +120,7 @@ async function start(
     setCloseOnExec(record.descriptor);
   }
 
+  const master = options.stdio ? undefined : watchMaster(() => leaveLate(log));
   chdir(config.queueDirectory);
   const figures = openProcessFigures();
   const prng = new Prng(config.random, { log, clock: systemClock });
@@ -164,11 +166,18 @@ async function start(
   }
   prng.start();
   metrics?.serve(server.report, server.limiter.warn);
-  if (options.stdio) {
+  if (master === undefined) {
+    startIsOver();
     await serveStandardInput(server.service.dispatcher);
-    end();
+    return end();
   }
-  await serve(options, config, server, log, end);
+  await serve(options, config, server, { master, log, end });
+}
+
+/** The record is left as it is: this start has failed, and the next one may have written to it. */
+function leaveLate(log: MailLogger): never {
+  log.warning('not serving yet though master has let go -- exiting');
+  return leave(log, () => undefined);
 }
 
 /** What only ours offers is left out when it can't be had: it is no reason to stop mail. */
@@ -267,15 +276,14 @@ async function serve(
   options: DaemonOptions,
   config: Config,
   server: Server,
-  log: MailLogger,
-  end: () => never,
+  { master, log, end }: { master: MasterWatch; log: MailLogger; end: () => never },
 ): Promise<void> {
   const listenerOptions = { log, warn: server.limiter.warn };
   for (let index = 0; index < options.socketCount; index += 1) {
     await listenOnDescriptor(firstListener + index, server.service, listenerOptions);
   }
   startWatchdog(config.daemonTimeoutSeconds);
-  watchMaster(() => {
+  master.serve(() => {
     if (log.verbose > 0) {
       log.info('master disconnect -- exiting');
     }
