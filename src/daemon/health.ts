@@ -23,7 +23,8 @@ export type ProblemName =
   | 'source-none'
   | 'source-failing'
   | 'exchange-failing'
-  | 'parameter-refused';
+  | 'parameter-refused'
+  | 'key-file-unusable';
 
 /** Which members of the report tell of health. */
 export type Vitals = Pick<Report, 'caches' | 'prng'> & {
@@ -31,13 +32,16 @@ export type Vitals = Pick<Report, 'caches' | 'prng'> & {
   evictedOfLate(label: CacheLabel): number;
   /** Parameters of ours that have their default, as what main.cf says can't be used. */
   faults: readonly ParameterFault[];
+  /** Why cache files can't be sealed; empty when they can, or needn't be. */
+  keyFault: string;
 };
 
 export function problemsOf(vitals: Vitals): Problem[] {
   const problems = [
     ...vitals.faults.map((fault) => refusal(fault)),
     ...poolProblems(vitals.prng),
-    ...cacheProblems(vitals.caches),
+    ...keyProblems(vitals.keyFault),
+    ...cacheProblems(vitals.caches, vitals.keyFault),
   ];
   for (const label of cacheLabels) {
     const evicted = vitals.evictedOfLate(label);
@@ -95,7 +99,19 @@ function poolProblems(prng: Report['prng']): Problem[] {
   return problems;
 }
 
-function cacheProblems(caches: Report['caches']): Problem[] {
+function keyProblems(fault: string): Problem[] {
+  return fault === ''
+    ? []
+    : [
+        {
+          severity: 'error',
+          name: 'key-file-unusable',
+          text: `${fault}: session caches with a file are in memory only`,
+        },
+      ];
+}
+
+function cacheProblems(caches: Report['caches'], keyFault: string): Problem[] {
   const problems: Problem[] = [];
   for (const label of cacheLabels) {
     const { enabled, database, lifetimeSeconds, fileHealthy } = caches[label];
@@ -105,7 +121,7 @@ function cacheProblems(caches: Report['caches']): Problem[] {
         name: 'cache-off',
         text: `${label} cache is off: ${database} can't be used (${parameterOf(label)})`,
       });
-    } else if (fileHealthy === false) {
+    } else if (fileHealthy === false && keyFault === '') {
       problems.push({
         severity: 'warning',
         name: 'cache-in-memory',

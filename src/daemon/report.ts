@@ -81,6 +81,7 @@ export function makeReport(sources: ReportSources): Report {
       caches: cacheReports,
       prng: pool,
       faults: config.faults,
+      keyFault: caches.keyFault,
       evictedOfLate: (label) => history.evictedOfLate(label),
     }),
     version,

@@ -5,8 +5,9 @@
  *     key file = 64 hexadecimal digits, once or twice, blanks and line ends between
  *              | 32 or 64 bytes that aren't such text
  *
- * A file that can't be read, or is neither, is fatal: writing sessions in the
- * clear instead, or losing them, isn't what was asked for.
+ * A file that can't be read, or is neither, is a FatalError: writing sessions in
+ * the clear instead, or losing them, isn't what was asked for. The start goes on
+ * without cache files (caches.ts).
  *
  * Each cache file gets a key of its own, HMAC-SHA-256 of the cache's label and
  * the file's random id, so that random nonces never come near their limit and a

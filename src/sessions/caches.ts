@@ -5,9 +5,10 @@
  *
  * A database that can't be used switches that one cache off, with one error
  * line that names the parameter, its value and the reason. One that can't be
- * used at the moment (awaited-file.ts) leaves the cache in memory. Throws
- * FatalError when two caches would share a file, and for a key file that can't
- * be used.
+ * used at the moment (awaited-file.ts) leaves the cache in memory. So does a key
+ * file that can't be used at the start: the files that it seals aren't touched,
+ * and a later start reads them back. Throws FatalError when two caches would
+ * share a file, and for such a key file at a change.
  *
  * Behaviour: Postfix src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
  */
@@ -67,6 +68,8 @@ export interface CacheOfLabel {
 }
 
 export interface Caches extends Record<CacheLabel, CacheOfLabel> {
+  /** Why files can't be sealed, and persistent caches are in memory alone; empty when they can. */
+  readonly keyFault: string;
   /** Resolves when the files have been read back; requests are served meanwhile. Never rejects. */
   readonly loaded: Promise<void>;
   /**
@@ -91,6 +94,9 @@ export function openCaches(settings: CachesSettings, dependencies: CachesDepende
 /** Which cache uses which file, by device and inode. */
 type Claims = Map<string, CacheSettings>;
 
+/** What seals files: keys, nothing, or keys that can't be had. */
+type Sealing = CacheKeys | undefined | 'unusable';
+
 /** How long all that are opened together wait for locks. */
 interface Patience {
   leftMs: number;
@@ -104,6 +110,7 @@ class CacheSet implements Caches {
   smtp: CacheOfLabel;
   lmtp: CacheOfLabel;
   readonly loaded: Promise<void>;
+  readonly keyFault: string;
   readonly #dependencies: CachesDependencies;
   readonly #open = new Map<CacheLabel, OpenCache>();
   readonly #claims: Claims = new Map();
@@ -124,10 +131,12 @@ class CacheSet implements Caches {
     this.#dependencies = dependencies;
     const { come } = planOf(new Map(), settings, dependencies.log);
     this.#fit(settings);
-    const keys = keysOf(settings, dependencies.log);
+    const { keys, fault } = keysAtStart(settings, dependencies.log);
+    this.keyFault = fault;
+    const sealing = fault === '' ? keys : 'unusable';
     const patience = this.#patience();
     for (const wanted of come) {
-      this.#take(wanted, openNow(this.#opening(wanted, settings, keys, patience)));
+      this.#take(wanted, openNow(this.#opening(wanted, settings, sealing, patience)));
     }
     keys?.wipe();
     this.#removeLeftFiles();
@@ -273,12 +282,7 @@ class CacheSet implements Caches {
     }
   }
 
-  *#opening(
-    wanted: Wanted,
-    all: CachesSettings,
-    keys: CacheKeys | undefined,
-    patience: Patience,
-  ): Opening {
+  *#opening(wanted: Wanted, all: CachesSettings, sealing: Sealing, patience: Patience): Opening {
     const { log } = this.#dependencies;
     const { settings, database, path } = wanted;
     if (settings.logOperations) {
@@ -288,7 +292,7 @@ class CacheSet implements Caches {
     let found: FileFound | undefined;
     while (found === undefined) {
       try {
-        found = this.#find(wanted, all);
+        found = this.#find(wanted, all, sealing);
       } catch (error) {
         if (error instanceof FatalError) {
           throw error;
@@ -307,18 +311,22 @@ class CacheSet implements Caches {
         yield;
       }
     }
+    const keys = sealing === 'unusable' ? undefined : sealing;
     return new OpenCache(wanted, this.#limitsOf(wanted), found, keys, {
       ...this.#dependencies,
       counters: this.#counters[settings.label],
     });
   }
 
-  #find({ settings, database, path }: Wanted, all: CachesSettings): FileFound {
+  #find({ settings, database, path }: Wanted, all: CachesSettings, sealing: Sealing): FileFound {
     if (database.kind === 'unusable') {
       throw new TlsmgrError('STORAGE', database.reason);
     }
-    return path === undefined
-      ? { kind: 'none' }
+    if (path === undefined) {
+      return { kind: 'none' };
+    }
+    return sealing === 'unusable'
+      ? { kind: 'untouched' }
       : { kind: 'there', file: this.#openFile(settings, path, all) };
   }
 
@@ -364,6 +372,24 @@ function keysOf(settings: CachesSettings, log: Logger): CacheKeys | undefined {
   return settings.persistentCaches && settings.cacheKeyFile !== ''
     ? readCacheKeys(settings.cacheKeyFile, log)
     : undefined;
+}
+
+/** Mail goes on without the files: nothing is written in the clear, and nothing that is sealed is lost. */
+function keysAtStart(
+  settings: CachesSettings,
+  log: Logger,
+): { keys: CacheKeys | undefined; fault: string } {
+  try {
+    return { keys: keysOf(settings, log), fault: '' };
+  } catch (error) {
+    if (!(error instanceof FatalError)) {
+      throw error;
+    }
+    log.error(
+      `${error.message}: session caches with a file are kept in memory alone. Mend the key file (tlsmgr check), then start again or run postfix reload`,
+    );
+    return { keys: undefined, fault: error.message };
+  }
 }
 
 /** Waits as a process does that serves nobody yet. */

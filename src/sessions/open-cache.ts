@@ -2,7 +2,7 @@
  * Everything that is open for one cache: the log, the file behind it, the lines
  * about it. Its file is in one of these states:
  *
- *     none     it needs none
+ *     none     it needs none, or has one that isn't touched
  *     locked   nothing is written to it: the cache isn't persistent
  *     kept     the log is kept in it, and closes it
  *     awaited  it can't be used at the moment
@@ -32,9 +32,13 @@ export interface OpenCacheDependencies {
   retrySeconds?: number | undefined;
 }
 
-/** The file of a cache that is opened: there, needless, or not to be had at the moment. */
+/**
+ * The file of a cache that is opened: there, needless, not to be had at the
+ * moment, or not to be touched, as its key can't be had.
+ */
 export type FileFound =
   | { kind: 'none' }
+  | { kind: 'untouched' }
   | { kind: 'there'; file: PreparedFile }
   | {
       kind: 'missing';
@@ -83,6 +87,9 @@ export class OpenCache {
     );
     this.loaded = Promise.resolve();
     if (found.kind === 'none') {
+      this.#file = { kind: 'none' };
+    } else if (found.kind === 'untouched') {
+      this.#circularLog.mirrorTo(missingFile);
       this.#file = { kind: 'none' };
     } else if (found.kind === 'missing') {
       this.#file = this.#await(found, keys);

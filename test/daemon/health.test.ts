@@ -33,12 +33,26 @@ function vitals(): Vitals {
     },
     evictedOfLate: () => 0,
     faults: [],
+    keyFault: '',
   };
 }
 
 describe('what is wrong now', () => {
   test('nothing, with a cache that nobody asked for', () => {
     assert.deepEqual(problemsOf(vitals()), []);
+  });
+
+  test('a key file that can not be used is told once, for all caches', () => {
+    const broken = vitals();
+    broken.caches.smtpd.fileHealthy = false;
+    broken.keyFault = 'tlsmgr_session_cache_key_file = /x: why';
+    assert.deepEqual(problemsOf(broken), [
+      {
+        severity: 'error',
+        name: 'key-file-unusable',
+        text: 'tlsmgr_session_cache_key_file = /x: why: session caches with a file are in memory only',
+      },
+    ]);
   });
 
   test('each fault is told with the parameter to look at, errors first', () => {
@@ -89,7 +103,7 @@ describe('docs/operations.md', () => {
         /\$\{(?:[^{}]|\{[^}]*\})*\}|\b(?:LABEL|DATABASE|PARAMETER|FAULT|SOURCE|PATH|N)\b/gu,
         '*',
       );
-    assert.equal(coded.length, 7);
+    assert.equal(coded.length, 8);
     assert.deepEqual(documented.map(shape).toSorted(), coded.map(shape).toSorted());
   });
 });

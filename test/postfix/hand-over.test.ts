@@ -10,6 +10,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
@@ -271,10 +272,32 @@ describe('a runtime that breaks', { skip: skipWithoutPostfix }, () => {
   test('a start is refused by a fault of ours', async () => {
     postfix.writeMainCf({
       ...mainCf,
+      smtp_tls_session_cache_timeout: 'soon',
+    });
+    await expectOriginal(missingLimitMs, /smtp_tls_session_cache_timeout/u);
+  });
+
+  test('the keys of cache files are gone: ours serves, and writes none', async () => {
+    postfix.writeMainCf({
+      ...mainCf,
       tlsmgr_session_cache_persistent: 'yes',
       tlsmgr_session_cache_key_file: '/nowhere/key',
+      smtpd_tls_session_cache_database: 'btree:$data_directory/sealed',
     });
-    await expectOriginal(missingLimitMs, /tlsmgr_session_cache_key_file = \/nowhere\/key: /u);
+    await postfix.reload();
+    await handshake();
+    assert.equal(await server(), 'node', postfix.log());
+    const [line = ''] = postfix.logLines(
+      /error: tlsmgr_session_cache_key_file = \/nowhere\/key: /u,
+    );
+    assert.match(line, /No such file or directory: session caches with a file are kept in memory/u);
+    assert.deepEqual(
+      readdirSync(postfix.dataDirectory).filter((name) => name.startsWith('sealed')),
+      [],
+    );
+    const { stdout, status } = ask('status');
+    assert.equal(status, 0);
+    assert.match(stdout, /FAILING[^]*tlsmgr_session_cache_key_file = \/nowhere\/key/u);
   });
 
   test('a parameter of ours has a fault: ours serves with its default', async () => {
@@ -292,6 +315,56 @@ describe('a runtime that breaks', { skip: skipWithoutPostfix }, () => {
     const { stdout, status } = ask('status');
     assert.equal(status, 0);
     assert.match(stdout, /FAILING[^]*invalid tlsmgr_request_time_limit: 0 \(min 1\)/u);
+  });
+
+  test('ours hangs in its start, and hears nothing any more', async () => {
+    writeFileSync(
+      program,
+      `import koffi from ${JSON.stringify(join(modules, 'koffi/index.js'))};
+      const { load } = koffi;
+      koffi.load = (...words) => {
+        const library = load(...words);
+        const func = (text) => {
+          const call = library.func(text);
+          return text.includes(' alarm(') ? (seconds) => call(seconds === 60 ? 1 : seconds) : call;
+        };
+        return { func };
+      };
+      if (process.env.TLSMGR_REHEARSAL === undefined) process.chdir = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+      await import(${JSON.stringify(built)});\n`,
+    );
+    await expectOriginal(
+      failingLimitMs,
+      /it ends before it serves, and a rehearsal finds no fault/u,
+    );
+    assert.ok(postfix.logLines(/tlsmgr pid \d+ killed by signal 14/u).length > 0, postfix.log());
+  });
+
+  test('ours waits in its start for what never comes, and a reload ends it', async () => {
+    // Written by the start when it waits, with mail_owner's rights and in the chroot.
+    const waits = join(postfix.queueDirectory, 'waits');
+    writeFileSync(waits, '');
+    chmodSync(waits, 0o666);
+    writeFileSync(
+      program,
+      `import { writeFileSync } from 'node:fs';
+      import net from 'node:net';
+      const { setTimeout: later } = globalThis;
+      globalThis.setTimeout = (task, ms, ...rest) => later(task, ms === 5000 ? 100 : ms, ...rest);
+      net.Server.prototype.listen = () => writeFileSync('waits', 'yes');
+      await import(${JSON.stringify(built)});\n`,
+    );
+    await postfix.reload();
+    const asks = handshake();
+    await poll('a start that waits', () => readFileSync(waits, 'utf8') === 'yes');
+    const pid = postfix.tlsmgrPid();
+    assert.equal(recordOf().state, 'starting');
+    repair();
+    await postfix.reload();
+    await asks;
+    assert.equal(await server(), 'node', postfix.log());
+    assert.notEqual(postfix.tlsmgrPid(), pid);
+    assert.equal(postfix.logLines(/not serving yet though master has let go/u).length, 1);
   });
 
   test('what main.cf has wrong for both is told by both', async () => {

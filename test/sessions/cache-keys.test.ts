@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -10,7 +10,7 @@ import { FatalError } from '../../src/errors.ts';
 import { parseKeys, readCacheKeys } from '../../src/sessions/cache-keys.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, openLogOnFile } from './log-on-file.ts';
-import { KeptLog, scratchDirectory } from './scratch.ts';
+import { KeptLog, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 void describe('a key file', () => {
   void test('holds one or two keys, in hexadecimal or as they are', () => {
@@ -135,4 +135,68 @@ void describe('a sealed cache file', () => {
     assert.ok(!readFileSync(file).includes('the session'), 'what was in the clear is gone');
     scratch.remove();
   });
+});
+
+void test('a start without its key serves from memory, and a later one with it reads the file back', async () => {
+  const scratch = scratchDirectory();
+  const keyFile = join(scratch.path, 'keys');
+  const path = join(scratch.path, 'smtp.tlsmgr');
+  const good = randomBytes(32);
+  const log = new KeptLog();
+  const open = (): ReturnType<typeof openScratchCaches> =>
+    openScratchCaches({
+      directory: scratch.path,
+      clock: new TestClock(),
+      log,
+      persistent: true,
+      keyFile,
+      caches: {
+        smtp: { database: `btree:${join(scratch.path, 'smtp')}` },
+        lmtp: { database: `btree:${join(scratch.path, 'lmtp')}` },
+        smtpd: { database: 'internal:' },
+      },
+    });
+  writeFileSync(keyFile, good, { mode: 0o600 });
+  const first = open();
+  assert.equal(first.keyFault, '');
+  await first.smtp.cache!.update(span('the id'), span('the session'));
+  await awake(first.loaded);
+  first.closeNow();
+  const sealed = readFileSync(path);
+  rmSync(join(scratch.path, 'lmtp.tlsmgr'));
+
+  for (const content of [undefined, 'short']) {
+    rmSync(keyFile);
+    if (content !== undefined) {
+      writeFileSync(keyFile, content, { mode: 0o600 });
+    }
+    log.lines.length = 0;
+    const without = open();
+    const [line = '', ...others] = log.lines;
+    assert.ok(line.startsWith(`error: tlsmgr_session_cache_key_file = ${keyFile}: `), line);
+    assert.match(
+      line,
+      /kept in memory alone\. Mend the key file \(tlsmgr check\), then start again/u,
+    );
+    assert.deepEqual(others, []);
+    assert.ok(without.keyFault !== '' && line.includes(without.keyFault));
+    assert.equal(without.smtp.cache!.lookup(span('the id')), undefined);
+    for (const label of ['smtpd', 'smtp', 'lmtp'] as const) {
+      await without[label].cache!.update(span('another id'), span('another session'));
+      assert.ok(without[label].cache!.lookup(span('another id')));
+      assert.equal(without[label].cache!.statistics().fileHealthy, label === 'smtpd');
+    }
+    await awake(without.loaded);
+    without.closeNow();
+    assert.deepEqual(readFileSync(path), sealed);
+    assert.equal(existsSync(join(scratch.path, 'lmtp.tlsmgr')), false);
+    writeFileSync(keyFile, good, { mode: 0o600 });
+  }
+
+  const last = open();
+  await awake(last.loaded);
+  assert.ok(last.smtp.cache!.lookup(span('the id')));
+  assert.equal(last.smtp.cache!.lookup(span('another id')), undefined);
+  last.closeNow();
+  scratch.remove();
 });

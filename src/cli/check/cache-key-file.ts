@@ -50,7 +50,7 @@ function fileFindings(path: string, config: Config): Finding[] {
     {
       severity: 'error',
       name: 'key-file-unusable',
-      text: `${name} = ${path}: ${text}: the daemon can't start`,
+      text: `${name} = ${path}: ${text}: session caches with a file are kept in memory alone`,
       remedy,
     },
   ];
