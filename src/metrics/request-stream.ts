@@ -3,7 +3,8 @@
  * header nothing is let through until the answer has left. The parser of
  * node:http would go through all that has been read, two thousand requests in 64
  * kB, with nobody served meanwhile. Reading goes on, so that a client that
- * closes is noticed; who sends more before it has its answer is cut off.
+ * closes is noticed; who sends more before it has its answer is cut off. Empty
+ * lines before a request are left out (RFC 9112, 2.2).
  */
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -19,6 +20,8 @@ export class RequestStream extends Duplex {
   #state: 'reading' | 'answering' = 'reading';
   /** The last bytes, in which an end may have begun. */
   #tail = '';
+  /** Whether something but line ends has come of the request. */
+  #hasBegun = false;
 
   constructor(socket: Socket, patienceMs: number) {
     super();
@@ -35,6 +38,7 @@ export class RequestStream extends Duplex {
   /** The answer has left: another request may come. */
   next(): void {
     this.#state = 'reading';
+    this.#hasBegun = false;
   }
 
   /** What node:http calls behind a last answer. */
@@ -59,11 +63,16 @@ export class RequestStream extends Duplex {
     done(error);
   }
 
-  #received(chunk: Buffer): void {
+  #received(received: Buffer): void {
     if (this.#state === 'answering') {
       this.destroy();
       return;
     }
+    const chunk = this.#hasBegun ? received : withoutLineEnds(received);
+    if (chunk.length === 0) {
+      return;
+    }
+    this.#hasBegun = true;
     const text = this.#tail + chunk.toString('latin1');
     const match = headerEnd.exec(text);
     if (match === null) {
@@ -77,4 +86,9 @@ export class RequestStream extends Duplex {
     this.sentAhead = length < chunk.length;
     this.push(chunk.subarray(0, length));
   }
+}
+
+function withoutLineEnds(bytes: Buffer): Buffer {
+  const start = bytes.findIndex((byte) => byte !== 0x0d && byte !== 0x0a);
+  return bytes.subarray(start < 0 ? bytes.length : start);
 }

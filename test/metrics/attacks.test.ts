@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { setImmediate as aTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { httpService } from '../../src/metrics/http-service.ts';
 import { Pace } from '../../src/metrics/pace.ts';
@@ -102,6 +103,25 @@ describe('beside an attacker metrics are served', () => {
     }
     assert.equal(answers, 0);
     await served();
+  });
+
+  test('empty lines before a request are left out, whole and in pieces', async () => {
+    for (const pieces of [
+      [`\r\n${request}`],
+      [`\r\n\r\n${request}`],
+      ['\r', '\n\n', '\r\n\r\nG', request.slice(1)],
+    ]) {
+      const [first = '', ...rest] = pieces;
+      const socket = await attacker(first);
+      socket.setNoDelay(true);
+      for (const piece of rest) {
+        await aTurn();
+        socket.write(piece);
+      }
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      assert.match(answer.toString('latin1'), /^HTTP\/1\.1 200 /u);
+      socket.destroy();
+    }
   });
 
   test('of a full buffer of requests only the first is parsed', async () => {
