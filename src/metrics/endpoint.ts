@@ -17,7 +17,7 @@ import type { Logger, LogWarning } from '../log/logger.ts';
 import { releaseLowPorts } from '../daemon/privileges.ts';
 import type { Report } from '../daemon/report.ts';
 import { reasonOf } from '../system/calls.ts';
-import { bindOwnSocket } from '../system/own-socket.ts';
+import { bindOwnSocket, closeOwnSocket } from '../system/own-socket.ts';
 import { after, type Timer } from '../system/timers.ts';
 import { HostAddress, type HostAddressOptions } from './host-address.ts';
 import { httpService } from './http-service.ts';
@@ -113,7 +113,12 @@ export class MetricsEndpoint {
   close(): void {
     this.#isClosed = true;
     this.#retry?.cancel();
-    this.#server.close();
+    const { address } = this.#options;
+    if (address.kind === 'unix' && this.#server.listening) {
+      closeOwnSocket(this.#server, address.path);
+    } else {
+      this.#server.close();
+    }
   }
 
   async #tryPort(): Promise<void> {

@@ -10,7 +10,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { FatalError } from '../errors.ts';
 import { reasonOf } from '../system/calls.ts';
-import { bindOwnSocket } from '../system/own-socket.ts';
+import { bindOwnSocket, closeOwnSocket } from '../system/own-socket.ts';
 import type { Clock } from '../system/clock.ts';
 import { takeCommand, type EgdCommand } from './egd-protocol.ts';
 import type { Pool } from './pool.ts';
@@ -23,13 +23,15 @@ const longestInput = 8192;
 const mostClients = 64;
 
 export class EgdServer {
+  readonly #path: string;
   readonly #pool: Pool;
   readonly #clock: Clock;
   readonly #server: Server;
   #budget = bytesPerSecond;
   #filledAtMs: number;
 
-  private constructor(pool: Pool, clock: Clock) {
+  private constructor(path: string, pool: Pool, clock: Clock) {
+    this.#path = path;
     this.#pool = pool;
     this.#clock = clock;
     this.#filledAtMs = clock.monotonicMs();
@@ -40,7 +42,7 @@ export class EgdServer {
 
   /** Binds and listens. Throws FatalError when the path can't be had. */
   static async listen(path: string, pool: Pool, clock: Clock): Promise<EgdServer> {
-    const server = new EgdServer(pool, clock);
+    const server = new EgdServer(path, pool, clock);
     try {
       await bindOwnSocket(path, () => {
         return new Promise<void>((resolve, reject) => {
@@ -55,7 +57,7 @@ export class EgdServer {
   }
 
   close(): void {
-    this.#server.close();
+    closeOwnSocket(this.#server, this.#path);
   }
 
   #serve(socket: Socket): void {

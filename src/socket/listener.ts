@@ -10,7 +10,7 @@ import { createServer, type Server } from 'node:net';
 import { FatalError } from '../errors.ts';
 import type { Logger, LogWarning } from '../log/logger.ts';
 import { canReadNow, reasonOf, reasonOfErrno } from '../system/calls.ts';
-import { bindOwnSocket, isServed } from '../system/own-socket.ts';
+import { bindOwnSocket, closeOwnSocket, isServed } from '../system/own-socket.ts';
 import { requireSocketPath } from '../system/socket-path.ts';
 import { AcceptWatch } from './accept-watch.ts';
 import { Connection } from './connection.ts';
@@ -100,7 +100,11 @@ async function listen(where: Where, service: Service, options: ListenerOptions):
     });
   const close = (): void => {
     watch?.close();
-    server.close();
+    if ('path' in where) {
+      closeOwnSocket(server, where.path);
+    } else {
+      server.close();
+    }
   };
   return { transport: byHandle ? 'handle' : 'net', close };
 }

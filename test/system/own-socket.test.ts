@@ -8,12 +8,14 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { whoAnswers } from '../../src/cli/install/question.ts';
 import { TlsmgrClient } from '../../src/client/client.ts';
+import { MetricsEndpoint } from '../../src/metrics/endpoint.ts';
 import { EgdServer } from '../../src/prng/egd-server.ts';
 import { EgdSource } from '../../src/prng/egd-source.ts';
 import { Pool } from '../../src/prng/pool.ts';
 import { connectUnix } from '../../src/system/calls.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
+import { KeptLog } from '../sessions/scratch.ts';
 import { startService } from '../socket/harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-socket-'));
@@ -38,6 +40,36 @@ const kinds: [string, (path: string) => Promise<{ close: () => void }>][] = [
   ],
   ['of EGD', async (path) => EgdServer.listen(path, new Pool({ clock: systemClock }), systemClock)],
 ];
+
+const metricsKind: (typeof kinds)[number] = [
+  'of metrics',
+  async (path) => {
+    const address = { kind: 'unix', path } as const;
+    const endpoint = new MetricsEndpoint({ address, hostname: 'localhost', log: new KeptLog() });
+    await endpoint.listenOnPath();
+    return endpoint;
+  },
+];
+
+for (const [kind, listen] of [...kinds, metricsKind]) {
+  describe(`a socket ${kind}, at its end`, () => {
+    test('removes no file and no socket that stands at its path by then', async () => {
+      const path = join(folder, 'taken');
+      for (const put of [() => writeFileSync(path, 'not ours'), () => leaveSocket(path)]) {
+        const listener = await listen(path);
+        rmSync(path);
+        put();
+        const { ino } = statSync(path);
+        listener.close();
+        assert.equal(statSync(path).ino, ino);
+        rmSync(path);
+      }
+      const listener = await listen(path);
+      listener.close();
+      assert.equal(existsSync(path), false);
+    });
+  });
+}
 
 for (const [kind, listen] of kinds) {
   describe(`a socket ${kind}`, () => {
