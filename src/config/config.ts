@@ -85,6 +85,11 @@ export interface Config {
   persistentCaches: boolean;
   /** Path of the file with the keys that encrypt cache files; empty: none. */
   cacheKeyFile: string;
+  /**
+   * Databases that main.cf and master.cf name besides, for other services;
+   * undefined when they aren't known.
+   */
+  otherDatabases: readonly string[] | undefined;
   random: RandomSettings;
   log: LogSettings;
   limits: LimitSettings;

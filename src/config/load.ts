@@ -16,6 +16,7 @@ import { hostnameFault } from './hostname.ts';
 import { checkIdentities } from './identities.ts';
 import { logsCacheOperations } from './log-level.ts';
 import type { Warn } from './main-cf.ts';
+import { otherDatabases } from './other-databases.ts';
 import { findParameter, type Parameter } from './parameters.ts';
 import { type LoadMode, type LoadOptions, openMainCfAtRest, Settings } from './settings.ts';
 import { booleanValue, integerValue, sizeValue, textValue, timeValue, words } from './values.ts';
@@ -188,6 +189,7 @@ class Checks {
       >,
       persistentCaches: this.#flag('tlsmgr_session_cache_persistent'),
       cacheKeyFile: this.#text('tlsmgr_session_cache_key_file'),
+      otherDatabases: this.#mode === 'print' ? undefined : otherDatabases(settings, this.#warn),
       random: {
         reseedPeriodSeconds: this.#number('tls_random_reseed_period'),
         updatePeriodSeconds: this.#number('tls_random_prng_update_period'),

@@ -107,6 +107,7 @@ export class Settings {
   readonly prefix: string;
   readonly #mode: LoadMode;
   readonly #settings: Map<string, string>;
+  readonly #mainCf: ReadonlyMap<string, string>;
   readonly #defaults: ReadonlyMap<string, string>;
   readonly #found = new Map<string, string>();
   readonly #installed: InstalledDefaults;
@@ -117,6 +118,7 @@ export class Settings {
     this.prefix = `file ${directory}/main.cf: `;
     this.#mode = options.mode;
     this.#defaults = options.defaults ?? new Map();
+    this.#mainCf = settings;
     this.#settings = new Map(settings);
     for (const { name, value } of options.overrides) {
       this.#settings.set(toByteText(name), toByteText(value));
@@ -157,8 +159,18 @@ export class Settings {
 
   /** The expanded value of a parameter. */
   text(name: string): string {
-    const lookup = (other: string): string | undefined => this.#lookup(other);
-    return fromByteText(this.#expanded(name, lookup(name) ?? '', lookup));
+    return this.expanded(name, this.#lookup(name) ?? '');
+  }
+
+  /** The expanded value that main.cf alone gives a parameter; undefined when it doesn't name it. */
+  inMainCf(name: string): string | undefined {
+    const value = this.#mainCf.get(name);
+    return value === undefined ? undefined : this.expanded(name, value);
+  }
+
+  /** Another value of a parameter, expanded. */
+  expanded(name: string, value: string): string {
+    return fromByteText(this.#expanded(name, value, (other) => this.#lookup(other)));
   }
 
   /** Every parameter as `postconf -x` prints it, in the table's order. */

@@ -132,7 +132,11 @@ async function start(
     return {
       egdListener: prng.openEgdListener(),
       metricsListener: metrics?.listenOnPath(),
-      caches: openCaches(config, { log, clock: systemClock, room: roomOf(memoryLimits()) }),
+      caches: openCaches(cacheSettingsOf(config, options), {
+        log,
+        clock: systemClock,
+        room: roomOf(memoryLimits()),
+      }),
     };
   });
   await unlessRefused(egdListener, log);
@@ -178,6 +182,11 @@ async function start(
 function leaveLate(log: MailLogger): never {
   log.warning('not serving yet though master has let go -- exiting');
   return leave(log, () => undefined);
+}
+
+/** What answers one request on standard input isn't the service that the files belong to. */
+function cacheSettingsOf(config: Config, { stdio }: DaemonOptions): Config {
+  return stdio ? { ...config, otherDatabases: undefined } : config;
 }
 
 /** What only ours offers is left out when it can't be had: it is no reason to stop mail. */

@@ -1,11 +1,12 @@
 /**
  * Files of caches that are no more: switched off, with another path, or put
  * aside. In data_directory, which no two Postfix instances share, all files of
- * ours that no cache uses are such; elsewhere only what main.cf still names.
+ * ours are such that neither main.cf nor master.cf names for a cache that is on;
+ * elsewhere only what main.cf still names.
  * Called with mail_owner's rights, before the chroot.
  */
-import { closeSync, fstatSync, readdirSync, readSync, unlinkSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { closeSync, existsSync, fstatSync, readdirSync, readSync, unlinkSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { CacheSettings, MailOwner } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import { reasonOf, tryLock } from '../system/calls.ts';
@@ -26,6 +27,8 @@ export interface LeftFilesSettings {
   defaultDatabaseType: string;
   dataDirectory: string;
   mailOwner: MailOwner;
+  /** That main.cf and master.cf name besides; undefined: unknown, and nothing is removed. */
+  otherDatabases: readonly string[] | undefined;
 }
 
 /**
@@ -38,16 +41,29 @@ export async function removeLeftFiles(
   isUsed: (identity: string) => boolean,
   log: Logger,
 ): Promise<void> {
-  const paths = new Set(
-    [...inDataDirectory(settings.dataDirectory, log), ...named(settings)].map((path) =>
-      resolve(path),
-    ),
-  );
+  if (settings.otherDatabases === undefined) {
+    return;
+  }
+  const caches = Object.values(settings.caches);
+  const paths = new Set([
+    ...inDataDirectory(settings.dataDirectory, log).map((path) => resolve(path)),
+    ...named(caches, settings),
+  ]);
   // A cache may use its file later, when a fault is over.
   for (const path of wanted(settings)) {
     paths.delete(resolve(path));
   }
-  await Promise.all([...paths].map((path) => removeLeft(path, isUsed, log)));
+  const off = new Set(
+    named(
+      caches.filter(({ lifetimeSeconds }) => lifetimeSeconds === 0),
+      settings,
+    ),
+  );
+  const reasonFor = (path: string): string =>
+    off.has(path)
+      ? 'belongs to a session cache that is off'
+      : 'belongs to no session cache of main.cf or master.cf any more';
+  await Promise.all([...paths].map((path) => removeLeft(path, reasonFor(path), isUsed, log)));
 }
 
 function inDataDirectory(folder: string, log: Logger): string[] {
@@ -65,24 +81,35 @@ function inDataDirectory(folder: string, log: Logger): string[] {
   }
 }
 
-function named({ caches, defaultDatabaseType }: LeftFilesSettings): string[] {
-  return Object.values(caches)
-    .map(({ database }) => databaseOf(database, defaultDatabaseType))
-    .flatMap((database) =>
-      database.kind === 'file' ? suffixes.map((suffix) => database.path + suffix) : [],
-    );
+function named(caches: readonly CacheSettings[], settings: LeftFilesSettings): string[] {
+  return caches.flatMap(({ database }) =>
+    placesOf(database, settings).flatMap((path) =>
+      suffixes.map((suffix) => resolve(path + suffix)),
+    ),
+  );
 }
 
 /** Files of caches that are on, wherever they really are. */
 function wanted(settings: LeftFilesSettings): string[] {
-  return Object.values(settings.caches)
-    .filter(({ database, lifetimeSeconds }) => database !== '' && lifetimeSeconds > 0)
-    .flatMap(({ database: table }) => {
-      const database = databaseOf(table, settings.defaultDatabaseType);
-      return database.kind === 'file'
-        ? [redirectTable(table, database.path, settings, unheard) + fileSuffix]
-        : [];
-    });
+  const on = Object.values(settings.caches)
+    .filter(({ lifetimeSeconds }) => lifetimeSeconds > 0)
+    .map(({ database }) => database);
+  return [...on, ...settings.otherDatabases!].flatMap((table) =>
+    placesOf(table, settings).map((path) => path + fileSuffix),
+  );
+}
+
+/** Where its file is, or has been while its directory could be examined. A type may be a mistake, too. */
+function placesOf(table: string, settings: LeftFilesSettings): string[] {
+  const database = databaseOf(table, settings.defaultDatabaseType);
+  if (database.kind === 'memory' || database.path === '') {
+    return [];
+  }
+  const inData = join(settings.dataDirectory, basename(database.path));
+  const { path } = database;
+  return existsSync(dirname(path))
+    ? [redirectTable(table, path, settings, unheard)]
+    : [path, inData];
 }
 
 /** Redirections have been told when the caches were opened. */
@@ -95,6 +122,7 @@ const unheard: Logger = {
 
 async function removeLeft(
   path: string,
+  why: string,
   isUsed: (identity: string) => boolean,
   log: Logger,
 ): Promise<void> {
@@ -115,7 +143,7 @@ async function removeLeft(
     }
     return;
   }
-  log.info(`${path} belongs to no session cache of main.cf any more: overwritten and removed`);
+  log.info(`${path} ${why}: overwritten and removed`);
   await overwriteAndClose(fd, path, log);
 }
 

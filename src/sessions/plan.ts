@@ -19,6 +19,8 @@ export interface CachesSettings {
   dataDirectory: string;
   mailOwner: MailOwner;
   defaultDatabaseType: string;
+  /** Those of other processes; undefined: no file is taken for left. */
+  otherDatabases: readonly string[] | undefined;
 }
 
 /** A cache that is to be open. */

@@ -220,6 +220,31 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
     assertUntouched();
   });
 
+  test('with no daemon running, install leaves the sessions of persistent caches alone', async () => {
+    const id = Buffer.from('an id');
+    const client = (): TlsmgrClient => new TlsmgrClient({ socketPath: postfix.socketPath });
+    postfix.writeMainCf({ tlsmgr_session_cache_persistent: 'yes' });
+    installed();
+    const first = client();
+    await first.update('smtpd', id, Buffer.from('the session'));
+    first.close();
+    await postfix.stop();
+    try {
+      // The daemon starts once to show that it can.
+      installed('-o', 'tlsmgr_connection_limit=99');
+    } finally {
+      await postfix.start();
+    }
+    const second = client();
+    const found = await second.lookup('smtpd', id);
+    second.close();
+    assert.equal(Buffer.from(found ?? []).toString(), 'the session', postfix.log());
+    assert.deepEqual(postfix.logLines(/overwritten and removed/u), []);
+    postfix.writeMainCf({});
+    removed();
+    assertUntouched();
+  });
+
   test('a daemon that master cannot start is rolled back, and the original answers at once', async () => {
     // Starts well in the rehearsal, and fails under master(8).
     const node = failingNode('fails', 'case "$*" in *main.js*-S*) ;; *main.js*) exit 1;; esac');

@@ -121,6 +121,7 @@ describe('changed caches', () => {
         dataDirectory: directory,
         mailOwner: { name: 'x', uid: process.getuid!(), gid: process.getgid!() },
         defaultDatabaseType: 'hash',
+        otherDatabases: [],
       };
     };
     return { directory, one, two, log, caches, settings, remove: () => scratch.remove() };

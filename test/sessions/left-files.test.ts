@@ -87,6 +87,7 @@ class Place {
       dataDirectory: this.data,
       mailOwner: { name: 'postfix', uid: process.getuid!(), gid: process.getgid!() },
       defaultDatabaseType: 'hash',
+      otherDatabases: [],
     };
   }
 
@@ -136,7 +137,9 @@ interface Transition {
   says: RegExp | undefined;
 }
 
-const removed = /^\S+ belongs to no session cache of main\.cf any more: overwritten and removed$/u;
+const removed =
+  /^\S+ belongs to no session cache of main\.cf or master\.cf any more: overwritten and removed$/u;
+const isOff = /^\S+ belongs to a session cache that is off: overwritten and removed$/u;
 const useless = /^warning: \S+ is not, or no longer, a file of this smtpd cache: overwritten/u;
 
 const transitions: Transition[] = [
@@ -162,7 +165,7 @@ const transitions: Transition[] = [
       persistent: true,
       caches: { smtpd: { database: `btree:${place.data}/scache`, lifetimeSeconds: 0 } },
     }),
-    says: removed,
+    says: isOff,
   },
   {
     what: 'the lifetime is 0, of a cache outside data_directory',
@@ -174,7 +177,7 @@ const transitions: Transition[] = [
       persistent: true,
       caches: { smtpd: { database: `btree:${place.elsewhere}/scache`, lifetimeSeconds: 0 } },
     }),
-    says: removed,
+    says: isOff,
   },
   {
     what: 'the path is another one',
@@ -303,6 +306,36 @@ void describe('files stay as they are', () => {
     assert.equal(place.clearFiles().length, 1);
     assert.deepEqual(place.log.lines, []);
     place.remove();
+  });
+
+  void test('that main.cf still names, whatever this process makes of it', async () => {
+    for (const to of [
+      // Another service of master.cf has it, or this one is given something else by -o.
+      { otherDatabases: ['DATA/scache'] },
+      // Nobody knows.
+      { otherDatabases: undefined, caches: {} },
+      // A type that is a mistake.
+      { caches: { smtpd: { database: 'btee:DATA/scache' } } },
+      // Redirected while its folder was there.
+      { caches: { smtpd: { database: 'btree:/nowhere/scache' } } },
+      // Off, and on for another service.
+      {
+        otherDatabases: ['btree:DATA/scache'],
+        caches: { smtpd: { database: 'btree:DATA/scache', lifetimeSeconds: 0 } },
+      },
+    ]) {
+      const place = new Place();
+      await place.leave();
+      const text = JSON.stringify(to).replaceAll('DATA', place.data);
+      const known = 'otherDatabases' in to && to.otherDatabases === undefined;
+      const options = JSON.parse(text) as Partial<OpenOptions>;
+      place
+        .open({ persistent: true, ...options, ...(known ? { otherDatabases: undefined } : {}) })
+        .closeNow();
+      assert.equal(place.clearFiles().length, 1, text);
+      assert.doesNotMatch(place.log.lines.join('\n'), /overwritten/u);
+      place.remove();
+    }
   });
 
   void test("of a process that serves, somebody else's, and behind a link", async () => {

@@ -42,6 +42,7 @@ export interface OpenOptions {
   lockPatienceMs?: number;
   retrySeconds?: number;
   room?: MemoryRoom;
+  otherDatabases?: readonly string[] | undefined;
 }
 
 export function openScratchCaches(options: OpenOptions): Caches {
@@ -66,6 +67,7 @@ export function openScratchCaches(options: OpenOptions): Caches {
         gid: process.getgid?.() ?? 0,
       },
       defaultDatabaseType: 'hash',
+      otherDatabases: 'otherDatabases' in options ? options.otherDatabases : [],
     },
     {
       log: options.log ?? new KeptLog(),

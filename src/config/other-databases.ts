@@ -1,0 +1,65 @@
+/**
+ * Databases of session caches that main.cf and master.cf name, whatever the
+ * options of this one process make of them: another tlsmgr may have its sessions
+ * there, a second service of master.cf for one. A cache of main.cf with a
+ * lifetime of 0 is off, and isn't among them.
+ */
+import { readFileSync } from 'node:fs';
+import { FatalError } from '../errors.ts';
+import { cacheLabels } from '../sessions/session-cache.ts';
+import { reasonOf } from '../system/calls.ts';
+import { fromByteText, toByteText } from './byte-text.ts';
+import type { Warn } from './main-cf.ts';
+import { findParameter } from './parameters.ts';
+import type { Settings } from './settings.ts';
+import { timeValue } from './values.ts';
+
+const comment = /^[ \t]*#.*$/gmu;
+const setting = new RegExp(
+  String.raw`((?:${cacheLabels.join('|')})_tls_session_cache_database)[ \t]*=[ \t]*(\S*)`,
+  'gu',
+);
+
+/** @returns expanded values; undefined, and a warning, when they can't be told. */
+export function otherDatabases(settings: Settings, warn: Warn): string[] | undefined {
+  const path = `${settings.directory}/master.cf`;
+  try {
+    return [...ofMainCf(settings), ...ofMasterCf(path, settings)].filter((value) => value !== '');
+  } catch (thrown) {
+    const reason = thrown instanceof FatalError ? thrown.message : `${path}: ${reasonOf(thrown)}`;
+    warn(`${reason}; files of earlier session caches stay where they are`);
+    return undefined;
+  }
+}
+
+function ofMainCf(settings: Settings): string[] {
+  return cacheLabels
+    .filter((label) => {
+      const name = `${label}_tls_session_cache_timeout`;
+      const parameter = findParameter(name)!;
+      const text = settings.inMainCf(name);
+      return text === undefined || timeValue(name, text, parameter, () => undefined) > 0;
+    })
+    .map((label) => settings.inMainCf(`${label}_tls_session_cache_database`) ?? '');
+}
+
+function ofMasterCf(path: string, settings: Settings): string[] {
+  let text: string;
+  try {
+    text = fromByteText(readFileSync(path, 'latin1'));
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') {
+      return [];
+    }
+    throw thrown;
+  }
+  return [...text.replaceAll(comment, '').matchAll(setting)].map(([, name, value]) =>
+    settings.expanded(name!, toByteText(withoutBrace(value!))),
+  );
+}
+
+/** The end of `{ name = value}` doesn't belong to it. */
+function withoutBrace(value: string): string {
+  const isOpen = value.split('}').length > value.split('{').length;
+  return isOpen && value.endsWith('}') ? value.slice(0, -1) : value;
+}
