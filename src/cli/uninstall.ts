@@ -94,10 +94,14 @@ async function putBackBlindly(
   }
   copy.putBack();
   copy.forget();
-  throw new TlsmgrError(
+  throw restWaits(thrown);
+}
+
+function restWaits(reason: unknown): TlsmgrError {
+  return new TlsmgrError(
     'UNAVAILABLE',
-    `master.cf is put back, but the rest waits for a Postfix that works; then run tlsmgr uninstall again: ${messageOf(thrown)}`,
-    { cause: thrown },
+    `master.cf is put back, but the rest waits for a Postfix that works; then run tlsmgr uninstall again: ${messageOf(reason)}`,
+    { cause: reason },
   );
 }
 
@@ -157,6 +161,11 @@ async function carryOut(
     change();
     io.out('done; Postfix is not running\n');
     return;
+  }
+  if (postfix.refusal !== undefined) {
+    // No reload can be asked for: master(8) goes on with our line, which needs the launcher.
+    change();
+    throw restWaits(new TlsmgrError('UNAVAILABLE', postfix.refusal));
   }
   const signals = abortOnSignals();
   try {

@@ -376,6 +376,44 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
     assertUntouched();
   });
 
+  test('with a fault in main.cf that stops every program, install refuses, and uninstall puts master.cf back', async () => {
+    const faults: [Record<string, string>, string, RegExp][] = [
+      [
+        { message_size_limit: '50MB' },
+        '--yes',
+        /programs end with: .*message_size_limit = 50MB: none/u,
+      ],
+      [
+        { inet_interfaces: '192.0.2.77' },
+        '--dry-run',
+        /programs end with: .*192\.0\.2\.77.*: none/u,
+      ],
+    ];
+    for (const [parameters, how, text] of faults) {
+      postfix.writeMainCf(parameters);
+      const { status, stderr, stdout } = run('install', how);
+      assert.equal(status, 1);
+      assert.match(stderr, text);
+      assert.match(stderr, /fatal: not installed, and nothing was changed\n$/u);
+      assert.equal(stdout, '');
+      assertUntouched();
+    }
+    postfix.writeMainCf({});
+    installed();
+    postfix.writeMainCf(faults[0]![0]);
+    const { status, stderr } = run('uninstall', '--yes');
+    assert.equal(status, 1);
+    assert.match(stderr, /master\.cf is put back, but the rest waits .*message_size_limit = 50MB/u);
+    assert.equal(readFileSync(masterCfOf(postfix), 'utf8'), untouched['master.cf']);
+    // What master(8) goes on to start is there.
+    assert.equal(await serving(postfix), 'ours');
+    assert.ok(existsSync(join(postfix.directory, 'sbin/node-tlsmgr/tlsmgr')));
+    postfix.writeMainCf({});
+    assert.match(removed(), /only what install has left is removed/u);
+    assert.equal(await serving(postfix), 'original');
+    assertUntouched();
+  });
+
   test('the launcher stays until the last instance has gone back', async () => {
     const other = await PostfixInstance.create({
       tlsmgr: originalTlsmgr,

@@ -11,6 +11,7 @@ import { findParameter } from '../../config/parameters.ts';
 import { TlsmgrError } from '../../errors.ts';
 import { replaceableBy } from '../check/access.ts';
 import { appArmorFindings } from '../check/apparmor.ts';
+import { postfixFaults } from '../check/config-fault.ts';
 import { confinementFindings } from '../check/confinement.ts';
 import { examineSetUp } from '../check/examine.ts';
 import type { Finding } from '../check/finding.ts';
@@ -71,7 +72,7 @@ export function makePlan(
     announcement: announcementFor(mailVersion),
     overrides: asked.overrides,
   });
-  const { config, findings } = examineSetUp({
+  const examined = examineSetUp({
     configDirectory: postfix.directory,
     environment: io.environment,
     origins: {
@@ -82,6 +83,7 @@ export function makePlan(
     serviceName: postfix.serviceName,
     chrooted: old.chroot === 'y',
   });
+  const { config } = examined;
   const copy = new MasterCfCopy(postfix.directory);
   const launcher = new Launcher(postfix.parameter('daemon_directory'));
   const paths = {
@@ -102,7 +104,8 @@ export function makePlan(
     original: copy.record()?.line ?? lineText(isOurs(old) ? originalLine(old) : old),
     config,
     findings: [
-      ...findings,
+      ...examined.findings,
+      ...postfixFaults(postfix.refusal, undefined, examined),
       ...versionFindings(mailVersion),
       // The command is what is going to change.
       ...entryFindings(postfix, old).filter(({ name }) => name !== 'master-command'),
