@@ -31,7 +31,8 @@ describe("what Postfix's programs end with", { skip: noCDaemon }, () => {
       text,
       /^Postfix's programs end with: bad numerical configuration: message_size_limit = 50MB: none of them starts/u,
     );
-    const shown = /^(postconf )(message_size_limit=52428800); postfix reload {2}# in bytes/u;
+    const shown =
+      /^(postconf )(message_size_limit=52428800); postfix stop; postfix start {2}# in bytes/u;
     assert.match(remedy, shown);
     const command = remedy.split(';')[0]!.replace('postconf', `postconf -c ${setUp.directory}`);
     execFileSync('/bin/sh', ['-c', command]);
@@ -63,7 +64,7 @@ describe("what Postfix's programs end with", { skip: noCDaemon }, () => {
     assert.match(found[0]!.text, /end with: file DIR\/master\.cf: line 1: bad field count/u);
     assert.equal(
       found[0]!.remedy,
-      'sed -n 1p DIR/master.cf  # the line to correct, then postfix reload',
+      'sed -n 1p DIR/master.cf  # the line to correct, then postfix stop; postfix start',
     );
   });
 
@@ -130,17 +131,17 @@ describe('a fault is told once', () => {
     const remedies: [string, string][] = [
       [
         '/etc/mailname: cannot open file: No such file or directory',
-        'hostname --fqdn > /etc/mailname; postfix reload  # or the domain that mail from here is to have',
+        'hostname --fqdn > /etc/mailname; postfix stop; postfix start  # or the domain that mail from here is to have',
       ],
       [
         'open /etc/destinations: No such file or directory',
-        'ls -l /etc/destinations  # main.cf names it in mydestination: put it there, or correct that, then postfix reload',
+        'ls -l /etc/destinations  # main.cf names it in mydestination: put it there, or correct that, then postfix stop; postfix start',
       ],
       [
         'bad numerical configuration: message_size_limit = 1g',
-        'postconf message_size_limit=1073741824; postfix reload  # in bytes, without a unit',
+        'postconf message_size_limit=1073741824; postfix stop; postfix start  # in bytes, without a unit',
       ],
-      ['something else', '# correct what it names in main.cf, then postfix reload'],
+      ['something else', '# correct what it names in main.cf, then postfix stop; postfix start'],
     ];
     for (const [said, remedy] of remedies) {
       const [fault] = postfixFaults(said, undefined, { mainCf, findings: [] });

@@ -108,15 +108,48 @@ describe('a launcher', () => {
   }
 });
 
+describe('without node, a launcher', () => {
+  const config = join(folder, 'etc');
+  const say = (args: string[], environment = {}): string => {
+    rmSync(node, { force: true });
+    const { stderr, status } = spawnSync(installed, args, { encoding: 'utf8', env: environment });
+    assert.equal(status, 1);
+    return stderr;
+  };
+
+  test('tells people how to go back by hand, where install has been', () => {
+    const only =
+      /^tlsmgr: fatal: .*node is missing: install Node\.js, then run tlsmgr install.*\n$/u;
+    mkdirSync(config, { recursive: true });
+    assert.match(say(['check', '-c', config]), only);
+    const copy = join(config, 'master.cf.before-tlsmgr');
+    writeFileSync(copy, '');
+    const back = `To go back to Postfix's own without it: cp -p ${copy} ${config}/master.cf; postfix -c ${config} reload\n`;
+    for (const stderr of [
+      say(['check', '-c', config]),
+      say(['uninstall', `-c${config}`]),
+      say(['uninstall', `--config=${config}`]),
+      say(['status'], { MAIL_CONFIG: config }),
+    ]) {
+      assert.match(stderr, /^tlsmgr: fatal: .*node is missing: install Node\.js/u);
+      assert.ok(stderr.endsWith(back), stderr);
+    }
+  });
+});
+
 /** As master(8) starts it. */
-function startByMaster(channel: number, cwd = queue, shell = '/bin/sh'): string {
+function startByMaster(
+  channel: number,
+  cwd = queue,
+  { shell = '/bin/sh', environment = {} } = {},
+): string {
   const fd = openSync(join(folder, `channel-${channel}`), 'r');
   try {
     const { stdout, stderr } = spawnSync(shell, [installed, '-l', '-t', 'unix'], {
       encoding: 'utf8',
       cwd,
       timeout: 20_000,
-      env: { GENERATION: '5' },
+      env: { GENERATION: '5', ...environment },
       stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'ignore', fd],
     });
     assert.equal(stderr, '');
@@ -202,7 +235,7 @@ describe('started by master(8), a launcher', () => {
     assert.equal(startByMaster(1), handedOver);
     assert.match(
       await lineLogged(),
-      /^-i -p error -t postfix\/tlsmgr tlsmgr can't start: the reason; .*original is started in/u,
+      /^-i -p error -t postfix\/tlsmgr tlsmgr can't start: the reason; .*original is started in its place\. Mend it \(tlsmgr check\), then run postfix reload; if that one fails too: postfix stop; postfix start$/u,
     );
     assert.equal(stateOf(), 'original');
     assert.equal(startByMaster(1), handedOver);
@@ -225,6 +258,46 @@ describe('started by master(8), a launcher', () => {
     startByMaster(2);
     assert.equal(startByMaster(2), handedOver);
     assert.match(await lineLogged(), /it ends before it serves, and a rehearsal finds no fault;/u);
+  });
+
+  test('names the instance of Postfix to the commands that mend it', async () => {
+    putNodeThat('failed', 'passes');
+    startByMaster(1, queue, { environment: { MAIL_CONFIG: '/etc/postfix' } });
+    for (const [directory, option] of [
+      ['/etc/postfix', ''],
+      ['/etc/postfix-out', ' -c /etc/postfix-out'],
+      ['/etc/post fix', " -c '/etc/post fix'"],
+    ] as const) {
+      startByMaster(1, queue, { environment: { MAIL_CONFIG: directory } });
+      assert.ok(
+        (await lineLogged()).endsWith(
+          `(tlsmgr check${option}), then run postfix${option} reload; if that one fails too: postfix${option} stop; postfix${option} start`,
+        ),
+      );
+    }
+    rmSync(node);
+    startByMaster(1, queue, { environment: { MAIL_CONFIG: '/etc/postfix-out' } });
+    const line = await lineLogged();
+    assert.match(
+      line,
+      /is missing: install Node\.js, then run tlsmgr install -c \/etc\/postfix-out/u,
+    );
+    // There is nothing that could check.
+    assert.doesNotMatch(line, /tlsmgr check/u);
+  });
+
+  test('says that a limit on memory is the probable cause of a signal', async () => {
+    const text = launcherText({ node, program, original, postlog });
+    writeFileSync(installed, text.replace('#!/bin/sh\n', '#!/bin/sh\nulimit -v 500000\n'));
+    putNodeThat('killed', 'passes without code');
+    startByMaster(1);
+    startByMaster(1);
+    const cause =
+      'killed by signal 5, probably for want of memory (ulimit -v 500000): tlsmgr check tells';
+    assert.ok((await lineLogged()).includes(`${cause};`));
+    // The status has it from the record, whole.
+    assert.equal(parseStartRecord(readFileSync(record, 'latin1'))!.reason, cause);
+    writeFileSync(installed, text);
   });
 
   test('gives up a rehearsal that takes too long', async () => {
@@ -289,7 +362,10 @@ describe('started by master(8), a launcher', () => {
     putNodeThat('killed', 'passes without code');
     startByMaster(1);
     assert.equal(startByMaster(1), handedOver);
-    assert.match(await lineLogged(), /killed by signal 5;/u);
+    assert.match(
+      await lineLogged(),
+      /killed by signal 5, probably for want of memory, or as code made at run time is forbidden: tlsmgr check tells;/u,
+    );
     putNodeThat('served', 'passes without code');
     assert.equal(startByMaster(2), 'ours jitless');
     // From then on without a failure, in the same reload and in the next.
@@ -381,7 +457,7 @@ describe('started by master(8), a launcher', () => {
       ]) {
         for (const state of ['failed', 'starting', 'original']) {
           writeFileSync(record, `${state}\n${process.pid}:1\n${numbers}\nthe reason\n`);
-          assert.equal(startByMaster(1, queue, shell), 'ours', `${state} ${numbers}`);
+          assert.equal(startByMaster(1, queue, { shell }), 'ours', `${state} ${numbers}`);
           assert.equal(stateOf(), 'served');
         }
       }

@@ -86,7 +86,11 @@ export function postfixFaults(
     severity: 'error',
     name: 'postfix-fault',
     text: `Postfix's programs end with: ${text}: none of them starts, whoever serves as tlsmgr`,
-    remedy: remedyFor(text, mainCf, postconfSaid === undefined),
+    // What has died of it master(8) leaves alone for a minute, and a reload doesn't end that.
+    remedy: remedyFor(text, mainCf, postconfSaid === undefined).replace(
+      'postfix reload',
+      'postfix stop; postfix start',
+    ),
   }));
 }
 

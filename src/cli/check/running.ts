@@ -34,7 +34,7 @@ export async function runningFindings(
         name: 'not-answering',
         text: `no tlsmgr answers: ${messageOf(thrown)}`,
         remedy:
-          'postfix status; postfix reload  # the lines of tlsmgr and of master in the log say why',
+          'postfix stop; postfix start  # the lines of tlsmgr and of master in the log say why; master(8) leaves one that has failed alone for a minute, and a reload does not end that',
       },
     ];
   }

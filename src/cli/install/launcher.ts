@@ -109,8 +109,12 @@ node=${quoted(node)}
 program=${quoted(program)}
 original=${quoted(original)}
 postlog=${quoted(postlog)}
-no_node="$node is missing: install Node.js, then run tlsmgr install again"
-no_program="$program is missing: install tlsmgr again, or run tlsmgr uninstall"
+no_node() {
+  missing="$node is missing: install Node.js, then run tlsmgr install$instance again"
+}
+no_program() {
+  missing="$program is missing: install tlsmgr again, then run tlsmgr install$instance or tlsmgr uninstall$instance"
+}
 
 ${common.slice(commonStart.exec(common)!.index).replace(/^.*\n#\n/u, '')}`;
 }
