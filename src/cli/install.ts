@@ -15,6 +15,7 @@
  */
 import { parseArgs } from 'node:util';
 import { TlsmgrError, messageOf } from '../errors.ts';
+import { printable } from '../log/printable.ts';
 import { version } from '../version.ts';
 import { findingText, forInstance } from './check/finding.ts';
 import { configChoice, configOptions } from './config-options.ts';
@@ -62,7 +63,7 @@ export async function runInstall(args: readonly string[], io: CliIo): Promise<nu
     io.out('installed already: nothing to do\n');
     return 0;
   }
-  io.out(planText(plan));
+  io.out(planText(plan, failed));
   const status = await whyNot(values, io);
   if (status !== undefined) {
     return status;
@@ -80,17 +81,38 @@ export function secondsOf(text: string | undefined): number {
   return seconds;
 }
 
-function planText({ postfix, mailVersion, launcher, paths, copy, old, fresh }: Plan): string {
-  const lines = [
-    `tlsmgr ${version} for Postfix ${mailVersion} in ${postfix.directory}:`,
-    `  write  ${launcher.path}`,
-    `         which starts ${paths.node} ${paths.program}`,
-    ...(copy.record() === undefined ? [`  keep   ${copy.backup}`] : []),
-    `  change ${copy.masterCf}`,
-    `         - ${lineText(old)}`,
-    `         + ${lineText(fresh)}`,
-    ...(postfix.isRunning ? ['  then   postfix reload, and ask the new daemon'] : []),
-  ];
+/** @param failed why the launcher has started Postfix's own, if it has. */
+function planText(plan: Plan, failed: string | undefined): string {
+  const { postfix, mailVersion, launcher, paths, script, copy, old, fresh } = plan;
+  const lines = [`tlsmgr ${version} for Postfix ${mailVersion} in ${postfix.directory}:`];
+  if (launcher.text !== script) {
+    lines.push(`  write  ${launcher.path}`, `         which starts ${paths.node} ${paths.program}`);
+  }
+  if (!launcher.serves(postfix.directory)) {
+    lines.push(`  note   beside the launcher that ${postfix.directory} uses it`);
+  }
+  if (copy.record() === undefined) {
+    lines.push(
+      isOurs(old)
+        ? `  write  ${copy.recordPath} anew: uninstall will put back the line alone`
+        : `  keep   ${copy.backup}`,
+    );
+  }
+  if (lineText(old) === lineText(fresh)) {
+    lines.push(`  leave  ${copy.masterCf} as it is: it starts this tlsmgr already`);
+  } else {
+    lines.push(
+      `  change ${copy.masterCf}`,
+      `         - ${lineText(old)}`,
+      `         + ${lineText(fresh)}`,
+    );
+  }
+  if (failed !== undefined) {
+    lines.push(`  forget the starts that have failed: ${printable(failed)}`);
+  }
+  if (postfix.isRunning) {
+    lines.push('  then   postfix reload, and ask the new daemon');
+  }
   return `${lines.join('\n')}\n`;
 }
 

@@ -79,9 +79,10 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
 
   const run = (...args: string[]) =>
     spawnSync(launcher, [...args, '-c', postfix.configDirectory], { encoding: 'utf8', env: {} });
-  const installed = (...args: string[]): void => {
-    const { status, stderr } = run('install', '--yes', ...args);
+  const installed = (...args: string[]): string => {
+    const { status, stderr, stdout } = run('install', '--yes', ...args);
     assert.equal(status, 0, stderr);
+    return stdout;
   };
   const removed = (): string => {
     const { status, stderr, stdout } = run('uninstall', '--yes');
@@ -302,7 +303,9 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
     const meanwhile = found.find(({ name }) => name === 'original-meanwhile');
     assert.match(meanwhile!.text, /^Postfix's own tlsmgr serves meanwhile/u);
     rmSync(broken);
-    installed('--node', node);
+    const said = installed('--node', node);
+    assert.match(said, /\n {2}forget the starts that have failed: .*later does not run\n/u);
+    assert.doesNotMatch(said, /^ {2}write/mu);
     assert.equal(await serving(postfix), 'ours');
     removed();
     assertUntouched();
@@ -320,7 +323,10 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
       await postfix.waitForLog(/throttling/u, seen + 1);
     };
     await breakIt();
-    installed();
+    const said = installed();
+    assert.match(said, /\n {2}write {2}\S+\/node-tlsmgr\/tlsmgr\n/u);
+    assert.match(said, /\n {2}leave {2}\S+\/master\.cf as it is: it starts this tlsmgr already\n/u);
+    assert.doesNotMatch(said, /^ +[-+] /mu);
     assert.equal(readFileSync(script, 'utf8'), good);
     assert.equal(await serving(postfix), 'ours');
     await breakIt();

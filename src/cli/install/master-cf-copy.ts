@@ -34,22 +34,22 @@ export interface InstallRecord {
 export class MasterCfCopy {
   readonly masterCf: string;
   readonly backup: string;
-  readonly #record: string;
+  readonly recordPath: string;
 
   constructor(configDirectory: string) {
     this.masterCf = join(configDirectory, 'master.cf');
     this.backup = join(configDirectory, 'master.cf.before-tlsmgr');
-    this.#record = join(configDirectory, 'tlsmgr-install.json');
+    this.recordPath = join(configDirectory, 'tlsmgr-install.json');
   }
 
   /** Undefined when nothing is installed. */
   record(): InstallRecord | undefined {
-    if (!existsSync(this.#record)) {
+    if (!existsSync(this.recordPath)) {
       return undefined;
     }
-    const found = parsed(snapshot(this.#record).content.toString('utf8'));
+    const found = parsed(snapshot(this.recordPath).content.toString('utf8'));
     if (found === undefined) {
-      throw new TlsmgrError('STORAGE', `${this.#record} can't be understood: remove it`);
+      throw new TlsmgrError('STORAGE', `${this.recordPath} can't be understood: remove it`);
     }
     return found;
   }
@@ -67,7 +67,7 @@ export class MasterCfCopy {
   /** @param known whether all that master.cf now holds, but for the copy, came from install. */
   note(line: string, known: boolean): void {
     const record: InstallRecord = { format: 1, line, sha256: known ? this.#sha256() : '' };
-    replaceFile(this.#record, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o644 });
+    replaceFile(this.recordPath, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o644 });
   }
 
   /** Puts master.cf back as a whole. */
@@ -76,13 +76,13 @@ export class MasterCfCopy {
   }
 
   forget(): void {
-    rmSync(this.#record, { force: true });
+    rmSync(this.recordPath, { force: true });
     rmSync(this.backup, { force: true });
   }
 
   /** Remembers all three files. @returns what puts them back as they are now. */
   remember(): () => void {
-    const files = [this.masterCf, this.backup, this.#record].map((path) => ({
+    const files = [this.masterCf, this.backup, this.recordPath].map((path) => ({
       path,
       was: existsSync(path) ? snapshot(path) : undefined,
     }));
