@@ -3,7 +3,7 @@
  * `UNAVAILABLE` with their words.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { commandPath } from '../config/installed-defaults.ts';
 import { TlsmgrError, messageOf } from '../errors.ts';
@@ -123,14 +123,17 @@ export class Postfix {
    * status` ends with an error for a fault in main.cf, too, though master(8) goes on.
    */
   get isRunning(): boolean {
+    const queue = this.parameter('queue_directory');
     try {
-      const noted = join(this.parameter('queue_directory'), 'pid/master.pid');
-      const pid = Number(readFileSync(noted, 'latin1').trim());
-      return readFileSync(`/proc/${pid}/comm`, 'latin1').trim() === 'master';
-    } catch (thrown) {
-      if (thrown instanceof TlsmgrError) {
-        throw thrown;
-      }
+      const pid = Number(readFileSync(join(queue, 'pid/master.pid'), 'latin1').trim());
+      // Another process may have got its number. One that has ended, and waits to be reaped, has no cwd.
+      const [there, here] = [statSync(`/proc/${pid}/cwd`), statSync(queue)];
+      return (
+        there.dev === here.dev &&
+        there.ino === here.ino &&
+        readFileSync(`/proc/${pid}/comm`, 'latin1').trim() === 'master'
+      );
+    } catch {
       // None yet, none any more, or not for this user, who can't ask for a reload either.
       return false;
     }
