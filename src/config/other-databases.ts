@@ -4,10 +4,11 @@
  * there, a second service of master.cf for one. A cache of main.cf with a
  * lifetime of 0 is off, and isn't among them.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { FatalError } from '../errors.ts';
 import { cacheLabels } from '../sessions/session-cache.ts';
 import { reasonOf } from '../system/calls.ts';
+import { openForReading } from '../system/safe-open.ts';
 import { fromByteText, toByteText } from './byte-text.ts';
 import type { Warn } from './main-cf.ts';
 import { findParameter } from './parameters.ts';
@@ -46,7 +47,13 @@ function ofMainCf(settings: Settings): string[] {
 function ofMasterCf(path: string, settings: Settings): string[] {
   let text: string;
   try {
-    text = fromByteText(readFileSync(path, 'latin1'));
+    // A FIFO would have the start wait.
+    const fd = openForReading(path, ['regular file']);
+    try {
+      text = fromByteText(readFileSync(fd, 'latin1'));
+    } finally {
+      closeSync(fd);
+    }
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') {
       return [];

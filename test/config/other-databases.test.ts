@@ -1,6 +1,7 @@
 /** Whose files are whose: what main.cf and master.cf name beside the options of one process. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
@@ -50,8 +51,8 @@ describe('databases that others may have', () => {
     assert.equal(load([], [line], warnings), undefined);
     assert.match(warnings[0]!, /macro processing error.*; files of earlier session caches stay/u);
     rmSync(join(directory, 'master.cf'));
-    mkdirSync(join(directory, 'master.cf'));
-    chmodSync(join(directory, 'master.cf'), 0o700);
+    // Nobody waits for a writer.
+    assert.equal(spawnSync('mkfifo', [join(directory, 'master.cf')]).status, 0);
     const config = loadConfig({
       configDirectory: directory,
       environment: {},
@@ -62,6 +63,6 @@ describe('databases that others may have', () => {
       warn: (text) => warnings.push(text),
     });
     assert.equal(config.otherDatabases, undefined);
-    assert.match(warnings[1]!, /master\.cf: Is a directory; files of earlier/u);
+    assert.match(warnings[1]!, /master\.cf: not a regular file; files of earlier/u);
   });
 });
