@@ -216,7 +216,8 @@ exec ${tlsmgr} "$@"
     if (kept < 0 || pid === undefined) {
       return 'nobody';
     }
-    if (String(pid) === this.#linesOfMain()[0]?.split(' ')[0]) {
+    // The launcher asks node its version first, in processes that are traced as well.
+    if (this.#linesOfMain(pid).some((line) => line.includes('INJECTED'))) {
       return 'the same';
     }
     return programOf(pid) === 'tlsmgr' ? 'the original' : 'another';

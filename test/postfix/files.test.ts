@@ -73,7 +73,7 @@ describe('the files of the daemon', { skip }, () => {
       assert.ok(!existsSync(file));
       assert.match(
         logged.join('\n'),
-        /scache\.tlsmgr belongs to no session cache of main\.cf any/u,
+        /scache\.tlsmgr belongs to no session cache of main\.cf or master\.cf any/u,
       );
     },
   );

@@ -71,7 +71,8 @@ describe('who sends long requests', () => {
       reply: [],
       handle: (_args, reply) => writeRefusal(echo, 0, reply),
     };
-    const service = serviceOfTypes([echo]);
+    // No time passes: only the number of those that read ends a turn.
+    const service = serviceOfTypes([echo], { turns: new Turns(() => 1000) });
     return Array.from({ length: count }, () => {
       const transport = new ScriptedTransport(service);
       transport.receive(`request\0echo\0text\0${part}`);
