@@ -44,7 +44,15 @@ export interface DispatcherOptions {
   lateAnswerMs?: number;
 }
 
-interface Row {
+/** What a connection wants to know of a request. */
+export interface AnsweredRequest {
+  readonly name: string;
+  /** Takes so much time that other clients have their turn after it. */
+  readonly costly: boolean;
+}
+
+/** All rows have one shape, so that reading them costs little; request types don't. */
+interface Row extends AnsweredRequest {
   readonly type: RequestType;
   readonly index: number;
   readonly nameBytes: Buffer;
@@ -66,12 +74,14 @@ export class Dispatcher {
   readonly #lateAnswerMs: number;
   readonly #arguments: Arguments;
   readonly #data = new Base64Reader();
-  /** The type of the request that was answered last; undefined when there is no such request. */
-  answeredType: RequestType | undefined;
+  /** The request that was answered last; undefined when there is none of that name. */
+  answered: AnsweredRequest | undefined;
 
   constructor(options: DispatcherOptions) {
     this.#rows = options.types.map((type, index) => ({
       type,
+      name: type.name,
+      costly: type.costly === true,
       index,
       nameBytes: Buffer.from(type.name, 'latin1'),
       attributeNames: type.attributes.map(({ name }) => Buffer.from(name, 'latin1')),
@@ -102,11 +112,11 @@ export class Dispatcher {
     }
     const row = this.#findRow(list);
     if (row === undefined) {
-      this.answeredType = undefined;
+      this.answered = undefined;
       return refuseList(reply);
     }
     const { type } = row;
-    this.answeredType = type;
+    this.answered = row;
     const startedMs = this.#trace === undefined ? 0 : performance.now();
     if (!this.#readArguments(list, row)) {
       this.#data.wipe();

@@ -245,10 +245,10 @@ export class Connection implements TransportEvents, Client, TurnTaker {
       }
       answered += 1;
       const later = dispatcher.answer(decoder, replies);
-      const { answeredType } = dispatcher;
+      const request = dispatcher.answered;
       if (this.#answers < 2) {
         this.#answers += 1;
-        this.#seedOnly = this.#answers === 1 && answeredType?.name === 'seed';
+        this.#seedOnly = this.#answers === 1 && request?.name === 'seed';
       }
       if (later !== undefined) {
         this.#answerLater(later);
@@ -258,9 +258,12 @@ export class Connection implements TransportEvents, Client, TurnTaker {
       if (full) {
         this.#sendReplies();
       }
-      const costly = answeredType?.costly === true;
+      const costly = request?.costly === true;
       if (costly || (answered & (clockedOneIn - 1)) === 0 || (full && decoder.pendingBytes > 0)) {
         this.#endTurnWhenOver(costly);
+      }
+      if (decoder.pendingBytes === 0) {
+        break;
       }
     }
     return answered;
@@ -348,6 +351,9 @@ export class Connection implements TransportEvents, Client, TurnTaker {
    * @param progress the client has just finished a request.
    */
   #settle(progress: boolean): void {
+    if (this.#isAtRest()) {
+      return;
+    }
     if (this.#ended && this.#state === 'serving') {
       tellEndWithin(this.#service, this.#decoder);
       this.#end();
@@ -384,6 +390,18 @@ export class Connection implements TransportEvents, Client, TurnTaker {
       this.#heldBytes = heldBytes;
       this.#service.hold(more);
     }
+  }
+
+  /** Whether all is as it is between two requests: the usual end of a read. */
+  #isAtRest(): boolean {
+    return (
+      this.#state === 'serving' &&
+      this.#reading &&
+      !this.#ended &&
+      !this.#watched &&
+      this.#heldBytes === 0 &&
+      this.#decoder.pendingBytes === 0
+    );
   }
 
   #refuseTooLong(): void {
