@@ -14,9 +14,9 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CircularLog } from '../src/sessions/circular-log.ts';
-import { geometryOf } from '../src/sessions/geometry.ts';
-import { inspectFile, keepInFile } from '../src/sessions/persistence.ts';
+import { CircularLog } from '../src/sessions/memory/circular-log.ts';
+import { geometryOf } from '../src/sessions/memory/geometry.ts';
+import { inspectFile, keepInFile } from '../src/sessions/file/persistence.ts';
 import { systemClock } from '../src/system/clock.ts';
 
 const program = fileURLToPath(import.meta.url);

@@ -13,7 +13,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TlsmgrClient } from '../src/client/client.ts';
-import type { Report } from '../src/daemon/report.ts';
+import type { Report } from '../src/report/report.ts';
 
 const shortSeconds = 3;
 const longSeconds = 13;

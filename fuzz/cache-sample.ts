@@ -14,10 +14,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CacheKeys } from '../src/sessions/cache-keys.ts';
-import { CircularLog } from '../src/sessions/circular-log.ts';
-import { manifestBytes, slotsStart } from '../src/sessions/manifest.ts';
-import { inspectFile, keepInFile } from '../src/sessions/persistence.ts';
+import type { CacheKeys } from '../src/sessions/file/cache-keys.ts';
+import { CircularLog } from '../src/sessions/memory/circular-log.ts';
+import { manifestBytes, slotsStart } from '../src/sessions/file/manifest.ts';
+import { inspectFile, keepInFile } from '../src/sessions/file/persistence.ts';
 import type { ByteSpan } from '../src/sessions/session-cache.ts';
 import { systemClock } from '../src/system/clock.ts';
 import { latin1 } from './target.ts';

@@ -4,7 +4,7 @@
  * lmtp's is off.
  */
 import { Pool } from '../src/prng/pool.ts';
-import { CircularLog } from '../src/sessions/circular-log.ts';
+import { CircularLog } from '../src/sessions/memory/circular-log.ts';
 import type { Service } from '../src/socket/service.ts';
 import { systemClock } from '../src/system/clock.ts';
 import { serviceOf } from '../test/socket/service-parts.ts';

@@ -1,7 +1,7 @@
 /** A cache file that is damaged, in the clear or sealed, and read back. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { type CacheKeys, readCacheKeys } from '../../src/sessions/cache-keys.ts';
+import { type CacheKeys, readCacheKeys } from '../../src/sessions/file/cache-keys.ts';
 import {
   contentOf,
   frontBytes,

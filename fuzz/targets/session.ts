@@ -1,7 +1,7 @@
 /** What `show` makes of a session, and `status --ticket` of a ticket. */
 import assert from 'node:assert/strict';
 import { TlsmgrError } from '../../src/errors.ts';
-import { decodeOpensslSession } from '../../src/sessions/openssl-session.ts';
+import { decodeOpensslSession } from '../../src/openssl/session.ts';
 import { latin1, type Target } from '../target.ts';
 
 const masterSecret = 'M'.repeat(48);

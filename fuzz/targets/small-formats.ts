@@ -4,7 +4,7 @@ import { egd, takeCommand } from '../../src/prng/egd-protocol.ts';
 import { Base64Reader } from '../../src/protocol/base64/reader.ts';
 import { writeBase64 } from '../../src/protocol/base64/writer.ts';
 import { readNumber } from '../../src/protocol/numbers.ts';
-import { parseKeys } from '../../src/sessions/cache-keys.ts';
+import { parseKeys } from '../../src/sessions/file/cache-keys.ts';
 import { latin1, type Target } from '../target.ts';
 
 export const keyFileTarget: Target = {

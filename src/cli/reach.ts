@@ -8,7 +8,7 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { TlsmgrClient } from '../client/client.ts';
 import { loadConfig } from '../config/load.ts';
-import type { Report } from '../daemon/report.ts';
+import type { Report } from '../report/report.ts';
 import { messageOf, TlsmgrError } from '../errors.ts';
 import { printable } from '../log/printable.ts';
 import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';

@@ -1,7 +1,7 @@
 /** tlsmgr show CACHE ID: what is in a session, without its secrets. */
 import { parseArgs } from 'node:util';
 import { printable } from '../log/printable.ts';
-import { decodeOpensslSession, type SessionSummary } from '../sessions/openssl-session.ts';
+import { decodeOpensslSession, type SessionSummary } from '../openssl/session.ts';
 import { type CliIo, complain } from './io.ts';
 import { duration } from './output.ts';
 import { cacheArgument, idArgument, socketOption, withDaemon } from './reach.ts';

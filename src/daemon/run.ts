@@ -39,7 +39,7 @@ import { die, leave, panicOnUncaught } from './exit.ts';
 import { generationOf, type MasterWatch, reportServed, watchMaster } from './master-channel.ts';
 import { type DaemonOptions, parseDaemonOptions } from './options.ts';
 import { asMailOwner, dropPrivileges, type PrivilegeOptions } from './privileges.ts';
-import { openProcessFigures } from './process-figures.ts';
+import { openProcessFigures } from '../report/process-figures.ts';
 import { forbidCores, raiseOpenFiles } from './process-limits.ts';
 import { assembleServer, type Server } from './server.ts';
 import { serveStandardInput } from './standard-input.ts';

@@ -34,7 +34,7 @@ import { strangerOn, thisCaller } from '../system/path-trust.ts';
 import { takeSystemd } from '../system/systemd.ts';
 import { isSocket } from './descriptors.ts';
 import { leave, panicOnUncaught } from './exit.ts';
-import { openProcessFigures } from './process-figures.ts';
+import { openProcessFigures } from '../report/process-figures.ts';
 import { forbidCores, raiseOpenFiles } from './process-limits.ts';
 import { inTurn, reload } from './reload.ts';
 import { assembleServer, type Server } from './server.ts';

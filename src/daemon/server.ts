@@ -17,9 +17,9 @@ import { Service, type ServiceLimits } from '../socket/service.ts';
 import { systemClock } from '../system/clock.ts';
 import { KeyRing } from '../tickets/key-ring.ts';
 import { type ConnectionRoom, connectionRoom } from './connection-room.ts';
-import { type Counters, History } from './history.ts';
-import { makeReport, type Report, type ReportMode } from './report.ts';
-import type { ProcessFigures } from './process-figures.ts';
+import { type Counters, History } from '../report/history.ts';
+import { makeReport, type Report, type ReportMode } from '../report/report.ts';
+import type { ProcessFigures } from '../report/process-figures.ts';
 
 export interface ServerParts {
   config: Config;

@@ -15,7 +15,7 @@ import { chmodSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { Logger, LogWarning } from '../log/logger.ts';
 import { releaseLowPorts } from '../daemon/privileges.ts';
-import type { Report } from '../daemon/report.ts';
+import type { Report } from '../report/report.ts';
 import { reasonOf } from '../system/calls.ts';
 import { bindOwnSocket, closeOwnSocket } from '../system/own-socket.ts';
 import { after, type Timer } from '../system/timers.ts';

@@ -2,7 +2,7 @@
  * What is answered to which path: /metrics, /healthz, /status.json and the
  * page's files. Knows no socket.
  */
-import type { Report } from '../daemon/report.ts';
+import type { Report } from '../report/report.ts';
 import { acceptedFormat } from './accepted-format.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
 import { Exposition } from './exposition.ts';

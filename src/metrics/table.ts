@@ -6,7 +6,7 @@
  * together. A value that the report doesn't have (a cache that is off) is left
  * out.
  */
-import type { CacheReport, Report } from '../daemon/report.ts';
+import type { CacheReport, Report } from '../report/report.ts';
 import type { LoopDelay } from './event-loop-delay.ts';
 
 /** What a scrape reads. */

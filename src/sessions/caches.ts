@@ -18,12 +18,12 @@ import { FatalError, TlsmgrError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { reasonOf } from '../system/calls.ts';
 import type { Clock } from '../system/clock.ts';
-import { mayPass } from './awaited-file.ts';
+import { mayPass } from './file/awaited-file.ts';
 import { type CacheCounters, newCounters } from './cache-counters.ts';
-import { fileSuffix, LockHeld, openCacheFile, type PreparedFile } from './cache-file.ts';
-import { type CacheKeys, readCacheKeys } from './cache-keys.ts';
+import { fileSuffix, LockHeld, openCacheFile, type PreparedFile } from './file/cache-file.ts';
+import { type CacheKeys, readCacheKeys } from './file/cache-keys.ts';
 import { databaseOf } from './database.ts';
-import { removeLeftFiles } from './left-files.ts';
+import { removeLeftFiles } from './file/left-files.ts';
 import { type FileFound, OpenCache } from './open-cache.ts';
 import { fitInto, type MemoryRoom } from './memory-share.ts';
 import {

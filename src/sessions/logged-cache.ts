@@ -5,7 +5,7 @@
  * Texts: Postfix src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
  */
 import type { Logger } from '../log/logger.ts';
-import type { CircularLog } from './circular-log.ts';
+import type { CircularLog } from './memory/circular-log.ts';
 import type {
   ByteSpan,
   CacheLabel,

@@ -1,5 +1,5 @@
 /** What a busy daemon with nothing wrong reports. */
-import type { Report } from '../../src/daemon/report.ts';
+import type { Report } from '../../src/report/report.ts';
 import { serviceTimeBounds } from '../../src/socket/service-times.ts';
 
 export function sampleReport(): Report {

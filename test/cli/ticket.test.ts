@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { readSessionFile } from '../../src/cli/status/session-file.ts';
 import { judge, type TicketSurroundings, verdictText } from '../../src/cli/status/ticket.ts';
 import { TlsmgrError } from '../../src/errors.ts';
-import type { SessionSummary } from '../../src/sessions/openssl-session.ts';
+import type { SessionSummary } from '../../src/openssl/session.ts';
 
 const now = 1_800_000_000;
 const current = 'c'.repeat(16);

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { problemsOf, type Vitals } from '../../src/daemon/health.ts';
-import type { CacheReport } from '../../src/daemon/report.ts';
+import { problemsOf, type Vitals } from '../../src/report/health.ts';
+import type { CacheReport } from '../../src/report/report.ts';
 
 function vitals(): Vitals {
   const cache: CacheReport = {
@@ -94,7 +94,7 @@ describe('docs/operations.md', () => {
     const documented = [...page.matchAll(/^\| (?:error|warning) \| `([^`]+)` \|/gmu)].map(
       ([, text]) => text!,
     );
-    const source = readFileSync(join(import.meta.dirname, '../../src/daemon/health.ts'), 'utf8');
+    const source = readFileSync(join(import.meta.dirname, '../../src/report/health.ts'), 'utf8');
     const coded = [
       ...source.matchAll(/text:\s+(?:`((?:[^`$]|\$\{[^}]*\})*)`|'([^']*)'|"([^"]*)")/gu),
     ].map(([, ...texts]) => texts.find((text) => text !== undefined)!);

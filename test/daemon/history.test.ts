@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Counters, History } from '../../src/daemon/history.ts';
+import { type Counters, History } from '../../src/report/history.ts';
 import {
   percentileSeconds,
   ServiceTimes,

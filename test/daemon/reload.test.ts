@@ -15,7 +15,7 @@ import { after, before, describe, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
 import { loadConfig, loadConfigAtRest, type LoadOptions } from '../../src/config/load.ts';
 import { appliedByReload, inTurn, reload as reloadSettings } from '../../src/daemon/reload.ts';
-import type { Report } from '../../src/daemon/report.ts';
+import type { Report } from '../../src/report/report.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 import { noPostconf, scratchDirectory, writeMainCf } from '../config/scratch.ts';
 import { poll } from '../postfix/poll.ts';

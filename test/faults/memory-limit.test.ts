@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
-import type { Report } from '../../src/daemon/report.ts';
+import type { Report } from '../../src/report/report.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 import { poll } from '../postfix/poll.ts';
 

@@ -5,7 +5,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
-import type { Report } from '../../src/daemon/report.ts';
+import type { Report } from '../../src/report/report.ts';
 import { metrics } from '../../src/metrics/table.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 import { freePort } from '../postfix/instance.ts';

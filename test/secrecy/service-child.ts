@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { writeHeapSnapshot } from 'node:v8';
 import { Pool } from '../../src/prng/pool.ts';
-import { CircularLog } from '../../src/sessions/circular-log.ts';
+import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
 import { cacheLabels } from '../../src/sessions/session-cache.ts';
 import { listenOnPath } from '../../src/socket/listener.ts';
 import { openScratchCaches } from '../sessions/scratch.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { TlsmgrError } from '../../src/errors.ts';
-import { AwaitedFile } from '../../src/sessions/awaited-file.ts';
+import { AwaitedFile } from '../../src/sessions/file/awaited-file.ts';
 import { KeptLog } from './scratch.ts';
 
 void describe('a file that a cache waits for', () => {

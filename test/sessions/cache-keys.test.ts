@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { FatalError } from '../../src/errors.ts';
-import { parseKeys, readCacheKeys } from '../../src/sessions/cache-keys.ts';
+import { parseKeys, readCacheKeys } from '../../src/sessions/file/cache-keys.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, openLogOnFile } from './log-on-file.ts';
 import { KeptLog, openScratchCaches, scratchDirectory } from './scratch.ts';

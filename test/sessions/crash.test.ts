@@ -7,7 +7,7 @@ import { copyFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { CircularLog } from '../../src/sessions/circular-log.ts';
+import type { CircularLog } from '../../src/sessions/memory/circular-log.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, openLogOnFile } from './log-on-file.ts';
 import { scratchDirectory } from './scratch.ts';

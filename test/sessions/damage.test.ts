@@ -8,7 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { manifestBytes, slotsStart } from '../../src/sessions/manifest.ts';
+import { manifestBytes, slotsStart } from '../../src/sessions/file/manifest.ts';
 import { longestIdBytes } from '../../src/sessions/session-cache.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, openLogOnFile } from './log-on-file.ts';

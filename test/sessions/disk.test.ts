@@ -5,7 +5,7 @@ import { mkdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { constants } from 'node:os';
-import { slotsStart } from '../../src/sessions/manifest.ts';
+import { slotsStart } from '../../src/sessions/file/manifest.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, type LogOnFile, openLogOnFile } from './log-on-file.ts';
 import { scratchDirectory } from './scratch.ts';

@@ -1,8 +1,8 @@
 /** Expired entries go in steps, so that nobody waits for many of them at once. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CircularLog } from '../../src/sessions/circular-log.ts';
-import { geometryOf } from '../../src/sessions/geometry.ts';
+import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
+import { geometryOf } from '../../src/sessions/memory/geometry.ts';
 import type { ByteSpan } from '../../src/sessions/session-cache.ts';
 
 function span(text: string): ByteSpan {

@@ -1,8 +1,8 @@
 /** The timers of a cache: one at most, and none after it has been closed. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { CircularLog } from '../../src/sessions/circular-log.ts';
-import { Janitor } from '../../src/sessions/janitor.ts';
+import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
+import { Janitor } from '../../src/sessions/memory/janitor.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { smallGeometry } from './log-on-file.ts';
 

@@ -19,8 +19,8 @@ import {
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Caches, CachesSettings } from '../../src/sessions/caches.ts';
-import { removeLeftFiles } from '../../src/sessions/left-files.ts';
-import { manifestBytes } from '../../src/sessions/manifest.ts';
+import { removeLeftFiles } from '../../src/sessions/file/left-files.ts';
+import { manifestBytes } from '../../src/sessions/file/manifest.ts';
 import type { CacheLabel } from '../../src/sessions/session-cache.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake } from './log-on-file.ts';

@@ -1,8 +1,8 @@
 /** What a page of a listing costs at most. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CircularLog } from '../../src/sessions/circular-log.ts';
-import { geometryOf } from '../../src/sessions/geometry.ts';
+import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
+import { geometryOf } from '../../src/sessions/memory/geometry.ts';
 import type { EntryPage } from '../../src/sessions/session-cache.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 

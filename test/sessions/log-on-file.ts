@@ -1,9 +1,9 @@
 /** A circular log kept in a file, with sizes small enough that all of it happens. */
 import { closeSync, constants, copyFileSync, openSync } from 'node:fs';
-import { type CacheKeys } from '../../src/sessions/cache-keys.ts';
-import { CircularLog, type CircularLogSettings } from '../../src/sessions/circular-log.ts';
-import type { FileMirror, FileMirrorDependencies } from '../../src/sessions/file-mirror.ts';
-import { inspectFile, keepInFile } from '../../src/sessions/persistence.ts';
+import { type CacheKeys } from '../../src/sessions/file/cache-keys.ts';
+import { CircularLog, type CircularLogSettings } from '../../src/sessions/memory/circular-log.ts';
+import type { FileMirror, FileMirrorDependencies } from '../../src/sessions/file/file-mirror.ts';
+import { inspectFile, keepInFile } from '../../src/sessions/file/persistence.ts';
 import type { Clock } from '../../src/system/clock.ts';
 import { KeptLog } from './scratch.ts';
 

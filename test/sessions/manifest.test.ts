@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { decodeManifest, encodeManifest, type Manifest } from '../../src/sessions/manifest.ts';
+import { decodeManifest, encodeManifest, type Manifest } from '../../src/sessions/file/manifest.ts';
 import type { CacheLabel } from '../../src/sessions/session-cache.ts';
 
 const entry = (slot: number) => ({

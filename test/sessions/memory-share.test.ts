@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { CircularLog } from '../../src/sessions/circular-log.ts';
+import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
 import { fitInto, leastLimitBytes, memoryFor, roomOf } from '../../src/sessions/memory-share.ts';
 import { type CacheLabel, cacheLabels } from '../../src/sessions/session-cache.ts';
 import { type MemoryLimit, memoryLimits } from '../../src/system/memory-limits.ts';

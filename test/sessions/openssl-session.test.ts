@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import fc from 'fast-check';
 import { TlsmgrError } from '../../src/errors.ts';
-import { decodeOpensslSession } from '../../src/sessions/openssl-session.ts';
+import { decodeOpensslSession } from '../../src/openssl/session.ts';
 import { scratchDirectory } from './scratch.ts';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;

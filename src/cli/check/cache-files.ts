@@ -1,7 +1,7 @@
 /** Which file each cache has, and that no two have the same. */
 import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import { fileSuffix } from '../../sessions/cache-file.ts';
+import { fileSuffix } from '../../sessions/file/cache-file.ts';
 import type { Logger } from '../../log/logger.ts';
 import { parameterOf } from '../../sessions/caches.ts';
 import type { CacheLabel } from '../../sessions/session-cache.ts';

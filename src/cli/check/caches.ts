@@ -8,7 +8,7 @@ import { totalmem } from 'node:os';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { CacheSettings, Config } from '../../config/config.ts';
 import { shortestCacheSeconds } from '../../config/load.ts';
-import { fileSuffix } from '../../sessions/cache-file.ts';
+import { fileSuffix } from '../../sessions/file/cache-file.ts';
 import { isEnabled, parameterOf } from '../../sessions/caches.ts';
 import { databaseOf } from '../../sessions/database.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';

@@ -4,8 +4,8 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import type { Problem } from '../../daemon/health.ts';
-import type { Report } from '../../daemon/report.ts';
+import type { Problem } from '../../report/health.ts';
+import type { Report } from '../../report/report.ts';
 import { databaseOf } from '../../sessions/database.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';
 import { redirectTable } from '../../system/data-redirect.ts';

@@ -1,6 +1,6 @@
 /** Who answers on the socket, and what it says of itself. */
 import type { Config } from '../../config/config.ts';
-import type { Report } from '../../daemon/report.ts';
+import type { Report } from '../../report/report.ts';
 import { messageOf } from '../../errors.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';
 import { version } from '../../version.ts';

@@ -3,7 +3,7 @@
  * whether anything is wrong, then the caches, what is asked of it, the keys,
  * the entropy, the log. It fits into 80 columns and 24 rows.
  */
-import type { CacheReport, Report } from '../../daemon/report.ts';
+import type { CacheReport, Report } from '../../report/report.ts';
 import { fullTime } from '../../log/line.ts';
 import { printable, printableValues } from '../../log/printable.ts';
 import { cacheLabels } from '../../sessions/session-cache.ts';

@@ -5,7 +5,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { messageOf, TlsmgrError } from '../../errors.ts';
-import { decodeOpensslSession, type SessionSummary } from '../../sessions/openssl-session.ts';
+import { decodeOpensslSession, type SessionSummary } from '../../openssl/session.ts';
 
 /** A session with the longest chain of certificates is smaller. */
 const largestBytes = 1024 * 1024;

@@ -10,9 +10,9 @@
  * Postfix's src/tls/tls.h.
  */
 import type { TlsmgrClient } from '../../client/client.ts';
-import type { Report } from '../../daemon/report.ts';
+import type { Report } from '../../report/report.ts';
 import { printable } from '../../log/printable.ts';
-import type { SessionSummary } from '../../sessions/openssl-session.ts';
+import type { SessionSummary } from '../../openssl/session.ts';
 import { duration } from '../output.ts';
 
 /** A ticket around nothing: name, IV, one block, HMAC. */

@@ -6,7 +6,7 @@
 import { constants } from 'node:os';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { TlsmgrClient } from '../../client/client.ts';
-import type { HistoryPoint, Report } from '../../daemon/report.ts';
+import type { HistoryPoint, Report } from '../../report/report.ts';
 import { messageOf } from '../../errors.ts';
 import { printable, printableValues } from '../../log/printable.ts';
 import { duration } from '../output.ts';

@@ -6,7 +6,7 @@
 import { element, makePlot } from './plot.js';
 import { bytes, count, duration, percent, wait } from './words.js';
 
-/** @typedef {import('../../daemon/report.ts').Report} Report */
+/** @typedef {import('../../report/report.ts').Report} Report */
 
 const everyMs = 2500;
 const patienceMs = 4000;

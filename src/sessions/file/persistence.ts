@@ -5,13 +5,13 @@
  */
 import { readSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import type { Logger } from '../log/logger.ts';
+import type { Logger } from '../../log/logger.ts';
 import type { CacheKeys, FileKeys } from './cache-keys.ts';
-import type { CircularLog } from './circular-log.ts';
+import type { CircularLog } from '../memory/circular-log.ts';
 import { FileMirror, type FileMirrorDependencies } from './file-mirror.ts';
 import { hasMagic, type Manifest, newestManifest, slotsStart } from './manifest.ts';
 import { readBack } from './read-back.ts';
-import type { CacheLabel } from './session-cache.ts';
+import type { CacheLabel } from '../session-cache.ts';
 
 /** New arrivals and slots are numbered well above what the last, unlisted, frames may have. */
 const numbersSkipped = 1 << 24;

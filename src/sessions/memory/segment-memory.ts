@@ -9,7 +9,7 @@
  * memory until a segment is written to. Where there are no huge pages a slab
  * is memory as any other.
  */
-import { hugePageBytes, preferHugePages } from '../system/calls.ts';
+import { hugePageBytes, preferHugePages } from '../../system/calls.ts';
 
 /** Segments with a buffer of their own: a cache of 14 MB. */
 const singleBuffers = 16;

@@ -5,11 +5,11 @@
  * off the disk, and free slots at the end are cut off the file.
  */
 import { ftruncateSync } from 'node:fs';
-import { TlsmgrError } from '../errors.ts';
-import { punchHole } from '../system/calls.ts';
-import { mostSlots } from './geometry.ts';
+import { TlsmgrError } from '../../errors.ts';
+import { punchHole } from '../../system/calls.ts';
+import { mostSlots } from '../memory/geometry.ts';
 import { type ManifestEntry, slotsStart } from './manifest.ts';
-import type { Segment } from './segment.ts';
+import type { Segment } from '../memory/segment.ts';
 
 export interface RetiredSlot {
   slot: number;

@@ -7,14 +7,14 @@
  * A file that comes late begins anew: what an earlier process has left in it is
  * dropped, as nobody knows which of it was deleted meanwhile.
  */
-import { FatalError, TlsmgrError } from '../errors.ts';
-import type { Logger } from '../log/logger.ts';
-import { reasonOf } from '../system/calls.ts';
-import { after, type Timer } from '../system/timers.ts';
+import { FatalError, TlsmgrError } from '../../errors.ts';
+import type { Logger } from '../../log/logger.ts';
+import { reasonOf } from '../../system/calls.ts';
+import { after, type Timer } from '../../system/timers.ts';
 import { LockHeld, type PreparedFile } from './cache-file.ts';
-import type { LogMirror } from './circular-log.ts';
-import { directoryOf } from './plan.ts';
-import type { CacheLabel } from './session-cache.ts';
+import type { LogMirror } from '../memory/circular-log.ts';
+import { directoryOf } from '../plan.ts';
+import type { CacheLabel } from '../session-cache.ts';
 
 const usualRetrySeconds = 5;
 const longestRetrySeconds = 60;

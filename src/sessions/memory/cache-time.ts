@@ -10,7 +10,7 @@
  * From one process to the next this time goes on: by what the wall clock says
  * has gone by since it was last written down, and never back.
  */
-import type { Clock } from '../system/clock.ts';
+import type { Clock } from '../../system/clock.ts';
 
 /** A moment in both times, as a file keeps it. Whole seconds. */
 export interface TimeMark {

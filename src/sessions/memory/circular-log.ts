@@ -12,11 +12,11 @@
  * Work that isn't a request's (expiry, packing) is done in small steps, some
  * milliseconds apart.
  */
-import type { Clock } from '../system/clock.ts';
-import { copyBytes, sameBytes, viewOf } from '../system/data-view.ts';
-import { type CacheCounters, newCounters } from './cache-counters.ts';
+import type { Clock } from '../../system/clock.ts';
+import { copyBytes, sameBytes, viewOf } from '../../system/data-view.ts';
+import { type CacheCounters, newCounters } from '../cache-counters.ts';
 import { CacheTime } from './cache-time.ts';
-import { wordsOf } from './frames.ts';
+import { wordsOf } from '../file/frames.ts';
 import { idHashOf, type IdHash } from './id-hash.ts';
 import { IdIndex, noLocator, type RecordMatcher } from './id-index.ts';
 import { Janitor } from './janitor.ts';
@@ -38,7 +38,7 @@ import {
   type EntryPage,
   longestIdBytes,
   type SessionCache,
-} from './session-cache.ts';
+} from '../session-cache.ts';
 
 export interface CircularLogSettings extends CacheLimits {
   /** Bytes of a segment, a multiple of 8 and less than slotBytes. */

@@ -6,7 +6,7 @@
  */
 import type { FileKeys } from './cache-keys.ts';
 import { type FrameStamp, FrameBuilder, usualPayloadBytes } from './frames.ts';
-import type { Segment, SlotPosition } from './segment.ts';
+import type { Segment, SlotPosition } from '../memory/segment.ts';
 import type { SlotTable } from './slot-table.ts';
 
 export interface Write {

@@ -23,15 +23,15 @@ import {
   writeSync,
 } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import { FatalError, TlsmgrError } from '../errors.ts';
-import type { Logger } from '../log/logger.ts';
-import { reasonOf, tryLock } from '../system/calls.ts';
-import { openOwnFile } from '../system/safe-open.ts';
-import { geometryOf } from './geometry.ts';
+import { FatalError, TlsmgrError } from '../../errors.ts';
+import type { Logger } from '../../log/logger.ts';
+import { reasonOf, tryLock } from '../../system/calls.ts';
+import { openOwnFile } from '../../system/safe-open.ts';
+import { geometryOf } from '../memory/geometry.ts';
 import { encodeManifest, type Manifest } from './manifest.ts';
 import { overwriteAndClose } from './overwrite.ts';
 import { inspectFile } from './persistence.ts';
-import type { CacheLabel } from './session-cache.ts';
+import type { CacheLabel } from '../session-cache.ts';
 
 /** Keeps our files apart from the databases that other programs make of the same name. */
 export const fileSuffix = '.tlsmgr';

@@ -14,13 +14,13 @@
  * another attempt at everything from time to time.
  */
 import { closeSync, fstatSync, ftruncateSync, write, writeSync } from 'node:fs';
-import type { Logger } from '../log/logger.ts';
-import { reasonOf } from '../system/calls.ts';
+import type { Logger } from '../../log/logger.ts';
+import { reasonOf } from '../../system/calls.ts';
 import type { FileKeys } from './cache-keys.ts';
-import type { CircularLog, LogMirror } from './circular-log.ts';
+import type { CircularLog, LogMirror } from '../memory/circular-log.ts';
 import { encodeManifest, manifestBytes, type ManifestEntry } from './manifest.ts';
-import type { Segment, SlotPosition } from './segment.ts';
-import type { ByteSpan, CacheLabel } from './session-cache.ts';
+import type { Segment, SlotPosition } from '../memory/segment.ts';
+import type { ByteSpan, CacheLabel } from '../session-cache.ts';
 import { entryOf, type RetiredSlot, SlotTable } from './slot-table.ts';
 import { SlotWriter, type Write } from './slot-writer.ts';
 

@@ -32,10 +32,10 @@
  * that isn't persistent has, and what a failing disk is left with.
  */
 import { crc32 } from 'node:zlib';
-import { TlsmgrError } from '../errors.ts';
-import type { TimeMark } from './cache-time.ts';
-import { mostSlots } from './geometry.ts';
-import type { CacheLabel } from './session-cache.ts';
+import { TlsmgrError } from '../../errors.ts';
+import type { TimeMark } from '../memory/cache-time.ts';
+import { mostSlots } from '../memory/geometry.ts';
+import type { CacheLabel } from '../session-cache.ts';
 
 export const manifestBytes = 262_144;
 /** Where slot 0 begins. */

@@ -7,7 +7,7 @@
  *     working  the timer is set for the next step, some milliseconds from now
  *     closed   for good
  */
-import { after, type Timer } from '../system/timers.ts';
+import { after, type Timer } from '../../system/timers.ts';
 
 /** Seldom enough that one request in a hundred doesn't meet a step. */
 const stepEverySeconds = 0.004;

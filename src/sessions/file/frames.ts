@@ -27,7 +27,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { type FileKeys, sealBytes } from './cache-keys.ts';
-import { recordBytes, recordHeaderBytes, type SlotPosition, word } from './segment.ts';
+import { recordBytes, recordHeaderBytes, type SlotPosition, word } from '../memory/segment.ts';
 
 export const frameHeaderBytes = 64;
 /** A frame is closed when the next record would make its payload longer. */

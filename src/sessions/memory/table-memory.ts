@@ -4,7 +4,7 @@
  * the index of a small cache stays small; a chunk without a table in use goes
  * back to the kernel.
  */
-import { hugePageBytes, preferHugePages, releasePages } from '../system/calls.ts';
+import { hugePageBytes, preferHugePages, releasePages } from '../../system/calls.ts';
 
 /** 32-bit words of a table. */
 export const tableWords = 2048;

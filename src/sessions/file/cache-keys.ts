@@ -15,12 +15,12 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, readSync } from 'node:fs';
-import { FatalError } from '../errors.ts';
-import type { Logger } from '../log/logger.ts';
-import { reasonOf } from '../system/calls.ts';
-import { unmovedBuffer } from '../system/secret-memory.ts';
-import { openForReading } from '../system/safe-open.ts';
-import type { CacheLabel } from './session-cache.ts';
+import { FatalError } from '../../errors.ts';
+import type { Logger } from '../../log/logger.ts';
+import { reasonOf } from '../../system/calls.ts';
+import { unmovedBuffer } from '../../system/secret-memory.ts';
+import { openForReading } from '../../system/safe-open.ts';
+import type { CacheLabel } from '../session-cache.ts';
 
 const keyBytes = 32;
 const nonceBytes = 12;

@@ -7,10 +7,10 @@
  * What is damaged is left out: see frames.ts. Nothing here can fail a start.
  */
 import { read } from 'node:fs';
-import type { Logger } from '../log/logger.ts';
-import { reasonOf } from '../system/calls.ts';
+import type { Logger } from '../../log/logger.ts';
+import { reasonOf } from '../../system/calls.ts';
 import type { FileKeys } from './cache-keys.ts';
-import type { CircularLog } from './circular-log.ts';
+import type { CircularLog } from '../memory/circular-log.ts';
 import type { FileMirror } from './file-mirror.ts';
 import { readSlot } from './frames.ts';
 import { type Manifest, type ManifestEntry, slotsStart } from './manifest.ts';

@@ -19,7 +19,7 @@
  * pages given back to the kernel at once: memory returns without waiting for
  * the collector, and leaves no session data behind.
  */
-import { releasePages } from '../system/calls.ts';
+import { releasePages } from '../../system/calls.ts';
 import { type Piece, SegmentMemory } from './segment-memory.ts';
 
 /** Where the next frame of a slot of a cache file goes, and how many there are (frames.ts). */

@@ -5,8 +5,8 @@
  */
 import { close, fdatasync, read, write } from 'node:fs';
 import { promisify } from 'node:util';
-import type { Logger } from '../log/logger.ts';
-import { reasonOf } from '../system/calls.ts';
+import type { Logger } from '../../log/logger.ts';
+import { reasonOf } from '../../system/calls.ts';
 
 const pieceBytes = 1024 * 1024;
 const calls = {

@@ -5,7 +5,7 @@
  */
 import type { CacheTime } from './cache-time.ts';
 import { type Segment, recordHeaderBytes, word } from './segment.ts';
-import type { EntryPage, ListedEntry } from './session-cache.ts';
+import type { EntryPage, ListedEntry } from '../session-cache.ts';
 
 /** Records that a page looks at, at most: a long run of dead ones must not hold up requests. */
 const scanLimit = 20_000;
