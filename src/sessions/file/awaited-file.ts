@@ -44,6 +44,7 @@ export function mayPass(error: unknown): boolean {
 /** What the log's statistics say of a file that isn't there. */
 export const missingFile: LogMirror = {
   changed: () => {},
+  died: () => {},
   released: () => {},
   deleted: () => {},
   flushed: () => {},

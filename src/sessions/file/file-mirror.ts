@@ -1,48 +1,56 @@
 /**
- * Keeps a circular log in a file (manifest.ts, frames.ts): each segment in a
- * slot. What has arrived and what has died since is appended to the slots every
- * quarter of a second, by positioned writes on a descriptor that is never
- * opened again; nobody waits for them. Then a manifest makes it count, and only
- * then are the slots of segments that are gone used for others.
+ * Keeps a circular log in a file (manifest.ts, frames.ts), which holds each
+ * segment in a slot. This is the driver: it decides when to write, and
+ * write-cycles.ts what. Nobody waits for the writes. They go to a descriptor
+ * that stays open, as the path may be out of reach later.
  *
- * So at any moment the newest manifest describes what was true at most a cycle
- * ago, whenever the process dies. A kernel that dies with it may lose more:
- * nothing is synced, a cache isn't worth making a mail queue wait.
+ *                something to write            its time
+ *         idle ---------------------> waiting ----------> writing <------+
+ *          ^                             ^                 |  |          |
+ *          |  nothing more to write      |  more to write  |  |          |
+ *          +-----------------------------+-----------------+  |          |
+ *                                                 a write fails          |
+ *                                                             v          | its time
+ *                                                        suspending -> failed
  *
- * When a write fails (a full disk, most of all): one warning, a manifest that
- * lists nothing, so that no restart brings back what is gone by then, and
- * another attempt at everything from time to time.
+ *     idle, waiting, failed -- closeNow() -----------------------------> closed
+ *     writing, suspending ---- closeNow() --> closing -- its end comes -> closed
+ *
+ *     idle        the file is up to date
+ *     waiting     a timer is set for the next cycle of writes
+ *     writing     a write of a cycle is under way
+ *     suspending  a manifest without entries is being written, so that no restart
+ *                 brings back what is gone by then
+ *     failed      a timer is set for the next attempt to write everything anew
+ *     closing     all is written; a write that was under way before hasn't ended
+ *     closed      the descriptor is closed
+ *
+ * A first write that fails, of begin(), leads from idle to failed.
+ *
+ * At any moment the newest manifest describes what was true a cycle ago at the
+ * most, whenever the process dies. When the kernel dies too, more may be lost:
+ * nothing is synced, as a mail queue must not wait for a cache.
  */
-import { closeSync, fstatSync, ftruncateSync, write, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync } from 'node:fs';
 import type { Logger } from '../../log/logger.ts';
 import { reasonOf } from '../../system/calls.ts';
-import type { FileKeys } from './cache-keys.ts';
 import type { CircularLog, LogMirror } from '../memory/circular-log.ts';
-import { encodeManifest, manifestBytes, type ManifestEntry } from './manifest.ts';
-import type { Segment, SlotPosition } from '../memory/segment.ts';
+import type { Segment } from '../memory/segment.ts';
 import type { ByteSpan, CacheLabel } from '../session-cache.ts';
-import { entryOf, type RetiredSlot, SlotTable } from './slot-table.ts';
+import type { FileKeys } from './cache-keys.ts';
+import { type WriteAt, writeAt, type WriteAtNow, writeAtNow } from './positioned-writes.ts';
+import { SegmentCopies } from './segment-copy.ts';
+import { SlotTable } from './slot-table.ts';
 import { SlotWriter, type Write } from './slot-writer.ts';
-
-/** What of a file's past goes on. */
-export interface FileHistory {
-  fileId: Buffer;
-  generation: number;
-  epoch: number;
-  lastWriteNumber: number;
-}
+import { UnreadSlots } from './unread-slots.ts';
+import { type FileHistory, type WriteCycle, WriteCycles } from './write-cycles.ts';
 
 export interface FileMirrorDependencies {
   log: Logger;
   /** For tests: how to write. */
-  write?: (
-    fd: number,
-    bytes: Buffer,
-    position: number,
-    done: (error: Error | null) => void,
-  ) => void;
+  write?: WriteAt;
   /** For tests: how to write at exit. */
-  writeNow?: (fd: number, bytes: Buffer, position: number) => void;
+  writeNow?: WriteAtNow;
   /** From a change to its writing, in milliseconds. */
   flushEveryMs?: number;
   /** From a failure to the next attempt, in milliseconds; doubles each time. */
@@ -52,61 +60,40 @@ export interface FileMirrorDependencies {
 const usualFlushEveryMs = 250;
 const usualRetryMs = 5000;
 const longestRetryMs = 60_000;
-/** How often a cycle looks for records that were moved before they were written. */
-const turnsPerCycle = 8;
 
-function writeFully(
-  fd: number,
-  bytes: Buffer,
-  position: number,
-  done: (error: Error | null) => void,
-): void {
-  write(fd, bytes, 0, bytes.length, position, (error, written) => {
-    if (error === null && written < bytes.length) {
-      // A short write: the next attempt says why.
-      writeFully(fd, bytes.subarray(written), position + written, done);
-    } else {
-      done(error);
-    }
-  });
-}
+type State =
+  | { name: 'idle' }
+  /** `isUrgent`: for no longer than a turn of the event loop, as the file would grow meanwhile. */
+  | { name: 'waiting'; timer: NodeJS.Timeout; isUrgent: boolean }
+  | { name: 'writing'; cycle: WriteCycle; inFlight: Write }
+  | { name: 'suspending' }
+  | { name: 'failed'; timer: NodeJS.Timeout }
+  | { name: 'closing' }
+  | { name: 'closed' };
 
-function writeFullyNow(fd: number, bytes: Buffer, position: number): void {
-  for (let done = 0; done < bytes.length;) {
-    done += writeSync(fd, bytes, done, bytes.length - done, position + done);
-  }
-}
+export type MirrorState = State['name'];
 
 export class FileMirror implements LogMirror {
+  /** What is still to be read back. */
+  readonly unread: UnreadSlots;
+  /** Resolves when the file is closed, and free for others. */
+  readonly fileClosed: Promise<void>;
   readonly #label: CacheLabel;
   readonly #fd: number;
   readonly #log: CircularLog;
-  readonly #history: FileHistory;
   readonly #logger: Logger;
-  readonly #write: NonNullable<FileMirrorDependencies['write']>;
-  readonly #writeNow: NonNullable<FileMirrorDependencies['writeNow']>;
+  readonly #write: WriteAt;
+  readonly #writeNow: WriteAtNow;
   readonly #flushEveryMs: number;
   readonly #retryMs: number;
-  #nextRetryMs: number;
-  #suspending = false;
-  #armedAtOnce = false;
+  readonly #copies = new SegmentCopies();
   readonly #slots: SlotTable;
   readonly #writer: SlotWriter;
-  /** Still to be read back. */
-  readonly #unread = new Map<number, ManifestEntry>();
-  #dirty: Segment[] = [];
-  #healthy = true;
-  #closed = false;
-  /** Resolves when the file is closed, and free for others. */
-  readonly fileClosed: Promise<void>;
+  readonly #cycles: WriteCycles;
+  #state: State = { name: 'idle' };
+  /** Failures since everything was written last. */
+  #failures = 0;
   #tellClosed: () => void = () => {};
-  #timer: NodeJS.Timeout | undefined;
-  /** The cycle under way, and the write that it waits for. */
-  #cycle: Generator<Write, void, void> | undefined;
-  #inFlight: Write | undefined;
-  /** Ids deleted while there is more to read back; undefined when there is not. */
-  #deletedMeanwhile: Set<string> | undefined;
-  #forgetRest = false;
   #waiting: (() => void)[] = [];
 
   constructor(
@@ -123,47 +110,79 @@ export class FileMirror implements LogMirror {
     this.#label = label;
     this.#fd = fd;
     this.#log = log;
-    this.#history = { ...history };
     this.#logger = dependencies.log;
-    this.#write = dependencies.write ?? writeFully;
-    this.#writeNow = dependencies.writeNow ?? writeFullyNow;
+    this.#write = dependencies.write ?? writeAt;
+    this.#writeNow = dependencies.writeNow ?? writeAtNow;
     this.#flushEveryMs = dependencies.flushEveryMs ?? usualFlushEveryMs;
     this.#retryMs = dependencies.retryMs ?? usualRetryMs;
-    this.#nextRetryMs = this.#retryMs;
     const { slotBytes } = log.settings;
-    this.#slots = new SlotTable(fd, slotBytes, fstatSync(fd).size, history.lastWriteNumber);
-    this.#writer = new SlotWriter(this.#slots, history, keys, log.settings);
+    const slots = new SlotTable(fd, slotBytes, fstatSync(fd).size, history.lastWriteNumber);
+    const writer = new SlotWriter(slots, history, keys, log.settings);
+    const copies = this.#copies;
+    const unread = new UnreadSlots(slots, copies);
+    const { log: logger } = dependencies;
+    this.#slots = slots;
+    this.#writer = writer;
+    this.unread = unread;
+    this.#cycles = new WriteCycles({ label, log, history, copies, slots, unread, writer, logger });
     log.mirrorTo(this);
   }
 
+  get state(): MirrorState {
+    return this.#state.name;
+  }
+
+  // What the log tells.
+
   changed(segment: Segment): void {
-    this.#queue(segment);
-    if (this.#timer === undefined) {
-      this.#arm(this.#flushEveryMs);
+    this.#cycles.queue(this.#copies.of(segment));
+    if (this.#state.name === 'idle') {
+      this.#wait(this.#flushEveryMs);
+    }
+  }
+
+  died(segment: Segment, offset: number): void {
+    const copy = this.#copies.of(segment);
+    if (offset < copy.writtenOffset) {
+      copy.unwrittenDeaths.push(segment.arrivalAt(offset));
+      this.changed(segment);
     }
   }
 
   released(segment: Segment): void {
-    if (segment.slot >= 0) {
-      this.#slots.retire(segment);
-      if (this.#timer === undefined || (this.#slots.isPressed && !this.#armedAtOnce)) {
-        this.#armedAtOnce = this.#slots.isPressed;
-        this.#arm(this.#slots.isPressed ? 0 : this.#flushEveryMs);
-      }
+    const copy = this.#copies.forget(segment);
+    if (copy?.hasSlot !== true) {
+      return;
+    }
+    this.#slots.retire(copy);
+    const state = this.#state;
+    const isUrgent = this.#slots.isPressed;
+    if (state.name === 'idle' || (state.name === 'waiting' && isUrgent && !state.isUrgent)) {
+      this.#wait(isUrgent ? 0 : this.#flushEveryMs, isUrgent);
     }
   }
 
   deleted(id: ByteSpan): void {
-    this.#deletedMeanwhile?.add(id.buffer.toString('latin1', id.start, id.end));
+    this.unread.deleted(id);
   }
 
   flushed(): void {
-    this.#forgetRest = true;
+    this.unread.forget();
   }
 
-  /** Resolves as soon as there is nothing left to write, or writing fails. */
+  fileBytes(): number {
+    return this.#slots.fileBytes;
+  }
+
+  /** False from a failure until everything has been written anew. */
+  healthy(): boolean {
+    return this.#failures === 0;
+  }
+
+  /** Resolves as soon as there is nothing left to write, writing fails, or the file is closed. */
   written(): Promise<void> {
-    if (this.#cycle === undefined && !this.#hasWork) {
+    const { name } = this.#state;
+    if (name === 'closed' || (name !== 'writing' && !this.#cycles.hasWork)) {
       return Promise.resolve();
     }
     return new Promise((resolve) => {
@@ -171,50 +190,167 @@ export class FileMirror implements LogMirror {
     });
   }
 
-  fileBytes(): number {
-    return this.#slots.fileBytes;
+  /**
+   * A new file: gives it its first manifest, at once, and soon what the log holds
+   * already. A failure is dealt with like any other.
+   */
+  begin(): void {
+    try {
+      this.#putNow(this.#cycles.emptyManifest());
+      this.#slots.fileBytes = fstatSync(this.#fd).size;
+      for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
+        this.changed(at);
+      }
+    } catch (error) {
+      this.#tellFault(error);
+      this.#waitToRetry();
+    }
   }
 
-  healthy(): boolean {
-    return this.#healthy;
+  /** Nothing more is read back. */
+  readingEnded(): void {
+    const { name } = this.#state;
+    this.unread.end();
+    if (name === 'idle' || name === 'waiting') {
+      this.#wait(this.#flushEveryMs);
+    }
   }
 
   closeNow(): void {
-    if (this.#closed) {
+    const before = this.#state;
+    if (before.name === 'closing' || before.name === 'closed') {
       return;
     }
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    const unfinished = this.#cycle;
+    this.#enter({ name: 'closing' });
     try {
-      if (unfinished !== undefined && this.#inFlight !== undefined) {
-        // Whether the one under way comes before or after, it writes the same: its
-        // buffer stays as it is.
+      if (before.name === 'writing') {
+        // The kernel may still be reading from this buffer, so that it has to stay as
+        // it is. Whichever of the two writes comes last, both write the same.
         this.#writer.leaveBuffer();
-        this.#writeNow(this.#fd, this.#inFlight.bytes, this.#inFlight.position);
-        this.#finishNow(unfinished);
+        this.#putNow(before.inFlight);
+        this.#finishNow(before.cycle);
       }
-      if (this.#dirty.length > 0 || this.#slots.retired.length > 0 || !this.#healthy) {
-        this.#finishNow(this.#oneCycle(false));
+      if (this.#cycles.isBehind || this.#failures > 0) {
+        this.#finishNow(this.#cycles.cycle(false));
       }
-      // Both copies say the same, so that either may be damaged.
-      this.#slots.takeRetired();
-      this.#finishNow(this.#writeManifest(this.#listed([])));
-      this.#finishNow(this.#writeManifest(this.#listed([])));
+      this.#finishNow(this.#cycles.lastManifests());
     } catch (error) {
-      this.#fail(error);
+      this.#tellFault(error);
       this.#emptyFile();
     }
+    this.unread.close();
     this.#writer.wipe();
-    if (this.#inFlight === undefined && !this.#suspending) {
-      this.#letGo();
+    if (before.name !== 'writing' && before.name !== 'suspending') {
+      this.#closeFile();
     }
   }
 
-  /** Only when no write is under way: nobody else may have the file before. */
-  #letGo(): void {
-    closeSync(this.#fd);
-    this.#tellClosed();
+  /** All changes of the state go through here. */
+  #enter(next: State): void {
+    if ('timer' in this.#state) {
+      clearTimeout(this.#state.timer);
+    }
+    this.#state = next;
+  }
+
+  #wait(delayMs: number, isUrgent = false): void {
+    this.#enter({ name: 'waiting', timer: this.#cycleIn(delayMs), isUrgent });
+  }
+
+  #waitToRetry(): void {
+    const longestMs = Math.max(longestRetryMs, this.#retryMs);
+    const delayMs = Math.min(this.#retryMs * 2 ** this.#failures, longestMs);
+    this.#enter({ name: 'failed', timer: this.#cycleIn(delayMs) });
+  }
+
+  #cycleIn(delayMs: number): NodeJS.Timeout {
+    return setTimeout(() => this.#advance(this.#cycles.cycle(true)), delayMs).unref();
+  }
+
+  /** Runs a cycle up to its next write, and on from there when that has ended. */
+  #advance(cycle: WriteCycle): void {
+    let step: IteratorResult<Write, void>;
+    try {
+      step = cycle.next();
+    } catch (error) {
+      this.#suspend(error);
+      return;
+    }
+    if (step.done === true) {
+      this.#cycleEnded();
+      return;
+    }
+    const inFlight = step.value;
+    this.#enter({ name: 'writing', cycle, inFlight });
+    this.#put(inFlight, (error) => {
+      if (error === null) {
+        this.#advance(cycle);
+      } else {
+        cycle.return();
+        this.#suspend(error);
+      }
+    });
+  }
+
+  #cycleEnded(): void {
+    if (this.#failures > 0) {
+      this.#failures = 0;
+      this.#logger.info(`${this.#label} TLS session cache is kept in its file again`);
+    }
+    if (this.#cycles.hasWork) {
+      const isUrgent = this.#slots.isPressed;
+      this.#wait(isUrgent ? 0 : this.#flushEveryMs, isUrgent);
+    } else {
+      this.#enter({ name: 'idle' });
+      this.#tellWaiting();
+    }
+  }
+
+  /** After a failure: makes the file list nothing, and its slots free for the next attempt. */
+  #suspend(fault: unknown): void {
+    this.#tellFault(fault);
+    this.#enter({ name: 'suspending' });
+    this.#put(this.#cycles.emptyManifest(), (error) => {
+      if (error === null) {
+        this.#cycles.freeAllRetired();
+      }
+      this.#waitToRetry();
+    });
+    this.#tellWaiting();
+  }
+
+  #tellFault(error: unknown): void {
+    this.#cycles.distrustFile();
+    if (this.#failures === 0) {
+      this.#logger.warning(
+        `cannot write ${this.#label} TLS session cache: ${reasonOf(error)}; ` +
+          'keeping it in memory alone',
+      );
+    }
+    this.#failures += 1;
+  }
+
+  /** @param done not called when the mirror was closed meanwhile. */
+  #put({ bytes, position }: Write, done: (error: Error | null) => void): void {
+    this.#write(this.#fd, bytes, position, (error) => {
+      bytes.fill(0);
+      if (this.#state.name === 'closing') {
+        this.#closeFile();
+      } else {
+        done(error);
+      }
+    });
+  }
+
+  #putNow({ bytes, position }: Write): void {
+    this.#writeNow(this.#fd, bytes, position);
+  }
+
+  #finishNow(cycle: WriteCycle): void {
+    for (const write of cycle) {
+      this.#putNow(write);
+    }
+    this.#failures = 0;
   }
 
   /** What the file lists isn't true any more and can't be put right: a restart must find nothing. */
@@ -228,174 +364,12 @@ export class FileMirror implements LogMirror {
     }
   }
 
-  /**
-   * A new file: gives it its first manifest, at once, and soon what the log holds
-   * already. A failure is dealt with like any other.
-   */
-  begin(): void {
-    try {
-      this.#finishNow(this.#writeManifest([]));
-      this.#slots.fileBytes = fstatSync(this.#fd).size;
-      for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
-        this.changed(at);
-      }
-    } catch (error) {
-      this.#fail(error);
-      this.#arm(this.#flushEveryMs);
-    }
-  }
-
-  // What reading back needs.
-
-  /** Before the first update: these slots stay as they are until they have been read. */
-  expectSlots(entries: readonly ManifestEntry[]): void {
-    this.#deletedMeanwhile = new Set();
-    this.#slots.expect(entries.map(({ slot }) => slot));
-    for (const entry of entries) {
-      this.#unread.set(entry.slot, entry);
-    }
-  }
-
-  get wantsNoMore(): boolean {
-    return this.#forgetRest || this.#closed;
-  }
-
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
-  wasDeleted(id: ByteSpan): boolean {
-    const set = this.#deletedMeanwhile;
-    return (
-      set !== undefined && set.size > 0 && set.has(id.buffer.toString('latin1', id.start, id.end))
-    );
-  }
-
-  /** A slot has been read, and the segment holds what was of use. */
-  adoptSlot(
-    segment: Segment,
-    slot: number,
-    position: SlotPosition,
-    rejected: number[],
-    rewrite: boolean,
-  ): void {
-    this.#unread.delete(slot);
-    this.#slots.adopt(slot, segment);
-    segment.position = position;
-    segment.writtenOffset = segment.used;
-    if (rewrite) {
-      this.#slots.retire(segment);
-      this.changed(segment);
-    } else if (rejected.length > 0) {
-      segment.unwrittenDeaths = rejected;
-      this.changed(segment);
-    }
-  }
-
-  /** A slot holds nothing of use. */
-  dropSlot(slot: number): void {
-    this.#unread.delete(slot);
-    this.#slots.retireUnowned(slot);
-  }
-
-  /** What is still unread is of no use. */
-  readingEnded(): void {
-    for (const slot of this.#unread.keys()) {
-      this.dropSlot(slot);
-    }
-    this.#deletedMeanwhile = undefined;
-    this.#arm(this.#flushEveryMs);
-  }
-
-  /** True while there may be more to read back: the file's slots aren't all known. */
-  get #isReading(): boolean {
-    return this.#deletedMeanwhile !== undefined;
-  }
-
-  get #hasWork(): boolean {
-    return (
-      this.#dirty.length > 0 ||
-      this.#slots.retired.length > 0 ||
-      this.#slots.hasUnerased ||
-      this.#hasExcessSlots
-    );
-  }
-
-  #arm(delayMs: number): void {
-    if (this.#closed || this.#suspending || this.#cycle !== undefined) {
-      return;
-    }
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#armedAtOnce = false;
-        this.#start();
-      },
-      this.#healthy ? delayMs : this.#nextRetryMs,
-    );
-    this.#timer.unref();
-  }
-
-  #start(): void {
-    this.#cycle = this.#oneCycle(true);
-    this.#advance();
-  }
-
-  /** Runs the cycle up to its next write, and on from there. */
-  #advance(): void {
-    const cycle = this.#cycle;
-    if (cycle === undefined) {
-      return;
-    }
-    let step: IteratorResult<Write, void>;
-    try {
-      step = cycle.next();
-    } catch (error) {
-      this.#giveUp(cycle, error);
-      return;
-    }
-    const { value, done } = step;
-    if (done === true) {
-      this.#cycle = undefined;
-      this.#inFlight = undefined;
-      this.#recovered();
-      if (this.#hasWork) {
-        this.#arm(this.#slots.isPressed ? 0 : this.#flushEveryMs);
-      } else {
-        this.#tellWaiting();
-      }
-      return;
-    }
-    this.#inFlight = value;
-    this.#write(this.#fd, value.bytes, value.position, (error) => {
-      value.bytes.fill(0);
-      if (this.#closed) {
-        this.#letGo();
-        return;
-      }
-      if (error === null) {
-        this.#advance();
-      } else {
-        this.#giveUp(cycle, error);
-      }
-    });
-  }
-
-  #giveUp(cycle: Generator<Write, void, void>, error: unknown): void {
-    this.#cycle = undefined;
-    this.#inFlight = undefined;
-    cycle.return();
-    this.#fail(error);
-    this.#suspend();
+  /** Only when no write is under way: nobody else may have the file before. */
+  #closeFile(): void {
+    this.#enter({ name: 'closed' });
+    closeSync(this.#fd);
+    this.#tellClosed();
     this.#tellWaiting();
-  }
-
-  #finishNow(cycle: Generator<Write, void, void>): void {
-    for (let step = cycle.next(); step.done !== true; step = cycle.next()) {
-      this.#writeNow(this.#fd, step.value.bytes, step.value.position);
-    }
-    this.#healthy = true;
   }
 
   #tellWaiting(): void {
@@ -404,219 +378,5 @@ export class FileMirror implements LogMirror {
     for (const resolve of waiting) {
       resolve();
     }
-  }
-
-  #recovered(): void {
-    if (!this.#healthy) {
-      this.#healthy = true;
-      this.#nextRetryMs = this.#retryMs;
-      this.#logger.info(`${this.#label} TLS session cache is kept in its file again`);
-    }
-  }
-
-  #fail(error: unknown): void {
-    // What the file holds of the segments is anybody's guess: all are written anew.
-    this.#dirty = [];
-    for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
-      if (at.slot >= 0) {
-        this.#slots.retire(at);
-      }
-      at.dirty = true;
-      this.#dirty.push(at);
-    }
-    if (this.#healthy) {
-      this.#healthy = false;
-      this.#logger.warning(
-        `cannot write ${this.#label} TLS session cache: ${reasonOf(error)}; ` +
-          'keeping it in memory alone',
-      );
-    }
-  }
-
-  /**
-   * Lists nothing, so that no restart reads what isn't true any more, and all
-   * slots are free. It overwrites what is there, for which a full disk has room.
-   */
-  #suspend(): void {
-    this.#nextRetryMs = Math.min(this.#nextRetryMs * 2, Math.max(longestRetryMs, this.#retryMs));
-    const { value } = this.#writeManifest([]).next();
-    if (value === undefined) {
-      return;
-    }
-    this.#suspending = true;
-    this.#write(this.#fd, value.bytes, value.position, (error) => {
-      this.#suspending = false;
-      if (this.#closed) {
-        this.#letGo();
-        return;
-      }
-      if (error === null) {
-        // They keep their space: what is written next is to have it.
-        this.#slots.free(this.#slots.takeRetired());
-      }
-      this.#arm(this.#flushEveryMs);
-    });
-  }
-
-  /**
-   * Everything that there is to write, and then what makes it count. Requests
-   * are served between any two writes: they add, remove, and move records.
-   */
-  *#oneCycle(tidy: boolean): Generator<Write, void, void> {
-    const gone = this.#slots.takeRetired();
-    if (tidy && this.#hasExcessSlots) {
-      for (const segment of this.#slots.segmentsToMove()) {
-        this.#slots.retire(segment);
-        this.#queue(segment);
-      }
-    }
-    // Deaths that happen from here on wait for the next cycle.
-    const withDeaths = this.#dirty.filter((segment) => segment.unwrittenDeaths.length > 0);
-    for (const segment of withDeaths) {
-      segment.settledDeaths = segment.unwrittenDeaths.length;
-    }
-    let complete = false;
-    try {
-      // All that had arrived by now, wherever it has been moved since; and then
-      // what has taken the place of some of it before it was written.
-      const settled =
-        (yield* this.#writeUpTo(this.#log.lastArrival)) &&
-        (yield* this.#writeUpTo(this.#log.lastArrival));
-      yield* this.#writeManifest(this.#listed(settled ? [] : gone));
-      if (settled && withDeaths.length > 0) {
-        for (const segment of withDeaths) {
-          yield* this.#writeDeaths(segment);
-        }
-        yield* this.#writeManifest(this.#listed([]));
-      }
-      complete = settled;
-    } finally {
-      if (!complete) {
-        this.#slots.putBackRetired(gone);
-      }
-    }
-    for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
-      at.settledDeaths = 0;
-      if (at.unwrittenDeaths.length > 0) {
-        this.#queue(at);
-      }
-    }
-    if (complete) {
-      this.#giveBack(gone);
-    }
-  }
-
-  /** @returns whether all records up to an arrival are written: those that were moved meanwhile need another turn. */
-  *#writeUpTo(arrival: number): Generator<Write, boolean, void> {
-    for (let turn = 0; turn < turnsPerCycle; turn += 1) {
-      yield* this.#writeRecords(this.#takeDirty());
-      if (this.#isWrittenUpTo(arrival)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  #isWrittenUpTo(arrival: number): boolean {
-    for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
-      if (at.writtenOffset < at.used && at.arrivalAt(at.writtenOffset) <= arrival) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  #queue(segment: Segment): void {
-    if (!segment.dirty) {
-      segment.dirty = true;
-      this.#dirty.push(segment);
-    }
-  }
-
-  /** In the order of arrival, so that what takes a record's place is written after it. */
-  #takeDirty(): Segment[] {
-    const dirty = this.#dirty.filter((segment) => segment.inLog);
-    this.#dirty = [];
-    return dirty.toSorted((a, b) => a.lastArrival - b.lastArrival);
-  }
-
-  *#writeRecords(segments: readonly Segment[]): Generator<Write, void, void> {
-    for (const segment of segments) {
-      segment.dirty = false;
-      if (segment.inLog) {
-        yield* this.#writeSegment(segment);
-      }
-    }
-  }
-
-  /**
-   * What the manifest lists: the slots of segments; those given up in this cycle,
-   * whose records may not have been written elsewhere yet; and those still to be
-   * read back, unless something was deleted that they may hold.
-   */
-  #listed(more: readonly RetiredSlot[]): ManifestEntry[] {
-    const entries: ManifestEntry[] = [];
-    for (let at = this.#log.firstSegment; at !== undefined; at = at.next) {
-      if (at.slot >= 0 && at.writtenOffset > 0) {
-        entries.push(entryOf(at));
-      }
-    }
-    for (const { entry } of [...this.#slots.retired, ...more]) {
-      if (entry !== undefined) {
-        entries.push(entry);
-      }
-    }
-    if (this.#deletedMeanwhile?.size === 0 && !this.#forgetRest) {
-      entries.push(...this.#unread.values());
-    }
-    return entries;
-  }
-
-  *#writeManifest(entries: ManifestEntry[]): Generator<Write, void, void> {
-    this.#history.generation += 1;
-    const { fileId, generation, epoch } = this.#history;
-    const bytes = encodeManifest({
-      label: this.#label,
-      slotBytes: this.#log.settings.slotBytes,
-      generation,
-      epoch,
-      lastArrival: this.#log.lastArrival,
-      lastWriteNumber: this.#slots.lastWriteNumber,
-      fileId,
-      writtenAt: this.#log.time.mark(),
-      entries,
-    });
-    yield { bytes, position: (generation % 2) * manifestBytes };
-  }
-
-  *#writeSegment(segment: Segment): Generator<Write, void, void> {
-    const built = this.#writer.records(segment);
-    if (built !== undefined && built.bytes.length > 0) {
-      yield built;
-    }
-  }
-
-  *#writeDeaths(segment: Segment): Generator<Write, void, void> {
-    if (segment.slot >= 0 && segment.settledDeaths > 0) {
-      const built = this.#writer.deaths(segment);
-      if (built !== undefined) {
-        yield built;
-      }
-    }
-  }
-
-  #giveBack(slots: readonly RetiredSlot[]): void {
-    try {
-      this.#slots.freeAndErase(slots);
-    } catch (error) {
-      this.#logger.warning(
-        `cannot give back space of the ${this.#label} TLS session cache: ${reasonOf(error)}`,
-      );
-    }
-  }
-
-  /** Too many free slots, while nothing is being read. */
-  get #hasExcessSlots(): boolean {
-    return !this.#isReading && this.#slots.excess > 0;
   }
 }

@@ -27,7 +27,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { type FileKeys, sealBytes } from './cache-keys.ts';
-import { recordBytes, recordHeaderBytes, type SlotPosition, word } from '../memory/segment.ts';
+import { recordBytes, recordHeaderBytes, word, wordsOf } from '../memory/segment.ts';
 
 export const frameHeaderBytes = 64;
 /** A frame is closed when the next record would make its payload longer. */
@@ -37,6 +37,15 @@ const magic = 0x464d5354;
 const kindRecords = 1;
 const kindDeaths = 2;
 const authenticatedBytes = 56;
+
+/** Where the next frame of a slot goes, and what is before it. */
+export interface SlotPosition {
+  /** Tells this content of the slot from all others that were ever there. */
+  writeNumber: number;
+  slotBytes: number;
+  frames: number;
+  deadFrames: number;
+}
 
 export interface FrameStamp {
   fileId: Buffer;
@@ -199,10 +208,6 @@ function aligned(payload: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(payload.length);
   payload.copy(copy);
   return copy;
-}
-
-export function wordsOf(bytes: Buffer): Uint32Array {
-  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
 }
 
 /**

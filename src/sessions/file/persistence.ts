@@ -94,6 +94,6 @@ export function keepInFile(
   const mirror = new FileMirror(label, fd, log, history, keys, dependencies);
   log.time.continueFrom(found.writtenAt);
   log.startArrivalsAfter(found.lastArrival + numbersSkipped);
-  mirror.expectSlots(found.entries);
+  mirror.unread.expect(found.entries);
   return { mirror, loaded: readBack(found, { fd, log, mirror, keys, logger: dependencies.log }) };
 }

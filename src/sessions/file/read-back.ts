@@ -43,10 +43,11 @@ function takeSlot(
   manifest: Manifest,
   { log, mirror, keys }: ReadBackParts,
 ): boolean {
+  const { unread } = mirror;
   const { fileId } = manifest;
   const content = readSlot(bytes, { ...entry, fileId }, keys);
   if (content === undefined) {
-    mirror.dropSlot(entry.slot);
+    unread.drop(entry.slot);
     return false;
   }
   const deletedMeanwhile: number[] = [];
@@ -54,22 +55,16 @@ function takeSlot(
     if (content.deaths.has(arrival)) {
       return true;
     }
-    if (mirror.wasDeleted(id)) {
+    if (unread.wasDeleted(id)) {
       deletedMeanwhile.push(arrival);
       return true;
     }
     return false;
   });
   if (segment === undefined) {
-    mirror.dropSlot(entry.slot);
-  } else {
-    mirror.adoptSlot(
-      segment,
-      entry.slot,
-      content.position,
-      [...rejected, ...deletedMeanwhile],
-      content.wantsRewrite,
-    );
+    unread.drop(entry.slot);
+  } else if (unread.adopt(entry, segment, content, [...rejected, ...deletedMeanwhile])) {
+    mirror.changed(segment);
   }
   log.settle();
   return !content.damaged;
@@ -90,7 +85,7 @@ export async function readBack(manifest: Manifest, parts: ReadBackParts): Promis
   let reading = start(newestFirst[0], buffer);
   for (const [index, entry] of newestFirst.entries()) {
     const count = await reading;
-    if (mirror.wantsNoMore || log.isFull) {
+    if (mirror.unread.state !== 'reading' || log.isFull) {
       break;
     }
     reading = start(newestFirst[index + 1], other);
@@ -109,7 +104,7 @@ export async function readBack(manifest: Manifest, parts: ReadBackParts): Promis
   await reading;
   buffer.fill(0);
   other.fill(0);
-  if (mirror.isClosed) {
+  if (mirror.unread.state === 'closed') {
     return;
   }
   mirror.readingEnded();

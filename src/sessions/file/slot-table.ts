@@ -9,7 +9,7 @@ import { TlsmgrError } from '../../errors.ts';
 import { punchHole } from '../../system/calls.ts';
 import { mostSlots } from '../memory/geometry.ts';
 import { type ManifestEntry, slotsStart } from './manifest.ts';
-import type { Segment } from '../memory/segment.ts';
+import type { SegmentCopy } from './segment-copy.ts';
 
 export interface RetiredSlot {
   slot: number;
@@ -19,7 +19,7 @@ export interface RetiredSlot {
 
 /** A slot that no segment wants any more, or that is still to be read back. */
 const unowned = 'unowned';
-type Owner = Segment | typeof unowned | undefined;
+type Owner = SegmentCopy | typeof unowned | undefined;
 
 /** Slots cut off the end of the file in one cycle. */
 const cutsPerCycle = 64;
@@ -28,10 +28,10 @@ const erasedPerCycle = 64;
 const freeSlotsPerMove = 4;
 const mostMovesPerCycle = 64;
 
-export function entryOf(segment: Segment): ManifestEntry {
-  const { slotBytes, writeNumber, frames, deadFrames } = segment.position;
+export function entryOf({ slot, position, segment }: SegmentCopy): ManifestEntry {
+  const { slotBytes, writeNumber, frames, deadFrames } = position;
   return {
-    slot: segment.slot,
+    slot,
     bytes: slotBytes,
     writeNumber,
     lastArrival: segment.lastArrival,
@@ -102,13 +102,13 @@ export class SlotTable {
   }
 
   /** A slot that was expected has been read: the segment holds what is in it. */
-  adopt(slot: number, segment: Segment): void {
-    this.#owners[slot] = segment;
-    segment.slot = slot;
+  adopt(slot: number, copy: SegmentCopy): void {
+    this.#owners[slot] = copy;
+    copy.slot = slot;
   }
 
   /** Gives a segment a slot. Throws TlsmgrError `STORAGE` when the file can't have more. */
-  allot(segment: Segment): void {
+  allot(copy: SegmentCopy): void {
     let slot = this.#owners.indexOf(undefined);
     if (slot < 0) {
       slot = this.#owners.length;
@@ -116,30 +116,18 @@ export class SlotTable {
     if (slot >= mostSlots) {
       throw new TlsmgrError('STORAGE', 'its file has no free slot');
     }
-    this.#owners[slot] = segment;
+    this.#owners[slot] = copy;
     this.#used += 1;
     this.#lastWriteNumber += 1;
-    segment.slot = slot;
-    segment.writtenOffset = 0;
-    segment.unwrittenDeaths = [];
-    segment.settledDeaths = 0;
-    segment.position = {
-      writeNumber: this.#lastWriteNumber,
-      slotBytes: 0,
-      frames: 0,
-      deadFrames: 0,
-    };
+    copy.enterSlot(slot, this.#lastWriteNumber);
   }
 
   /** The segment's slot is to be free, as soon as a manifest without it is written. */
-  retire(segment: Segment): void {
-    this.#owners[segment.slot] = unowned;
-    const entry = segment.writtenOffset > 0 ? entryOf(segment) : undefined;
-    this.#retired.push({ slot: segment.slot, entry });
-    segment.slot = -1;
-    segment.writtenOffset = 0;
-    segment.unwrittenDeaths = [];
-    segment.settledDeaths = 0;
+  retire(copy: SegmentCopy): void {
+    this.#owners[copy.slot] = unowned;
+    const entry = copy.writtenOffset > 0 ? entryOf(copy) : undefined;
+    this.#retired.push({ slot: copy.slot, entry });
+    copy.leaveSlot();
   }
 
   /** The same for a slot that no segment has. */
@@ -179,17 +167,17 @@ export class SlotTable {
     }
   }
 
-  /** Segments at the end of the file that are better moved to free slots before them. */
-  segmentsToMove(): Segment[] {
+  /** Copies at the end of the file that are better moved to free slots before them. */
+  copiesToMove(): SegmentCopy[] {
     const most = Math.min(mostMovesPerCycle, Math.ceil(this.excess / freeSlotsPerMove));
-    const segments: Segment[] = [];
-    for (let slot = this.#owners.length - 1; slot >= 0 && segments.length < most; slot -= 1) {
+    const copies: SegmentCopy[] = [];
+    for (let slot = this.#owners.length - 1; slot >= 0 && copies.length < most; slot -= 1) {
       const owner = this.#owners[slot];
       if (owner !== undefined && owner !== unowned) {
-        segments.push(owner);
+        copies.push(owner);
       }
     }
-    return segments;
+    return copies;
   }
 
   /** Takes the sessions of free slots off the disk, where the file system can do it at once. */

@@ -5,8 +5,8 @@
  * written anew.
  */
 import type { FileKeys } from './cache-keys.ts';
-import { type FrameStamp, FrameBuilder, usualPayloadBytes } from './frames.ts';
-import type { Segment, SlotPosition } from '../memory/segment.ts';
+import { FrameBuilder, type FrameStamp, type SlotPosition, usualPayloadBytes } from './frames.ts';
+import type { SegmentCopy } from './segment-copy.ts';
 import type { SlotTable } from './slot-table.ts';
 
 export interface Write {
@@ -52,30 +52,31 @@ export class SlotWriter {
   }
 
   /** The records that have arrived, in another slot when this one is full. */
-  records(segment: Segment): Write | undefined {
-    return this.#records(segment) ?? this.#recordsAnew(segment);
+  records(copy: SegmentCopy): Write | undefined {
+    return this.#records(copy) ?? this.#recordsAnew(copy);
   }
 
   /** The deaths that are settled; all that lives, in another slot, when this one is full. */
-  deaths(segment: Segment): Write | undefined {
-    return this.#deaths(segment) ?? this.#recordsAnew(segment);
+  deaths(copy: SegmentCopy): Write | undefined {
+    return this.#deaths(copy) ?? this.#recordsAnew(copy);
   }
 
-  #recordsAnew(segment: Segment): Write | undefined {
-    if (segment.slot >= 0) {
-      this.#slots.retire(segment);
+  #recordsAnew(copy: SegmentCopy): Write | undefined {
+    if (copy.hasSlot) {
+      this.#slots.retire(copy);
     }
-    return this.#records(segment);
+    return this.#records(copy);
   }
 
   /** @returns undefined when the slot has no room for it. */
-  #records(segment: Segment): Write | undefined {
-    if (segment.slot < 0) {
-      this.#slots.allot(segment);
+  #records(copy: SegmentCopy): Write | undefined {
+    if (!copy.hasSlot) {
+      this.#slots.allot(copy);
     }
-    const builder = this.#builderFor(segment);
-    const position = { ...segment.position };
-    let offset = segment.writtenOffset;
+    const builder = this.#builderFor(copy);
+    const position = { ...copy.position };
+    const { segment } = copy;
+    let offset = copy.writtenOffset;
     while (offset < segment.used) {
       let payloadBytes = 0;
       while (offset < segment.used) {
@@ -99,15 +100,15 @@ export class SlotWriter {
         return undefined;
       }
     }
-    segment.writtenOffset = segment.used;
-    return this.#built(segment, builder, position);
+    copy.writtenOffset = segment.used;
+    return this.#built(copy, builder, position);
   }
 
   /** @returns undefined when the slot has no room for it. */
-  #deaths(segment: Segment): Write | undefined {
-    const builder = this.#builderFor(segment);
-    const position = { ...segment.position };
-    const deaths = segment.unwrittenDeaths.slice(0, segment.settledDeaths);
+  #deaths(copy: SegmentCopy): Write | undefined {
+    const builder = this.#builderFor(copy);
+    const position = { ...copy.position };
+    const deaths = copy.unwrittenDeaths.slice(0, copy.settledDeaths);
     for (let at = 0; at < deaths.length; at += deathsPerFrame) {
       const some = deaths.slice(at, at + deathsPerFrame);
       const payload = Buffer.alloc(some.length * 8);
@@ -118,20 +119,20 @@ export class SlotWriter {
         return undefined;
       }
     }
-    segment.unwrittenDeaths = segment.unwrittenDeaths.slice(deaths.length);
-    segment.settledDeaths = 0;
-    return this.#built(segment, builder, position);
+    copy.unwrittenDeaths = copy.unwrittenDeaths.slice(deaths.length);
+    copy.settledDeaths = 0;
+    return this.#built(copy, builder, position);
   }
 
   /** For what the rest of a segment's slot can take. */
-  #builderFor(segment: Segment): FrameBuilder {
-    const room = this.#slotBytes - segment.position.slotBytes;
+  #builderFor(copy: SegmentCopy): FrameBuilder {
+    const room = this.#slotBytes - copy.position.slotBytes;
     return new FrameBuilder(this.#frames.subarray(0, room), this.#keys);
   }
 
-  #built(segment: Segment, builder: FrameBuilder, position: SlotPosition): Write {
-    const start = this.#slots.startOf(segment.slot) + segment.position.slotBytes;
-    segment.position = position;
+  #built(copy: SegmentCopy, builder: FrameBuilder, position: SlotPosition): Write {
+    const start = this.#slots.startOf(copy.slot) + copy.position.slotBytes;
+    copy.position = position;
     this.#slots.fileBytes = Math.max(this.#slots.fileBytes, start + builder.length);
     return { bytes: builder.bytes, position: start };
   }

@@ -16,7 +16,6 @@ import type { Clock } from '../../system/clock.ts';
 import { copyBytes, sameBytes, viewOf } from '../../system/data-view.ts';
 import { type CacheCounters, newCounters } from '../cache-counters.ts';
 import { CacheTime } from './cache-time.ts';
-import { wordsOf } from '../file/frames.ts';
 import { idHashOf, type IdHash } from './id-hash.ts';
 import { IdIndex, noLocator, type RecordMatcher } from './id-index.ts';
 import { Janitor } from './janitor.ts';
@@ -30,6 +29,7 @@ import {
   type Segment,
   SegmentPool,
   word,
+  wordsOf,
 } from './segment.ts';
 import {
   type ByteSpan,
@@ -49,8 +49,10 @@ export interface CircularLogSettings extends CacheLimits {
 
 /** What keeps a copy of the log in a file. */
 export interface LogMirror {
-  /** Something of the segment is still to be written. */
+  /** Records have been appended to the segment. */
   changed(segment: Segment): void;
+  /** The record at an offset of the segment is no more. Others of the segment are. */
+  died(segment: Segment, offset: number): void;
   /** The segment is gone, and with it what the file holds of it. */
   released(segment: Segment): void;
   /** Called for each delete, whether the id is known or still to be read back. */
@@ -507,9 +509,8 @@ export class CircularLog implements SessionCache, RecordMatcher {
       this.#release(segment);
       return;
     }
-    if (this.#mirror !== undefined && !expired && offset < segment.writtenOffset) {
-      segment.unwrittenDeaths.push(segment.arrivalAt(offset));
-      this.#mirror.changed(segment);
+    if (!expired) {
+      this.#mirror?.died(segment, offset);
     }
     if (offset === segment.start) {
       segment.start += size;

@@ -22,15 +22,6 @@
 import { releasePages } from '../../system/calls.ts';
 import { type Piece, SegmentMemory } from './segment-memory.ts';
 
-/** Where the next frame of a slot of a cache file goes, and how many there are (frames.ts). */
-export interface SlotPosition {
-  /** Tells this content of the slot from all others that were ever there. */
-  writeNumber: number;
-  slotBytes: number;
-  frames: number;
-  deadFrames: number;
-}
-
 export const recordHeaderBytes = 24;
 export const deadBit = 0x80000000;
 export const idLengthMask = 0x7fffffff;
@@ -47,6 +38,11 @@ export const word = {
 
 export function recordBytes(idBytes: number, sessionBytes: number): number {
   return (recordHeaderBytes + idBytes + sessionBytes + 7) & ~7;
+}
+
+/** The words of records, which begin at a multiple of 4 bytes of memory. */
+export function wordsOf(records: Buffer): Uint32Array {
+  return new Uint32Array(records.buffer, records.byteOffset, records.length >> 2);
 }
 
 export class Segment {
@@ -75,19 +71,6 @@ export class Segment {
 
   /** Nothing may be appended: it was read back from a file. */
   sealed = false;
-
-  /** The slot of the file that holds it; -1 while none does. */
-  slot = -1;
-  /** The slot's content (frames.ts). */
-  position: SlotPosition = { writeNumber: 0, slotBytes: 0, frames: 0, deadFrames: 0 };
-  /** Offset up to which records are in the slot. */
-  writtenOffset = 0;
-  /** Arrival numbers of records that have died since they were written to the slot. */
-  unwrittenDeaths: number[] = [];
-  /** How many of them are older than the writing that is under way. */
-  settledDeaths = 0;
-  /** Whether the file's writer knows that there is something to write. */
-  dirty = false;
 
   constructor(number: number, piece: Piece) {
     const { bytes: buffer } = piece;
