@@ -207,4 +207,20 @@ void describe('the mirror of a log', () => {
       });
     }
   }
+
+  void test('tries again 5 s, 10 s, 20 s, 40 s after a failure, and then every 60 s', () => {
+    const made = stageAt(join(scratch.path, 'cache'));
+    reach.suspending(made);
+    const attempts: number[] = [];
+    for (let seconds = 0; attempts.length < 6; seconds += 1) {
+      if (made.mirror.state === 'writing') {
+        attempts.push(seconds);
+        made.endWrite(full);
+      }
+      made.endAllWrites();
+      mock.timers.tick(1000);
+    }
+    assert.deepEqual(attempts, [5, 15, 35, 75, 135, 195]);
+    close(made);
+  });
 });

@@ -259,7 +259,7 @@ export class FileMirror implements LogMirror {
 
   #waitToRetry(): void {
     const longestMs = Math.max(longestRetryMs, this.#retryMs);
-    const delayMs = Math.min(this.#retryMs * 2 ** this.#failures, longestMs);
+    const delayMs = Math.min(this.#retryMs * 2 ** (this.#failures - 1), longestMs);
     this.#enter({ name: 'failed', timer: this.#cycleIn(delayMs) });
   }
 
