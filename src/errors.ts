@@ -10,8 +10,10 @@ export type ErrorCode =
   | 'UNAVAILABLE'
   /** The server answered with a status that is not 0. */
   | 'REFUSED'
-  /** A file that holds state (cache, exchange file) can't be used. */
+  /** A file that holds our state (cache, exchange file, install's record) can't be used. */
   | 'STORAGE'
+  /** What a verb is to show isn't a session of OpenSSL, or the file that it is in can't be read. */
+  | 'INPUT'
   /** The entropy source failed. */
   | 'SOURCE'
   /** The generator gave output that must not leave the process. */

@@ -131,12 +131,12 @@ function decode(session: Buffer): SessionSummary {
   };
 }
 
-/** Throws TlsmgrError `STORAGE` for what isn't a session in this form; no content in its message. */
+/** Throws TlsmgrError `INPUT` for what isn't a session in this form; no content in its message. */
 export function decodeOpensslSession(session: Buffer): SessionSummary {
   try {
     return decode(session);
   } catch (error) {
-    throw new TlsmgrError('STORAGE', `not a session of OpenSSL: ${messageOf(error)}`, {
+    throw new TlsmgrError('INPUT', `not a session of OpenSSL: ${messageOf(error)}`, {
       cause: error,
     });
   }

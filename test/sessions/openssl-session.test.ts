@@ -147,7 +147,7 @@ function decodesOrRefuses(bytes: Buffer): void {
   try {
     decodeOpensslSession(bytes);
   } catch (error) {
-    assert.ok(error instanceof TlsmgrError && error.code === 'STORAGE', String(error));
+    assert.ok(error instanceof TlsmgrError && error.code === 'INPUT', String(error));
   }
 }
 
@@ -175,6 +175,6 @@ void describe('bytes that are no session', () => {
         },
       ),
     );
-    assert.throws(() => decodeOpensslSession(Buffer.alloc(0)), { code: 'STORAGE' });
+    assert.throws(() => decodeOpensslSession(Buffer.alloc(0)), { code: 'INPUT' });
   });
 });

@@ -1,7 +1,7 @@
 /**
  * A TLS session saved by `openssl s_client -sess_out`: PEM around the DER of
  * i2d_SSL_SESSION. It holds the session's key, so its content appears in no
- * message. Fails with TlsmgrError `STORAGE`.
+ * message. Fails with TlsmgrError `INPUT`.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { messageOf, TlsmgrError } from '../../errors.ts';
@@ -19,7 +19,7 @@ export function readSessionFile(path: string): SessionSummary {
   text.fill(0);
   if (body === undefined) {
     throw new TlsmgrError(
-      'STORAGE',
+      'INPUT',
       `${path}: not a session as openssl s_client -sess_out writes it`,
     );
   }
@@ -27,7 +27,7 @@ export function readSessionFile(path: string): SessionSummary {
   try {
     return decodeOpensslSession(session);
   } catch (thrown) {
-    throw new TlsmgrError('STORAGE', `${path}: ${messageOf(thrown)}`, { cause: thrown });
+    throw new TlsmgrError('INPUT', `${path}: ${messageOf(thrown)}`, { cause: thrown });
   } finally {
     session.fill(0);
   }
@@ -47,7 +47,7 @@ function readBounded(path: string): Buffer {
       }
     }
   } catch (thrown) {
-    throw new TlsmgrError('STORAGE', `${path}: ${messageOf(thrown)}`, { cause: thrown });
+    throw new TlsmgrError('INPUT', `${path}: ${messageOf(thrown)}`, { cause: thrown });
   } finally {
     if (fd !== undefined) {
       closeSync(fd);
