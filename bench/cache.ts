@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CircularLog } from '../src/sessions/memory/circular-log.ts';
-import { geometryOf } from '../src/sessions/memory/geometry.ts';
+import { geometryOf } from '../src/sessions/file/geometry.ts';
 import { inspectFile, keepInFile } from '../src/sessions/file/persistence.ts';
 import { systemClock } from '../src/system/clock.ts';
 

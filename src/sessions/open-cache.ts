@@ -18,7 +18,7 @@ import type { PreparedFile } from './file/cache-file.ts';
 import type { CacheKeys } from './file/cache-keys.ts';
 import { CircularLog } from './memory/circular-log.ts';
 import { evictionAlarm } from './eviction-alarm.ts';
-import { geometryOf } from './memory/geometry.ts';
+import { geometryOf } from './file/geometry.ts';
 import { LoggedCache } from './logged-cache.ts';
 import type { FileMirror } from './file/file-mirror.ts';
 import { beginInFile, keepInFile, newFile } from './file/persistence.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
-import { geometryOf } from '../../src/sessions/memory/geometry.ts';
+import { geometryOf } from '../../src/sessions/file/geometry.ts';
 import type { ByteSpan, CacheLimits } from '../../src/sessions/session-cache.ts';
 import type { CachesSettings } from '../../src/sessions/caches.ts';
 import { KeptLog, type OpenOptions, openScratchCaches, scratchDirectory } from './scratch.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
-import { geometryOf } from '../../src/sessions/memory/geometry.ts';
+import { geometryOf } from '../../src/sessions/file/geometry.ts';
 import type { ByteSpan } from '../../src/sessions/session-cache.ts';
 
 function span(text: string): ByteSpan {

@@ -1,6 +1,6 @@
 /** Fills a cache of 100,000 entries, replaces them, lets them expire; tells its resident memory as JSON. */
 import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
-import { geometryOf } from '../../src/sessions/memory/geometry.ts';
+import { geometryOf } from '../../src/sessions/file/geometry.ts';
 import { TestClock } from '../contracts/session-cache.ts';
 
 const entries = 100_000;

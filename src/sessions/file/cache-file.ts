@@ -27,7 +27,7 @@ import { FatalError, TlsmgrError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { reasonOf, tryLock } from '../../system/calls.ts';
 import { openOwnFile } from '../../system/safe-open.ts';
-import { geometryOf } from '../memory/geometry.ts';
+import { geometryOf } from './geometry.ts';
 import { encodeManifest, type Manifest } from './manifest.ts';
 import { overwriteAndClose } from './overwrite.ts';
 import { inspectFile } from './persistence.ts';

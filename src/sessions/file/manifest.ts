@@ -34,7 +34,7 @@
 import { crc32 } from 'node:zlib';
 import { TlsmgrError } from '../../errors.ts';
 import type { TimeMark } from '../memory/cache-time.ts';
-import { mostSlots } from '../memory/geometry.ts';
+import { mostSlots } from './geometry.ts';
 import type { CacheLabel } from '../session-cache.ts';
 
 export const manifestBytes = 262_144;

@@ -7,7 +7,7 @@
 import { ftruncateSync } from 'node:fs';
 import { TlsmgrError } from '../../errors.ts';
 import { punchHole } from '../../system/calls.ts';
-import { mostSlots } from '../memory/geometry.ts';
+import { mostSlots } from './geometry.ts';
 import { type ManifestEntry, slotsStart } from './manifest.ts';
 import type { SegmentCopy } from './segment-copy.ts';
 

@@ -1,18 +1,20 @@
 /**
- * The sizes of a cache's parts, from its limit: a slot of the file is a power
- * of two, a mebibyte unless the limit asks for more than the file's table of
- * slots can name; a segment is a slot less the room for what the file adds.
+ * The sizes of a cache's parts, which follow from its limit. The slots of the
+ * file determine them: a slot is a mebibyte, unless the limit needs larger ones
+ * because a file has a limited number of slots. A segment of the log is smaller
+ * than a slot, which also holds what the file adds to the records.
  */
 
 export interface Geometry {
+  /** A power of two. */
   slotBytes: number;
   segmentBytes: number;
 }
 
 const mebibyte = 1024 * 1024;
-/** Slots that a file's table can name. */
+/** Slots that a manifest can list. */
 export const mostSlots = 8000;
-/** For this limit and any below it mebibyte slots do, with half as much again for what is dead. */
+/** Up to this limit slots of a mebibyte are enough, with half as much again for what is dead. */
 const largestForMebibyteSlots = 2048 * mebibyte;
 
 /** @param sizeLimitBytes 0: no limit. */
