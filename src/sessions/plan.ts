@@ -3,12 +3,12 @@
  * which leave, which come, which change. Looks at names and directories, and
  * opens nothing: whatever is wrong is thrown before anything has changed.
  */
-import { statSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+import { basename } from 'node:path';
 import type { CacheSettings, MailOwner } from '../config/config.ts';
 import { FatalError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { redirectTable } from '../system/data-redirect.ts';
+import { directoryOf } from '../system/directory.ts';
 import { type Database, databaseOf } from './database.ts';
 import { type CacheLabel, cacheLabels } from './session-cache.ts';
 
@@ -124,16 +124,4 @@ function refuseSharedFiles(wanted: readonly Wanted[]): void {
 /** The same for two names of one file, whether it is there or not. */
 function fileOf({ path }: Wanted): string | undefined {
   return path === undefined ? undefined : `${directoryOf(path)}/${basename(path)}`;
-}
-
-/** Which directory a path lies in: device and inode, or its name where there is none. */
-export function directoryOf(path: string): string {
-  const directory = dirname(resolve(path));
-  try {
-    const { dev, ino } = statSync(directory);
-    return `${dev}:${ino}`;
-  } catch {
-    // Whoever opens the file says why it can't be reached.
-    return directory;
-  }
 }

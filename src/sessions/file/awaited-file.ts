@@ -10,10 +10,10 @@
 import { FatalError, TlsmgrError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { reasonOf } from '../../system/calls.ts';
+import { directoryOf } from '../../system/directory.ts';
 import { after, type Timer } from '../../system/timers.ts';
 import { LockHeld, type PreparedFile } from './cache-file.ts';
 import type { LogMirror } from '../memory/circular-log.ts';
-import { directoryOf } from '../plan.ts';
 import type { CacheLabel } from '../session-cache.ts';
 
 const usualRetrySeconds = 5;
