@@ -1,11 +1,11 @@
 /**
- * A cache whose file can't be used for a reason that may pass (a full disk, no
- * descriptors, a lock that another process holds): the cache serves from
- * memory, and the file is tried again from time to time. One warning when that
- * begins, one line when the file is there.
+ * The file of a cache that can't be opened for a reason that may pass: a full
+ * disk, no descriptors, a lock that another process holds. The cache serves from
+ * memory, and this tries to open the file again from time to time. It logs one
+ * warning when that begins, and one line when the file is open.
  *
- * A file that comes late begins anew: what an earlier process has left in it is
- * dropped, as nobody knows which of it was deleted meanwhile.
+ * The cache doesn't read back a file that is opened late. Some of its sessions
+ * may have been deleted from the cache meanwhile, and nobody knows which.
  */
 import { FatalError, TlsmgrError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -19,7 +19,7 @@ import type { CacheLabel } from '../session-cache.ts';
 const usualRetrySeconds = 5;
 const longestRetrySeconds = 60;
 
-/** Reasons that may pass without anybody changing main.cf or a permission. */
+/** Errors that may pass although nobody changes main.cf or a permission. */
 const passing = new Set([
   'ENOSPC',
   'EDQUOT',
@@ -33,6 +33,7 @@ const passing = new Set([
   'ESTALE',
 ]);
 
+/** Whether it makes sense to open a file again after this error. */
 export function mayPass(error: unknown): boolean {
   if (error instanceof LockHeld) {
     return true;
@@ -41,7 +42,7 @@ export function mayPass(error: unknown): boolean {
   return cause instanceof Error && passing.has(String((cause as NodeJS.ErrnoException).code));
 }
 
-/** What the log's statistics say of a file that isn't there. */
+/** In the place of a mirror, for a log whose file isn't open: statistics say that it fails. */
 export const missingFile: LogMirror = {
   changed: () => {},
   died: () => {},
@@ -56,19 +57,19 @@ export const missingFile: LogMirror = {
 export interface AwaitedFileParts {
   label: CacheLabel;
   path: string;
-  /** Why it isn't there yet. */
+  /** Why the file couldn't be opened. */
   error: unknown;
   open: () => PreparedFile;
-  /** Called once. */
+  /** Called once, with the open file. */
   found: (file: PreparedFile) => void;
   log: Logger;
-  /** For tests: from a failure to the next attempt; doubles each time. */
+  /** For tests: seconds from the first failure to the next attempt; they double each time. */
   retrySeconds?: number | undefined;
 }
 
 export class AwaitedFile {
   readonly #parts: AwaitedFileParts;
-  /** After chroot(2) the same path leads elsewhere, or nowhere. */
+  /** Where the path leads now: after chroot(2) it leads elsewhere, or nowhere. */
   readonly #directory: string;
   #retrySeconds: number;
   #timer: Timer | undefined;

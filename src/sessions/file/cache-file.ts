@@ -1,16 +1,17 @@
 /**
- * The file of a session cache: opened or created as mail_owner before the
- * chroot, mode 0600, locked for as long as the process lives, and reached by
- * its descriptor alone from then on.
+ * Opens or creates the file of a session cache. This is done as mail_owner and
+ * before the chroot. The file has mode 0600 and stays locked for as long as the
+ * process lives. From then on only the descriptor is used, not the path.
  *
- * - The process before us may still be writing its last entries: LockHeld says
- *   so, and whoever opens the file tries again. Nothing waits here.
- * - Of a cache that isn't persistent the file is a manifest without entries:
- *   sessions that nobody will read back don't belong on a disk.
- *   What an earlier, persistent one has left there is overwritten.
- * - A persistent cache goes on with its file. One of another format, another
- *   cache, or damaged beyond use, is overwritten, removed and made anew; what
- *   may be somebody else's is renamed to `.old` instead.
+ * - An earlier process may still be writing to the file. Then opening it throws
+ *   LockHeld, and the caller may try again. Nothing waits here.
+ * - If the cache is persistent, its file is kept and read back later. A file of
+ *   another format or another cache, or one that is damaged beyond use, is
+ *   overwritten and removed, and a new one is made. A file that may be somebody
+ *   else's is renamed to `.old` instead.
+ * - If the cache isn't persistent, its file gets a manifest without entries, as
+ *   nobody would read the sessions back. Sessions that an earlier, persistent
+ *   cache has left in it are overwritten.
  */
 import {
   closeSync,
@@ -33,25 +34,25 @@ import { overwriteAndClose } from './overwrite.ts';
 import { inspectFile } from './persistence.ts';
 import type { CacheLabel } from '../session-cache.ts';
 
-/** Keeps our files apart from the databases that other programs make of the same name. */
+/** Added to the name in main.cf, as other programs make databases with that name. */
 export const fileSuffix = '.tlsmgr';
-/** For what stood at our path and may be somebody else's. */
+/** Added to the name of a file that was found at our path and may be somebody else's. */
 export const asideSuffix = '.old';
 
 export interface PreparedFile {
   fd: number;
-  /** What to go on from; undefined for a cache that isn't persistent. */
+  /** The manifest of the file, or that it has no content; undefined if the cache isn't persistent. */
   content: Manifest | 'empty' | undefined;
 }
 
 export interface OpenOptions {
   persistent: boolean;
   log: Logger;
-  /** Told device and inode of the file, and throws FatalError if it is taken. */
+  /** Told device and inode of the file. Throws FatalError if another cache uses it. */
   claim: (identity: string) => void;
 }
 
-/** Another process has the file: it may still be saving. */
+/** Another process has locked the file. It may be an earlier one that is still saving its sessions. */
 export class LockHeld extends TlsmgrError {
   constructor(path: string) {
     super('STORAGE', `unable to get exclusive lock: ${path}`);
@@ -69,7 +70,7 @@ function openLocked(path: string, options: OpenOptions): number {
       if (!tryLock(fd)) {
         throw new LockHeld(path);
       }
-      // Whoever held it may have put it aside meanwhile.
+      // The process that had it locked may have renamed or removed it meanwhile.
       const named = statSync(path, { throwIfNoEntry: false });
       if (named?.ino === status.ino && named.dev === status.dev) {
         fchmodSync(fd, 0o600);
@@ -102,7 +103,7 @@ interface Cache {
   sizeLimitBytes: number;
 }
 
-/** Closes the file when nothing comes of it. */
+/** Uses a file, and closes it if that throws. */
 function orClose<T>(fd: number, use: () => T): T {
   try {
     return use();
@@ -112,12 +113,12 @@ function orClose<T>(fd: number, use: () => T): T {
   }
 }
 
-/** Takes a file of no use off the disk. @returns an empty one in its place. */
+/** Removes a file that is of no use. @returns the descriptor of an empty file in its place. */
 function renew(fd: number, path: string, options: OpenOptions): number {
   try {
     unlinkSync(path);
   } catch (error) {
-    // Its folder isn't ours to write to.
+    // We may not write to its folder.
     options.log.warning(`cannot remove ${path}: ${reasonOf(error)}; it is cut to nothing instead`);
     orClose(fd, () => ftruncateSync(fd, 0));
     return fd;
@@ -163,7 +164,11 @@ function prepareHeader(path: string, cache: Cache, options: OpenOptions): Prepar
   return { fd, content: undefined };
 }
 
-/** Throws TlsmgrError `STORAGE` with the text for the log, LockHeld, FatalError from claim(). */
+/**
+ * @param path with the suffix.
+ * Throws LockHeld, what `claim` throws, or for any other fault TlsmgrError
+ * `STORAGE`, whose message is meant for the log.
+ */
 export function openCacheFile(path: string, cache: Cache, options: OpenOptions): PreparedFile {
   try {
     return options.persistent

@@ -1,17 +1,18 @@
 /**
- * The keys that seal cache files: one or two, the first for what is written,
- * both for what is read back.
+ * The keys that seal (encrypt and authenticate) cache files. There are one or
+ * two: the first seals what is written, and either may open what is read back.
  *
  *     key file = 64 hexadecimal digits, once or twice, blanks and line ends between
  *              | 32 or 64 bytes that aren't such text
  *
- * A file that can't be read, or is neither, is a FatalError: writing sessions in
- * the clear instead, or losing them, isn't what was asked for. The start goes on
+ * Any other content, or a key file that can't be read, is a FatalError, as the
+ * sessions must neither be written in the clear nor be lost. The start goes on
  * without cache files (caches.ts).
  *
- * Each cache file gets a key of its own, HMAC-SHA-256 of the cache's label and
- * the file's random id, so that random nonces never come near their limit and a
- * frame of one cache can't pass for one of another.
+ * Each cache file has a key of its own: the HMAC-SHA-256, under a key of the key
+ * file, of the cache's label and the random id of the cache file. So the random
+ * nonces of one key never come near their limit, and a frame of one cache can't
+ * pass for a frame of another.
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, readSync } from 'node:fs';
@@ -33,7 +34,7 @@ export const sealBytes = nonceBytes + tagBytes;
 
 /** Seals and opens the payloads of one cache file. */
 export interface FileKeys {
-  /** Names the key that seal() uses, so that a file tells which it needs. Never 0. */
+  /** Names the key that seal() uses. It is written to the file, to tell which key opens it. Never 0. */
   readonly currentId: number;
   /** @returns nonce, ciphertext, tag. */
   seal(payload: Buffer, associated: Buffer): Buffer;
@@ -44,7 +45,7 @@ export interface FileKeys {
 export interface CacheKeys {
   /** @param fileId 8 random bytes. */
   forFile(label: CacheLabel, fileId: Buffer): FileKeys;
-  /** Wipes the keys. Those of files stay. */
+  /** Overwrites the keys. The keys of files, which were derived from them, stay. */
   wipe(): void;
 }
 
@@ -53,7 +54,10 @@ interface NamedKey {
   key: Buffer;
 }
 
-/** @param reader whose rights it is read with. The content is to be wiped by the caller. */
+/**
+ * @param reader the uid whose rights it is read with; undefined: those of the process.
+ * @returns the content, which the caller has to overwrite, and whether group or others may read it.
+ */
 export function readKeyFile(path: string, reader?: number): { content: Buffer; isOpen: boolean } {
   const fd = openForReading(path, ['regular file'], reader);
   try {
@@ -82,8 +86,9 @@ function digitOf(character: number): number {
 }
 
 /**
- * The values of the digits and blanks that a text consists of, no string, which
- * could not be overwritten. @returns undefined for what isn't such text.
+ * The text as one value for each character: 0 to 15, or `blank`. This is no
+ * string, as a string can't be overwritten.
+ * @returns undefined if the text has any other character, or nothing but blanks.
  */
 function hexDigitsOf(content: Buffer): Buffer | undefined {
   const digits = unmovedBuffer(content.length);
@@ -177,7 +182,7 @@ function fileKeysOf(keys: NamedKey[], label: CacheLabel, fileId: Buffer): FileKe
         decipher.final();
         return payload;
       } catch {
-        // The tag doesn't fit: damaged, as the caller reports.
+        // The tag doesn't fit: the payload is damaged. The caller reports that.
         payload.fill(0);
         return undefined;
       }

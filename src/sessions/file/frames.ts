@@ -1,7 +1,7 @@
 /**
- * What a slot of a cache file holds: frames, one after the other, each written
- * in one piece. Numbers are little-endian, but for the words of a record, which
- * are this machine's (segment.ts).
+ * The content of a slot of a cache file: frames, one after the other. Each frame
+ * is written in one piece. Numbers are little-endian, except for the words of a
+ * record, which are in the byte order of this machine (segment.ts).
  *
  *     0    "TSMF", 32 bits
  *     4    kind: 1 records, 2 deaths
@@ -17,20 +17,21 @@
  *     60   CRC-32 of the 60 bytes before
  *     64   payload, filled up with NUL to a multiple of 8
  *
- * Payload of records: records. Of deaths: arrival numbers, as doubles, of
- * records in frames before it that were replaced or deleted. Sealed payload:
- * nonce, ciphertext, tag, with the first 56 bytes of the header authenticated.
+ * A frame of records has records as its payload. A frame of deaths has arrival
+ * numbers, as doubles: those of records in earlier frames of the slot that were
+ * replaced or deleted. A sealed payload is a nonce, the ciphertext and a tag; the
+ * tag also authenticates the first 56 bytes of the header.
  *
- * A frame that is damaged is skipped, and those after it are found again by
- * their magic. But if a frame of deaths is missing, what the slot holds can't be
- * told from what was deleted, and all of it is dropped.
+ * A damaged frame is skipped. The frames after it are found by their magic. But
+ * if a frame of deaths is missing, nobody knows which records of the slot were
+ * deleted, and all of them are dropped.
  */
 import { crc32 } from 'node:zlib';
 import { type FileKeys, sealBytes } from './cache-keys.ts';
 import { recordBytes, recordHeaderBytes, word, wordsOf } from '../memory/segment.ts';
 
 export const frameHeaderBytes = 64;
-/** A frame is closed when the next record would make its payload longer. */
+/** A frame ends before the record that would make its payload longer than this. */
 export const usualPayloadBytes = 65_536;
 
 const magic = 0x464d5354;
@@ -38,21 +39,22 @@ const kindRecords = 1;
 const kindDeaths = 2;
 const authenticatedBytes = 56;
 
-/** Where the next frame of a slot goes, and what is before it. */
+/** Where the next frame of a slot goes, and how many frames are before it. */
 export interface SlotPosition {
-  /** Tells this content of the slot from all others that were ever there. */
+  /** Tells this content of the slot from all contents that it had before. */
   writeNumber: number;
   slotBytes: number;
   frames: number;
   deadFrames: number;
 }
 
+/** What a frame belongs to, besides its slot. */
 export interface FrameStamp {
   fileId: Buffer;
   epoch: number;
 }
 
-/** Appends frames to a buffer that is written to a slot in one piece. */
+/** Appends frames to a buffer, which is then written to a slot in one piece. */
 export class FrameBuilder {
   readonly #target: Buffer;
   readonly #keys: FileKeys | undefined;
@@ -67,13 +69,13 @@ export class FrameBuilder {
     return this.#target.subarray(0, this.length);
   }
 
-  /** Bytes that a payload takes. */
+  /** Bytes that a payload of this size takes as a frame. */
   framed(payloadBytes: number): number {
     const sealed = this.#keys === undefined ? 0 : sealBytes;
     return frameHeaderBytes + ((payloadBytes + sealed + 7) & ~7);
   }
 
-  /** @returns false, having done nothing, when the buffer has no room. Advances the position. */
+  /** Appends a frame and advances the position. @returns false if the buffer has no room; nothing has changed then. */
   add(
     kind: 'records' | 'deaths',
     payload: Buffer,
@@ -115,11 +117,11 @@ export class FrameBuilder {
 export interface ReadSlot {
   /** Whole records, one after the other, in the order in which they were written. */
   records: Buffer[];
-  /** Arrival numbers of records that are no more. */
+  /** Arrival numbers of records that were replaced or deleted. */
   deaths: Set<number>;
   /** Where the next frame would go. */
   position: SlotPosition;
-  /** Something is missing, or sealed with a key that is no longer the current one. */
+  /** Something is missing, or is sealed with another key than the current one. */
   wantsRewrite: boolean;
   /** Something that had been written is missing. */
   damaged: boolean;
@@ -200,7 +202,7 @@ function holdsWholeRecords(payload: Buffer, words: Uint32Array): boolean {
   return at === payload.length;
 }
 
-/** The payload at an aligned place, so that its words can be read as such. */
+/** The payload, copied if necessary to an address from which words can be read. */
 function aligned(payload: Buffer): Buffer {
   if (payload.byteOffset % 4 === 0) {
     return payload;
@@ -211,8 +213,9 @@ function aligned(payload: Buffer): Buffer {
 }
 
 /**
- * Reads a slot back. @param slot what the file has of it, maybe less than
- * expected. @returns undefined when nothing of it can be trusted.
+ * Reads a slot back.
+ * @param slot what the file has of the slot. It may be less than expected.
+ * @returns undefined if nothing of it can be trusted.
  */
 export function readSlot(
   slot: Buffer,
@@ -245,7 +248,7 @@ export function readSlot(
       at += 8;
       continue;
     }
-    // What a frame says of those before it tells whether deaths have been missed.
+    // Each frame says how many frames of deaths are before it: none may be missing.
     if (frame.deadBefore !== deadFramesRead) {
       return trustNothing();
     }

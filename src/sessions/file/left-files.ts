@@ -1,8 +1,12 @@
 /**
- * Files of caches that are no more: switched off, with another path, or put
- * aside. In data_directory, which no two Postfix instances share, all files of
- * ours are such that neither main.cf nor master.cf names for a cache that is on;
- * elsewhere only what main.cf still names.
+ * Removes left files: files of caches that are off, that have another path now,
+ * or that were renamed when they were of no use.
+ *
+ * - In data_directory, which belongs to one Postfix instance alone, each of our
+ *   files is left that neither main.cf nor master.cf names for a cache that is on.
+ * - In other directories only a file that main.cf names for a cache that is off,
+ *   or a renamed one beside a file that main.cf names, is left.
+ *
  * Called with mail_owner's rights, before the chroot.
  */
 import { closeSync, existsSync, fstatSync, readdirSync, readSync, unlinkSync } from 'node:fs';
@@ -19,7 +23,7 @@ import { overwriteAndClose } from './overwrite.ts';
 
 const suffixes = [fileSuffix, fileSuffix + asideSuffix];
 
-/** Not there, or not made by us. */
+/** Errors for a file that isn't there, or that we haven't made. */
 const othersCodes = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR', 'ELOOP']);
 
 export interface LeftFilesSettings {
@@ -27,14 +31,14 @@ export interface LeftFilesSettings {
   defaultDatabaseType: string;
   dataDirectory: string;
   mailOwner: MailOwner;
-  /** That main.cf and master.cf name besides; undefined: unknown, and nothing is removed. */
+  /** Databases of other processes in main.cf and master.cf; undefined: unknown, and nothing is removed. */
   otherDatabases: readonly string[] | undefined;
 }
 
 /**
- * Removes them at once; their content is overwritten in the background.
- * @param isUsed told device and inode: whether a cache of this process uses the file.
- * @returns when all is overwritten. Never rejects: what fails is logged.
+ * Removes left files at once. Their content is overwritten in the background.
+ * @param isUsed told device and inode; says whether a cache of this process uses the file.
+ * @returns resolves when all is overwritten. Never rejects: what fails is logged.
  */
 export async function removeLeftFiles(
   settings: LeftFilesSettings,
@@ -49,7 +53,7 @@ export async function removeLeftFiles(
     ...inDataDirectory(settings.dataDirectory, log).map((path) => resolve(path)),
     ...named(caches, settings),
   ]);
-  // A cache may use its file later, when a fault is over.
+  // A cache that can't use its file now may use it later.
   for (const path of wanted(settings)) {
     paths.delete(resolve(path));
   }
@@ -89,7 +93,7 @@ function named(caches: readonly CacheSettings[], settings: LeftFilesSettings): s
   );
 }
 
-/** Files of caches that are on, wherever they really are. */
+/** Files of caches that are on, where they really are (data-redirect.ts). */
 function wanted(settings: LeftFilesSettings): string[] {
   const on = Object.values(settings.caches)
     .filter(({ lifetimeSeconds }) => lifetimeSeconds > 0)
@@ -99,7 +103,11 @@ function wanted(settings: LeftFilesSettings): string[] {
   );
 }
 
-/** Where its file is, or has been while its directory could be examined. A type may be a mistake, too. */
+/**
+ * Where the file of a database may be. If its directory can't be examined, nobody
+ * knows whether the file was redirected before: it may be in two places. A type
+ * that can't be used counts too, as it may be a mistake in main.cf.
+ */
 function placesOf(table: string, settings: LeftFilesSettings): string[] {
   const database = databaseOf(table, settings.defaultDatabaseType);
   if (database.kind === 'memory' || database.path === '') {
@@ -112,7 +120,7 @@ function placesOf(table: string, settings: LeftFilesSettings): string[] {
     : [path, inData];
 }
 
-/** Redirections have been told when the caches were opened. */
+/** Logs nothing: redirections were logged when the caches were opened. */
 const unheard: Logger = {
   verbose: 0,
   info: () => undefined,
@@ -151,7 +159,7 @@ function isLeft(fd: number, isUsed: (identity: string) => boolean): boolean {
   const { dev, ino } = fstatSync(fd);
   const front = Buffer.alloc(slotsStart);
   const length = readSync(fd, front, 0, front.length, 0);
-  // Another process that uses it has it locked.
+  // If another process uses it, that process has locked it.
   return !isUsed(`${dev}:${ino}`) && hasMagic(front.subarray(0, length)) && tryLock(fd);
 }
 

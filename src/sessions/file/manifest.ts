@@ -1,7 +1,7 @@
 /**
- * The manifest of a cache file: which slots hold what. Two copies at the front
- * of the file are written in turn; the valid one of the higher generation
- * counts. Numbers are little-endian.
+ * The manifest of a cache file lists the slots that are in use. There are two
+ * copies at the front of the file, which are written in turn. The one that counts
+ * is the valid one with the higher generation. Numbers are little-endian.
  *
  *     0    copy 0    262144 bytes
  *          copy 1    262144 bytes
@@ -27,9 +27,9 @@
  *     then, in version 2, the label
  *     then CRC-32 of everything before, 32 bits
  *
- * What isn't listed isn't there: a slot is free, whatever it holds, as soon as a
- * manifest without it is written. A manifest without entries is what a cache
- * that isn't persistent has, and what a failing disk is left with.
+ * A slot that isn't listed is free, whatever it holds. A slot becomes free as soon
+ * as a manifest without it is written. A manifest without entries is written for a
+ * cache that isn't persistent, and after a write that failed.
  */
 import { crc32 } from 'node:zlib';
 import { TlsmgrError } from '../../errors.ts';
@@ -70,7 +70,7 @@ export interface Manifest {
   entries: ManifestEntry[];
 }
 
-/** Throws TlsmgrError `STORAGE` for a label that the format can't hold: it must not be cut. */
+/** Throws TlsmgrError `STORAGE` for a label that doesn't fit into the format. */
 export function encodeManifest(manifest: Manifest): Buffer {
   const label = Buffer.from(manifest.label);
   if (label.length === 0 || label.length > longestLabelBytes || label.includes(0)) {
@@ -116,10 +116,10 @@ export function encodeManifest(manifest: Manifest): Buffer {
 /** How many numbers there are of 32 bits. */
 const halfRange = 2 ** 32;
 
-/** A file whose time is beyond it is begun anew: 32 bits must hold what is stored later, too. */
+/** A file with a later time isn't used: 32 bits must have room for all times that follow. */
 const latestCacheSeconds = 2 ** 32 - 2 ** 30;
 
-/** @returns undefined unless it is all right in every byte, this version and this machine's. */
+/** @returns undefined if it is damaged, of an unknown version, or of too late a time. */
 export function decodeManifest(bytes: Buffer): Manifest | undefined {
   if (bytes.length < headBytes + 4 || bytes.toString('latin1', 0, 8) !== magic) {
     return undefined;
@@ -181,14 +181,17 @@ function labelIn(bytes: Buffer, [start, end]: [number, number]): CacheLabel {
   return bytes.toString('utf8', start, end).replace(/\0+$/u, '') as CacheLabel;
 }
 
-/** Whether a file of ours begins so, of whatever version, and however damaged the rest is. */
+/** Whether this is the front of a file of ours, of any version, even if the rest is damaged. */
 export function hasMagic(copies: Buffer): boolean {
   return [0, manifestBytes].some(
     (start) => copies.toString('latin1', start, start + magic.length) === magic,
   );
 }
 
-/** @param copies the front of a file, as much of it as there is. @returns the manifest that counts. */
+/**
+ * @param copies the front of a file, up to the first slot, or less if the file is shorter.
+ * @returns the manifest that counts, undefined if neither is valid.
+ */
 export function newestManifest(copies: Buffer): Manifest | undefined {
   const first = decodeManifest(copies.subarray(0, manifestBytes));
   const second = decodeManifest(copies.subarray(manifestBytes, slotsStart));

@@ -1,7 +1,7 @@
 /**
- * Overwrites what a cache file held that nobody will read back, in the
- * background, as well as the file system does that in place. The file has no
- * name any more.
+ * Overwrites the content of a cache file that was removed: nobody will read it
+ * back. This happens in the background. Whether the old bytes are really gone
+ * depends on whether the file system overwrites in place.
  */
 import { close, fdatasync, read, write } from 'node:fs';
 import { promisify } from 'node:util';
@@ -17,8 +17,8 @@ const calls = {
 };
 
 /**
- * @param path what it was called, for the log.
- * @returns when that is done. Never rejects: what fails is logged.
+ * @param path the name that the file had, for the log.
+ * @returns resolves when the file is closed. Never rejects: what fails is logged.
  */
 export async function overwriteAndClose(fd: number, path: string, log: Logger): Promise<void> {
   try {
@@ -40,7 +40,7 @@ async function overwrite(fd: number): Promise<void> {
     if (bytesRead === 0) {
       break;
     }
-    // A hole stays one: the disk may be full.
+    // Zeros are not written again. They may be a hole, and the disk may be full.
     if (!piece.subarray(0, bytesRead).equals(zeros.subarray(0, bytesRead))) {
       piece.fill(0);
       for (let done = 0; done < bytesRead;) {
@@ -50,6 +50,6 @@ async function overwrite(fd: number): Promise<void> {
     }
     at += bytesRead;
   }
-  // What isn't on the disk when the descriptor is closed never gets there.
+  // The file has no name: the kernel may drop unsynced writes when it is closed.
   await calls.fdatasync(fd);
 }

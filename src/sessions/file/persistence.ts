@@ -1,7 +1,7 @@
 /**
- * From an opened, locked cache file to a log that is kept in it. A file that is
- * ours and fits goes on being used and is read back; any other is to be put
- * aside by the caller, who can still rename.
+ * Connects a log with its open, locked file. A file that is ours and fits the
+ * cache is read back and used on. What becomes of any other file is decided by the
+ * caller, who may still rename or remove it (cache-file.ts).
  */
 import { readSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
@@ -13,13 +13,16 @@ import { hasMagic, type Manifest, newestManifest, slotsStart } from './manifest.
 import { readBack } from './read-back.ts';
 import type { CacheLabel } from '../session-cache.ts';
 
-/** New arrivals and slots are numbered well above what the last, unlisted, frames may have. */
+/**
+ * New arrival and write numbers begin so far above those of the manifest. Frames
+ * that were written after the manifest have numbers in between.
+ */
 const numbersSkipped = 1 << 24;
 
 /**
- * @returns the manifest of the file; `empty` for one without content, `useless`
- * for one of ours of another format, cache or geometry, or damaged beyond use;
- * `foreign` for one that may be somebody else's.
+ * @returns the manifest of a file that fits the cache; `empty` for a file without
+ * content; `useless` for a file of ours of another format, cache or slot size, or
+ * one that is damaged beyond use; `foreign` for one that may be somebody else's.
  */
 export function inspectFile(
   fd: number,
@@ -45,7 +48,7 @@ export interface Persistent {
   loaded: Promise<void>;
 }
 
-/** A file that is still to be begun: what must be known of it while the keys are at hand. */
+/** A file that is begun later. Its keys are derived now, as the keys of the key file are wiped soon. */
 export interface NewFile {
   label: CacheLabel;
   fileId: Buffer;
@@ -57,7 +60,7 @@ export function newFile(label: CacheLabel, keys: CacheKeys | undefined): NewFile
   return { label, fileId, keys: keys?.forFile(label, fileId) };
 }
 
-/** Keeps a log, and what it holds already, in an empty file. */
+/** Keeps a log in an empty file, with all records that it holds already. */
 export function beginInFile(
   fd: number,
   log: CircularLog,
@@ -70,7 +73,7 @@ export function beginInFile(
   return mirror;
 }
 
-/** @param found what inspectFile() said; with `empty` the file begins anew. */
+/** @param found what inspectFile() returned. */
 export function keepInFile(
   label: CacheLabel,
   fd: number,

@@ -1,10 +1,10 @@
 /**
- * Reads a cache file back while requests are served: one slot a turn of the
- * event loop, the newest first, so that what is most likely to be asked for is
- * there first, and what a limit leaves no room for is never read. An id that is
- * known by then is newer than any copy of it in the file.
+ * Reads a cache file back while requests are served, one slot in each turn of
+ * the event loop. The newest slot comes first: its sessions are the most likely
+ * to be asked for. When the cache is full, the rest isn't read. An id that is in
+ * the cache already is newer than any copy of it in the file.
  *
- * What is damaged is left out: see frames.ts. Nothing here can fail a start.
+ * What is damaged is left out (frames.ts). A start never fails because of it.
  */
 import { read } from 'node:fs';
 import type { Logger } from '../../log/logger.ts';
@@ -37,6 +37,7 @@ function readAt(fd: number, target: Buffer, position: number): Promise<number | 
   });
 }
 
+/** Moves the content of a slot to the log. @returns false if something of it was lost. */
 function takeSlot(
   bytes: Buffer,
   entry: ManifestEntry,
@@ -75,7 +76,7 @@ export async function readBack(manifest: Manifest, parts: ReadBackParts): Promis
   const { fd, log, mirror, logger } = parts;
   const newestFirst = manifest.entries.toSorted((a, b) => b.lastArrival - a.lastArrival);
   const damage: Damage = { slots: 0, reason: 'damaged, cut short, or sealed with another key' };
-  // One slot is being read while the one before it is taken in.
+  // The next slot is being read while the records of this one go to the log.
   let buffer = Buffer.allocUnsafeSlow(manifest.slotBytes);
   let other = Buffer.allocUnsafeSlow(manifest.slotBytes);
   const start = (entry: ManifestEntry | undefined, target: Buffer): Promise<number | Error> =>

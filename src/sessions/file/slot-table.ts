@@ -1,8 +1,14 @@
 /**
- * Which slot of a cache's file belongs to which segment. A slot that its
- * segment has no use for is retired first: it may be written again only when a
- * manifest without it is in the file. Then it is free, its sessions are taken
- * off the disk, and free slots at the end are cut off the file.
+ * Which slot of a cache's file belongs to which segment. The life of a slot:
+ *
+ *     free     nothing lists it; it may be given to a segment
+ *     in use   it holds the copy of a segment
+ *     retired  no segment uses it, but the manifest in the file still lists it;
+ *              it must not be overwritten
+ *
+ * A retired slot becomes free when a manifest without it is in the file. Then its
+ * sessions are erased from the disk where the file system can do that, and free
+ * slots at the end of the file are cut off.
  */
 import { ftruncateSync } from 'node:fs';
 import { TlsmgrError } from '../../errors.ts';
@@ -13,21 +19,23 @@ import type { SegmentCopy } from './segment-copy.ts';
 
 export interface RetiredSlot {
   slot: number;
-  /** What the manifest says of it until its records are certain to be elsewhere. */
+  /** Goes on being listed until its records are certain to be elsewhere in the file; undefined: no record needs that. */
   entry: ManifestEntry | undefined;
 }
 
-/** A slot that no segment wants any more, or that is still to be read back. */
+/** The owner of a slot that is retired, or that is still to be read back. */
 const unowned = 'unowned';
 type Owner = SegmentCopy | typeof unowned | undefined;
 
-/** Slots cut off the end of the file in one cycle. */
+/** At most so many slots are cut off the end of the file in one cycle. */
 const cutsPerCycle = 64;
+/** At most so many free slots are erased in one cycle. */
 const erasedPerCycle = 64;
-/** Segments moved to the front of the file in one cycle: of so many free slots one. */
+/** In one cycle one copy moves to the front of the file for so many free slots. */
 const freeSlotsPerMove = 4;
 const mostMovesPerCycle = 64;
 
+/** How a manifest lists the slot of a copy. */
 export function entryOf({ slot, position, segment }: SegmentCopy): ManifestEntry {
   const { slotBytes, writeNumber, frames, deadFrames } = position;
   return {
@@ -53,7 +61,7 @@ export class SlotTable {
   /** Bytes of the file, as far as this knows. */
   fileBytes: number;
 
-  /** @param lastWriteNumber the greatest that any content of a slot ever had. */
+  /** @param lastWriteNumber the greatest write number that any content of a slot has had. */
   constructor(fd: number, slotBytes: number, fileBytes: number, lastWriteNumber: number) {
     this.#fd = fd;
     this.#slotBytes = slotBytes;
@@ -69,17 +77,17 @@ export class SlotTable {
     return this.#retired;
   }
 
-  /** Many slots wait to be used again: a file that grows isn't worth the wait for the next cycle. */
+  /** So many slots are retired that the next cycle should begin at once: the file would grow meanwhile. */
   get isPressed(): boolean {
     return this.#retired.length > 16 + this.#used / 16;
   }
 
-  /** Whether there are free slots whose sessions are still to be taken off the disk. */
+  /** Whether there are free slots whose sessions are still to be erased from the disk. */
   get hasUnerased(): boolean {
     return this.#unerased.length > 0;
   }
 
-  /** Free slots, when there are too many of them. */
+  /** The number of free slots if there are too many of them, else 0. */
   get excess(): number {
     const free = this.#owners.length - this.#used;
     return free <= 2 + this.#used / 16 ? 0 : free;
@@ -90,7 +98,7 @@ export class SlotTable {
     return slotsStart + slot * this.#slotBytes;
   }
 
-  /** Slots that are still to be read back. */
+  /** These slots are still to be read back. */
   expect(slots: readonly number[]): void {
     for (const slot of slots) {
       this.#owners[slot] = unowned;
@@ -107,7 +115,7 @@ export class SlotTable {
     copy.slot = slot;
   }
 
-  /** Gives a segment a slot. Throws TlsmgrError `STORAGE` when the file can't have more. */
+  /** Gives a copy a free slot. Throws TlsmgrError `STORAGE` if the file can't have more slots. */
   allot(copy: SegmentCopy): void {
     let slot = this.#owners.indexOf(undefined);
     if (slot < 0) {
@@ -122,7 +130,7 @@ export class SlotTable {
     copy.enterSlot(slot, this.#lastWriteNumber);
   }
 
-  /** The segment's slot is to be free, as soon as a manifest without it is written. */
+  /** Takes the slot from a copy. The slot becomes free when a manifest without it is written. */
   retire(copy: SegmentCopy): void {
     this.#owners[copy.slot] = unowned;
     const entry = copy.writtenOffset > 0 ? entryOf(copy) : undefined;
@@ -130,12 +138,12 @@ export class SlotTable {
     copy.leaveSlot();
   }
 
-  /** The same for a slot that no segment has. */
+  /** The same for a slot that no copy has. */
   retireUnowned(slot: number): void {
     this.#retired.push({ slot, entry: undefined });
   }
 
-  /** Hands over what is retired: the caller frees it, or puts it back. */
+  /** Hands over the retired slots. The caller frees them or puts them back. */
   takeRetired(): RetiredSlot[] {
     const retired = this.#retired;
     this.#retired = [];
@@ -146,7 +154,7 @@ export class SlotTable {
     this.#retired.push(...slots);
   }
 
-  /** They may be written again; what they hold stays. */
+  /** These slots may be written again. What they hold stays on the disk. */
   free(slots: readonly RetiredSlot[]): void {
     for (const { slot } of slots) {
       this.#owners[slot] = undefined;
@@ -154,7 +162,7 @@ export class SlotTable {
     }
   }
 
-  /** The same; and their space goes back to the file system, a part at a time. Throws what that throws. */
+  /** The same, and their space goes back to the file system, a part in each cycle. Throws what the system calls throw. */
   freeAndErase(slots: readonly RetiredSlot[]): void {
     this.free(slots);
     this.#unerased.push(...slots.map(({ slot }) => slot));
@@ -167,7 +175,7 @@ export class SlotTable {
     }
   }
 
-  /** Copies at the end of the file that are better moved to free slots before them. */
+  /** Copies at the end of the file that are to move to free slots before them. */
   copiesToMove(): SegmentCopy[] {
     const most = Math.min(mostMovesPerCycle, Math.ceil(this.excess / freeSlotsPerMove));
     const copies: SegmentCopy[] = [];
@@ -180,7 +188,7 @@ export class SlotTable {
     return copies;
   }
 
-  /** Takes the sessions of free slots off the disk, where the file system can do it at once. */
+  /** Erases the sessions of free slots from the disk, if the file system can punch holes. */
   #eraseSome(): void {
     for (let count = 0; count < erasedPerCycle; count += 1) {
       const slot = this.#unerased.pop();

@@ -1,8 +1,8 @@
 /**
  * Builds what is to be appended to a segment's slot in the file: frames
- * (frames.ts) of records that have arrived and of deaths, since the last time.
- * What is built counts as written: whoever fails to write it has everything
- * written anew.
+ * (frames.ts) of the records that have arrived since the last time, or of the
+ * records that have died. What is built counts as written at once. If it can't be
+ * written after all, the caller has everything written anew.
  */
 import type { FileKeys } from './cache-keys.ts';
 import { FrameBuilder, type FrameStamp, type SlotPosition, usualPayloadBytes } from './frames.ts';
@@ -10,7 +10,7 @@ import type { SegmentCopy } from './segment-copy.ts';
 import type { SlotTable } from './slot-table.ts';
 
 export interface Write {
-  /** To be overwritten once they are in the file: they may hold sessions in the clear. */
+  /** The caller has to overwrite them once they are in the file: they may hold sessions in the clear. */
   bytes: Buffer;
   position: number;
 }
@@ -40,23 +40,23 @@ export class SlotWriter {
     this.#payload = Buffer.allocUnsafeSlow(segmentBytes);
   }
 
-  /** Builds in other memory from now on: what was built last is still being written. */
+  /** Uses another buffer from now on, as what was built last is still being written. */
   leaveBuffer(): void {
     this.#frames = Buffer.allocUnsafeSlow(this.#slotBytes);
   }
 
-  /** Overwrites what it has built from. Nothing may be under way. */
+  /** Overwrites the buffers. No write from them may be under way. */
   wipe(): void {
     this.#frames.fill(0);
     this.#payload.fill(0);
   }
 
-  /** The records that have arrived, in another slot when this one is full. */
+  /** The records that have arrived. If the slot is full, all live records, for another slot. */
   records(copy: SegmentCopy): Write | undefined {
     return this.#records(copy) ?? this.#recordsAnew(copy);
   }
 
-  /** The deaths that are settled; all that lives, in another slot, when this one is full. */
+  /** The settled deaths. If the slot is full, all live records, for another slot. */
   deaths(copy: SegmentCopy): Write | undefined {
     return this.#deaths(copy) ?? this.#recordsAnew(copy);
   }
@@ -68,7 +68,7 @@ export class SlotWriter {
     return this.#records(copy);
   }
 
-  /** @returns undefined when the slot has no room for it. */
+  /** @returns undefined if the slot has no room for them. */
   #records(copy: SegmentCopy): Write | undefined {
     if (!copy.hasSlot) {
       this.#slots.allot(copy);
@@ -104,7 +104,7 @@ export class SlotWriter {
     return this.#built(copy, builder, position);
   }
 
-  /** @returns undefined when the slot has no room for it. */
+  /** @returns undefined if the slot has no room for them. */
   #deaths(copy: SegmentCopy): Write | undefined {
     const builder = this.#builderFor(copy);
     const position = { ...copy.position };
@@ -124,7 +124,7 @@ export class SlotWriter {
     return this.#built(copy, builder, position);
   }
 
-  /** For what the rest of a segment's slot can take. */
+  /** Builds as much as the rest of the slot has room for. */
   #builderFor(copy: SegmentCopy): FrameBuilder {
     const room = this.#slotBytes - copy.position.slotBytes;
     return new FrameBuilder(this.#frames.subarray(0, room), this.#keys);
