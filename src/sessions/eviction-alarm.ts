@@ -5,7 +5,7 @@
 import type { CacheSettings } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Clock } from '../system/clock.ts';
-import type { EvictionListener } from './memory/circular-log.ts';
+import type { EvictionListener } from './memory/retention.ts';
 
 const quietMs = 3_600_000;
 

@@ -1,306 +1,224 @@
 /**
- * A session cache in memory: a circular log. All entries of a cache live
- * equally long, so the order of arrival is the order of expiry: a new entry is
- * appended to the last segment, what expires or has to make room goes from the
- * first one, and an index leads from an id to its record (segment.ts). There is
- * no JavaScript object for an entry.
+ * A session cache in memory, kept as a circular log. All entries of a cache live
+ * equally long, so the order of arrival is also the order of expiry. A new entry
+ * is appended to the last segment (segment.ts). Entries that have expired, or
+ * must make room, are removed from the first segment. An index leads from the id
+ * of an entry to its record. No entry is a JavaScript object, so the garbage
+ * collector has nothing to walk through.
  *
- * A replaced or deleted record leaves a hole. Holes go with their segment when
- * it gets to the front; when they are more than a share of the log,
- * neighbouring segments are packed into fewer ones, in order.
+ * A replaced or deleted record leaves a hole. The hole goes when its segment
+ * becomes the first one and is released. When holes take more than a given share
+ * of the log, neighbouring segments are packed into fewer ones (packing.ts).
  *
- * Work that isn't a request's (expiry, packing) is done in small steps, some
- * milliseconds apart.
+ * This file has the operations of a cache. The parts beneath it:
+ *
+ *     records.ts     stores, finds, moves and removes records
+ *     retention.ts   decides which entries must go, by lifetime and limits
+ *     background.ts  removes expired entries, shrinks and packs between requests;
+ *                    the janitor (janitor.ts) owns its timer
+ *     intake.ts      takes in what was read back from a file
+ *     listing.ts     lists entries by pages
  */
 import type { Clock } from '../../system/clock.ts';
-import { copyBytes, sameBytes, viewOf } from '../../system/data-view.ts';
 import { type CacheCounters, newCounters } from '../cache-counters.ts';
+import type {
+  ByteSpan,
+  CacheLimits,
+  CacheStatistics,
+  EntryPage,
+  SessionCache,
+} from '../session-cache.ts';
+import { BackgroundWork } from './background.ts';
 import { CacheTime } from './cache-time.ts';
 import { idHashOf, type IdHash } from './id-hash.ts';
-import { IdIndex, noLocator, type RecordMatcher } from './id-index.ts';
-import { Janitor } from './janitor.ts';
+import { noLocator } from './id-index.ts';
+import { type ReadBackRecords, type SkipRecord, takeIn } from './intake.ts';
 import { listPage } from './listing.ts';
-import { Packer } from './packing.ts';
-import { SegmentChain } from './segment-chain.ts';
-import {
-  deadBit,
-  recordBytes,
-  recordHeaderBytes,
-  type Segment,
-  SegmentPool,
-  word,
-  wordsOf,
-} from './segment.ts';
-import {
-  type ByteSpan,
-  type CacheLimits,
-  type CacheStatistics,
-  type EntryPage,
-  longestIdBytes,
-  type SessionCache,
-} from '../session-cache.ts';
+import type { LogMirror } from './log-mirror.ts';
+import { Records } from './records.ts';
+import { type EvictionListener, Retention } from './retention.ts';
+import { recordBytes, type Segment, word } from './segment.ts';
+
+export type { LogMirror } from './log-mirror.ts';
 
 export interface CircularLogSettings extends CacheLimits {
-  /** Bytes of a segment, a multiple of 8 and less than slotBytes. */
+  /** The size of a segment: a multiple of 8, less than slotBytes. */
   segmentBytes: number;
-  /** A power of two: the reach of a segment's offsets. */
+  /** A power of two: the range of a segment's offsets. */
   slotBytes: number;
 }
-
-/** What keeps a copy of the log in a file. */
-export interface LogMirror {
-  /** Records have been appended to the segment. */
-  changed(segment: Segment): void;
-  /** The record at an offset of the segment is no more. Others of the segment are. */
-  died(segment: Segment, offset: number): void;
-  /** The segment is gone, and with it what the file holds of it. */
-  released(segment: Segment): void;
-  /** Called for each delete, whether the id is known or still to be read back. */
-  deleted(id: ByteSpan): void;
-  /** Everything is gone, and what is still to be read back too. */
-  flushed(): void;
-  /** Bytes of the file. */
-  fileBytes(): number;
-  healthy(): boolean;
-  closeNow(): void;
-}
-
-/** Told when valid entries have to go for room. */
-export type EvictionListener = (limit: 'size' | 'entries', ageSeconds: number) => void;
 
 export interface CircularLogDependencies {
   clock: Clock;
   onEviction?: EvictionListener;
-  /** Goes on counting where the cache before it has ended. */
+  /** To continue the counts of an earlier cache. */
   counters?: CacheCounters;
   /** For tests: the hash of ids. */
   hash?: IdHash;
 }
 
-/** The background removes so many entries, some 40 us, and waits: never a busy loop that a client
- * on the same processor would have to wait for. */
-const expiryStep = 64;
-/** Shares of the segments that may be without anything alive: above the first packing goes on
- * between requests, above the second updates have to help. */
-const usualWaste = 0.1;
-const mostWaste = 0.12;
-/** Expired entries that an update takes along. */
+/** Expired entries that one update removes. */
 const expiryPerUpdate = 2;
-/** Segments that a processor's own cache may hold. */
-const nearSegments = 8;
-const wordsPerCacheLine = 16;
-/** 1,640 bytes. */
-const usualRecordWords = 410;
 
-export class CircularLog implements SessionCache, RecordMatcher {
+export class CircularLog implements SessionCache {
   readonly time: CacheTime;
-  /** In force; while the cache shrinks to lower limits, these come down with it. */
   readonly #settings: CircularLogSettings;
-  #limits: CacheLimits;
-  readonly #hash: IdHash;
-  readonly #onEviction: EvictionListener | undefined;
   readonly #counters: CacheCounters;
-  readonly #index = new IdIndex();
-  readonly #pool: SegmentPool;
-  readonly #unitShift: number;
-  readonly #unitMask: number;
-  readonly #chain: SegmentChain;
-  readonly #packer: Packer;
-  #mirror: LogMirror | undefined;
-
-  #lastArrival = 0;
-
-  #entries = 0;
-  #bytes = 0;
-
-  /** The id that matches() compares with. */
-  #wanted: ByteSpan = { buffer: Buffer.alloc(0), start: 0, end: 0 };
-  readonly #found: ByteSpan = { buffer: Buffer.alloc(0), start: 0, end: 0 };
-  #foundStoredAtSeconds = 0;
-  /** What is looked up is going to be read, and is likely in no cache of the processor. */
-  #farAway = false;
-  /** Takes what is read only to have it near. */
-  readonly #touched = new Int32Array(1);
-
-  readonly #janitor = new Janitor(() => this.#workALittle());
+  readonly #onEviction: EvictionListener | undefined;
+  readonly #records: Records;
+  readonly #retention: Retention;
+  readonly #background: BackgroundWork;
   #closed = false;
 
   constructor(settings: CircularLogSettings, dependencies: CircularLogDependencies) {
-    this.#limits = settings;
+    const { clock, onEviction, counters = newCounters(), hash = idHashOf() } = dependencies;
     this.#settings = { ...settings };
-    this.time = new CacheTime(dependencies.clock);
-    this.#hash = dependencies.hash ?? idHashOf();
-    this.#onEviction = dependencies.onEviction;
-    this.#counters = dependencies.counters ?? newCounters();
-    this.#unitShift = Math.log2(settings.slotBytes) - 3;
-    this.#unitMask = (1 << this.#unitShift) - 1;
-    this.#pool = new SegmentPool(settings.segmentBytes, 2 ** (32 - this.#unitShift) - 1);
-    this.#chain = new SegmentChain(this.#pool);
-    this.#packer = new Packer(this.#chain, {
-      moveRecord: (source, offset, size, target) => this.#moveRecord(source, offset, size, target),
-      release: (segment) => this.#release(segment),
+    this.time = new CacheTime(clock);
+    this.#counters = counters;
+    this.#onEviction = onEviction;
+    const records = new Records(settings.segmentBytes, settings.slotBytes, hash);
+    this.#records = records;
+    this.#retention = new Retention(this.#settings, {
+      records,
+      time: this.time,
+      counters,
+      onEviction,
     });
+    this.#background = new BackgroundWork(records, this.#retention, this.time);
   }
 
+  /** The sizes of the log's parts, and the limits in force. */
   get settings(): CircularLogSettings {
     return this.#settings;
   }
 
-  /** The cache time at which what the last successful lookup found was stored. */
+  /** The cache time at which an entry was stored. Valid right after a look-up has found it. */
   get foundStoredAtSeconds(): number {
-    return this.#foundStoredAtSeconds;
+    return this.#records.readStoredAt;
   }
 
   get firstSegment(): Segment | undefined {
-    return this.#chain.first;
+    return this.#records.chain.first;
   }
 
+  /** Whether a limit is reached, so that an older entry would find no room. */
+  get isFull(): boolean {
+    return this.#retention.isFull;
+  }
+
+  /** The number of the newest arrival. */
+  get lastArrival(): number {
+    return this.#records.lastArrival;
+  }
+
+  /** New arrivals get numbers above this one. Only before the first update. */
+  startArrivalsAfter(arrival: number): void {
+    this.#records.lastArrival = arrival;
+  }
+
+  /** From now on the mirror is told about each change. */
   mirrorTo(mirror: LogMirror): void {
-    this.#mirror = mirror;
+    this.#records.mirror = mirror;
   }
 
   lookup(id: ByteSpan): ByteSpan | undefined {
-    this.#farAway = this.#pool.count > nearSegments;
-    const locator = this.#locate(id);
-    this.#farAway = false;
+    const records = this.#records;
+    const locator = records.findToRead(id);
     if (locator === noLocator) {
       this.#counters.misses += 1;
       return undefined;
     }
-    const number = locator >>> this.#unitShift;
-    const words = this.#pool.wordsOf(number);
-    const offset = this.#pool.startOf(number) + ((locator & this.#unitMask) << 3);
-    const at = offset >> 2;
-    const storedAt = words[at + word.storedAt]!;
-    if (this.time.now() > storedAt + this.#settings.lifetimeSeconds) {
-      this.#remove(this.#pool.get(number), (locator & this.#unitMask) << 3, true);
+    const session = records.read(locator);
+    if (this.#retention.hasExpired(records.readStoredAt, this.time.now())) {
+      records.remove(records.segmentOf(locator), records.offsetOf(locator), true);
       this.#counters.expired += 1;
       this.#counters.misses += 1;
+      this.#background.afterRemoval();
       return undefined;
     }
     this.#counters.hits += 1;
-    const start = offset + recordHeaderBytes + words[at + word.idLength]!;
-    this.#foundStoredAtSeconds = storedAt;
-    this.#found.buffer = this.#pool.areaOf(number);
-    this.#found.start = start;
-    this.#found.end = start + words[at + word.sessionLength]!;
-    return this.#found;
+    return session;
   }
 
   update(id: ByteSpan, session: ByteSpan): void {
+    const records = this.#records;
     const now = this.time.now();
-    this.expire(expiryPerUpdate, now);
-    const hash = this.#hash(id.buffer, id.start, id.end);
-    this.#wanted = id;
-    const known = this.#index.find(hash, this);
+    this.#retention.expire(expiryPerUpdate, now);
+    const hash = records.hashOf(id);
+    const known = records.find(id, hash);
     if (known === noLocator) {
       this.#counters.stored += 1;
     } else {
-      const segment = this.#pool.get(known >>> this.#unitShift);
-      const offset = (known & this.#unitMask) << 3;
-      const storedAt = segment.words[(offset >> 2) + word.storedAt]!;
-      if (now > storedAt + this.#settings.lifetimeSeconds) {
-        this.#counters.expired += 1;
-        this.#counters.stored += 1;
-      } else {
-        this.#counters.replaced += 1;
-      }
-      this.#remove(segment, offset);
+      this.#replace(known, now);
     }
-    const idBytes = id.end - id.start;
-    const sessionBytes = session.end - session.start;
-    const size = recordBytes(idBytes, sessionBytes);
-    const { sizeLimitBytes, segmentBytes } = this.#settings;
-    if (size > segmentBytes || (sizeLimitBytes > 0 && idBytes + sessionBytes > sizeLimitBytes)) {
-      // Not for any number of evictions: as if stored and gone at once.
+    const rawBytes = id.end - id.start + session.end - session.start;
+    const size = recordBytes(id.end - id.start, session.end - session.start);
+    if (size > this.#settings.segmentBytes || this.#retention.isAboveLimit(rawBytes)) {
+      // No eviction could make room for it. It counts as stored and evicted at once.
       this.#counters.evicted += 1;
       this.#onEviction?.('size', 0);
+      this.#background.afterRemoval();
       return;
     }
-    this.#makeRoom(now, idBytes + sessionBytes, 1);
-    const segment = this.#headWithRoom(now, size);
-    const offset = segment.used;
-    const at = offset >> 2;
-    this.#lastArrival += 1;
-    const { words } = segment;
-    words[at + word.hash] = hash;
-    words[at + word.idLength] = idBytes;
-    words[at + word.sessionLength] = sessionBytes;
-    words[at + word.storedAt] = now;
-    words[at + word.arrivalLow] = this.#lastArrival % 0x1_0000_0000;
-    words[at + word.arrivalHigh] = Math.floor(this.#lastArrival / 0x1_0000_0000);
-    const idAt = offset + recordHeaderBytes;
-    copyBytes(viewOf(id.buffer), id.start, segment.view, idAt, idBytes);
-    session.buffer.copy(segment.buffer, idAt + idBytes, session.start, session.end);
-    segment.used = offset + size;
-    segment.lastArrival = this.#lastArrival;
-    this.#chain.usedBytes += size;
-    this.#adopt(segment, offset, size, hash, idBytes + sessionBytes);
-    this.#mirror?.changed(segment);
-    if (this.#janitor.isIdle) {
-      this.#janitor.waitFor(this.#untilExpiry());
-    }
-    if (this.#packer.isWorthAbove(mostWaste)) {
-      this.#packer.packOne();
-    }
+    this.#retention.makeRoom(now, rawBytes, 1);
+    records.append(this.#segmentFor(size, now), hash, id, session, now);
+    this.#background.afterUpdate();
   }
 
   delete(id: ByteSpan): boolean {
-    const locator = this.#locate(id);
-    this.#mirror?.deleted(id);
+    const records = this.#records;
+    const locator = records.find(id, records.hashOf(id));
+    records.mirror?.deleted(id);
     if (locator === noLocator) {
       return false;
     }
-    const segment = this.#pool.get(locator >>> this.#unitShift);
-    const offset = (locator & this.#unitMask) << 3;
+    const segment = records.segmentOf(locator);
+    const offset = records.offsetOf(locator);
     const storedAt = segment.words[(offset >> 2) + word.storedAt]!;
-    const valid = this.time.now() <= storedAt + this.#settings.lifetimeSeconds;
-    this.#remove(segment, offset);
-    if (valid) {
+    const isValid = !this.#retention.hasExpired(storedAt, this.time.now());
+    records.remove(segment, offset);
+    if (isValid) {
       this.#counters.deleted += 1;
     } else {
       this.#counters.expired += 1;
     }
-    return valid;
+    this.#background.afterRemoval();
+    return isValid;
   }
 
   flush(): number {
-    const dropped = this.#entries;
-    this.#packer.reset();
-    this.#index.clear();
-    while (this.#chain.first !== undefined) {
-      this.#release(this.#chain.first);
-    }
-    this.#entries = 0;
-    this.#bytes = 0;
-    this.#counters.deleted += dropped;
-    this.#mirror?.flushed();
-    return dropped;
+    const { entries } = this.#records;
+    this.#records.clear();
+    this.#background.afterFlush();
+    this.#counters.deleted += entries;
+    this.#records.mirror?.flushed();
+    return entries;
   }
 
   list(cursor: string, limit: number): EntryPage {
-    const { first } = this.#chain;
+    const { first } = this.#records.chain;
     const { lifetimeSeconds } = this.#settings;
     return listPage({ first, time: this.time, lifetimeSeconds }, cursor, limit);
   }
 
   statistics(): CacheStatistics {
+    const { entries, bytes, memoryBytes, mirror } = this.#records;
+    const { sizeLimitBytes, entryLimit } = this.#retention.wanted;
     return {
-      entries: this.#entries,
-      bytes: this.#bytes,
-      sizeLimitBytes: this.#limits.sizeLimitBytes,
-      entryLimit: this.#limits.entryLimit,
+      entries,
+      bytes,
+      sizeLimitBytes,
+      entryLimit,
       ...this.#counters,
-      memoryBytes: this.#chain.usedBytes + this.#pool.memoryBytes + this.#index.memoryBytes,
-      fileBytes: this.#mirror?.fileBytes() ?? 0,
-      fileHealthy: this.#mirror?.healthy() ?? true,
+      memoryBytes,
+      fileBytes: mirror?.fileBytes() ?? 0,
+      fileHealthy: mirror?.healthy() ?? true,
     };
   }
 
   change(limits: CacheLimits): void {
-    this.#limits = limits;
-    this.#followLimits();
-    this.#janitor.wake();
+    this.#retention.change(limits);
+    this.#background.afterChange();
   }
 
   closeNow(): void {
@@ -308,345 +226,51 @@ export class CircularLog implements SessionCache, RecordMatcher {
       return;
     }
     this.#closed = true;
-    this.#janitor.close();
-    this.#mirror?.closeNow();
+    this.#background.close();
+    this.#records.mirror?.closeNow();
   }
 
-  /** Removes entries that have expired by `now` from the front, `most` at most. @returns how many. */
+  /** Removes entries that have expired by `now`, at most `most`, the oldest first. @returns how many. */
   expire(most: number, now = this.time.now()): number {
-    const before = now - this.#settings.lifetimeSeconds;
-    let count = 0;
-    while (count < most) {
-      const segment = this.#oldest();
-      if (segment === undefined) {
-        break;
-      }
-      const offset = segment.start;
-      if (segment.words[(offset >> 2) + word.storedAt]! >= before) {
-        break;
-      }
-      this.#remove(segment, offset, true);
-      this.#counters.expired += 1;
-      count += 1;
-    }
-    return count;
-  }
-
-  matches(locator: number): boolean {
-    const number = locator >>> this.#unitShift;
-    const words = this.#pool.wordsOf(number);
-    const offset = this.#pool.startOf(number) + ((locator & this.#unitMask) << 3);
-    const wanted = this.#wanted;
-    if (this.#farAway) {
-      this.#bringNear(words, offset >> 2);
-    }
-    const length = words[(offset >> 2) + word.idLength]!;
-    if (length !== wanted.end - wanted.start) {
-      return false;
-    }
-    const ours = this.#pool.viewOf(number);
-    return sameBytes(ours, offset + recordHeaderBytes, viewOf(wanted.buffer), wanted.start, length);
+    return this.#retention.expire(most, now);
   }
 
   /**
-   * Reads a word of each cache line of a usual record, so that the memory's
-   * answers come together: comparing and copying would ask for one after the other.
+   * Takes in records that were read back from a file, in front of all others. Of
+   * two with the same id the one with the later arrival stays.
+   * @param contents whole records, one after the other, in the order of their arrival; wiped.
+   * @param skip tells whether a record no longer exists, by its arrival number and id.
    */
-  #bringNear(words: Uint32Array, at: number): void {
-    const end = Math.min(words.length, at + usualRecordWords);
-    let touched = 0;
-    for (let line = at + wordsPerCacheLine; line < end; line += wordsPerCacheLine) {
-      touched |= words[line]!;
-    }
-    this.#touched[0] = touched;
+  readBack(contents: readonly Buffer[], skip: SkipRecord): ReadBackRecords {
+    return takeIn(contents, skip, this.#records, this.#retention, this.time.now());
   }
 
-  /** Whether a limit leaves no room for anything older. */
-  get isFull(): boolean {
-    const { sizeLimitBytes, entryLimit } = this.#settings;
-    return (
-      (sizeLimitBytes > 0 && this.#bytes >= sizeLimitBytes) ||
-      (entryLimit > 0 && this.#entries >= entryLimit)
-    );
-  }
-
-  /** The number of the newest arrival. */
-  get lastArrival(): number {
-    return this.#lastArrival;
-  }
-
-  /** New arrivals get numbers above this. Before the first update only. */
-  startArrivalsAfter(arrival: number): void {
-    this.#lastArrival = arrival;
-  }
-
-  /**
-   * Takes in records read back from a file, in front of all it holds. Of two
-   * with the same id the later arrival stays.
-   * @param records whole records, one after the other, in the order of their arrival; wiped.
-   * @param skip tells whether a record is no more, by its arrival number and id.
-   * @returns the segment that holds them, undefined when none was of use, and the arrival numbers of
-   * those that were not.
-   */
-  readBack(
-    records: readonly Buffer[],
-    skip: (arrival: number, id: ByteSpan) => boolean,
-  ): { segment: Segment | undefined; rejected: number[] } {
-    const now = this.time.now();
-    const rejected: number[] = [];
-    let segment: Segment | undefined;
-    for (const bytes of records) {
-      const words = wordsOf(bytes);
-      for (let offset = 0; offset < bytes.length;) {
-        const at = offset >> 2;
-        const idBytes = words[at + word.idLength]!;
-        const sessionBytes = words[at + word.sessionLength]!;
-        const size = recordBytes(idBytes, sessionBytes);
-        const arrival =
-          words[at + word.arrivalHigh]! * 0x1_0000_0000 + words[at + word.arrivalLow]!;
-        const storedAt = Math.min(now, words[at + word.storedAt]!);
-        const idStart = offset + recordHeaderBytes;
-        const id = { buffer: bytes, start: idStart, end: idStart + idBytes };
-        offset += size;
-        if (skip(arrival, id)) {
-          continue;
-        }
-        if (now > storedAt + this.#settings.lifetimeSeconds || idBytes > longestIdBytes) {
-          rejected.push(arrival);
-          continue;
-        }
-        const known = this.#locate(id);
-        if (known !== noLocator) {
-          const other = this.#pool.get(known >>> this.#unitShift);
-          const otherOffset = (known & this.#unitMask) << 3;
-          const otherArrival = other.arrivalAt(otherOffset);
-          rejected.push(Math.min(arrival, otherArrival));
-          if (otherArrival >= arrival) {
-            continue;
-          }
-          this.#remove(other, otherOffset);
-          segment = segment?.inLog === true ? segment : undefined;
-        }
-        segment ??= this.#sealedInFront();
-        if (segment === undefined || segment.used + size > this.#settings.segmentBytes) {
-          rejected.push(arrival);
-          continue;
-        }
-        const to = segment.used;
-        const hash = this.#hash(bytes, id.start, id.end);
-        bytes.copy(
-          segment.buffer,
-          to,
-          idStart - recordHeaderBytes,
-          idStart - recordHeaderBytes + size,
-        );
-        segment.words[(to >> 2) + word.hash] = hash;
-        segment.words[(to >> 2) + word.storedAt] = storedAt;
-        segment.used = to + size;
-        segment.lastArrival = arrival;
-        this.#chain.usedBytes += size;
-        this.#adopt(segment, to, size, hash, idBytes + sessionBytes);
-      }
-      bytes.fill(0);
-    }
-    return { segment, rejected };
-  }
-
-  /** Enforces the limits and the lifetimes of what has been read back. */
+  /** Applies the limits and lifetimes to what has been read back. */
   settle(): void {
-    this.#makeRoom(this.time.now(), 0, 0);
-    if (this.#janitor.isIdle) {
-      this.#janitor.waitFor(this.#untilExpiry());
-    }
+    this.#retention.makeRoom(this.time.now(), 0, 0);
+    this.#background.afterReadBack();
   }
 
-  #sealedInFront(): Segment | undefined {
-    const segment = this.#chain.prepend();
-    if (segment !== undefined) {
-      segment.sealed = true;
-    }
-    return segment;
-  }
-
-  #locate(id: ByteSpan): number {
-    this.#wanted = id;
-    return this.#index.find(this.#hash(id.buffer, id.start, id.end), this);
-  }
-
-  /** Makes a record known and counts it. */
-  #adopt(segment: Segment, offset: number, size: number, hash: number, rawBytes: number): void {
-    segment.liveBytes += size;
-    segment.liveCount += 1;
-    this.#chain.liveBytes += size;
-    this.#entries += 1;
-    this.#bytes += rawBytes;
-    this.#index.insert(hash | 0, this.#locatorOf(segment, offset));
-  }
-
-  #locatorOf(segment: Segment, offset: number): number {
-    return ((segment.number << this.#unitShift) | (offset >> 3)) >>> 0;
-  }
-
-  /**
-   * Takes a record out of the index and leaves a hole.
-   * @param expired nothing needs to be written about it: who reads it back finds it expired too.
-   */
-  #remove(segment: Segment, offset: number, expired = false): void {
-    const { words } = segment;
-    const at = offset >> 2;
-    const idBytes = words[at + word.idLength]!;
-    const sessionBytes = words[at + word.sessionLength]!;
-    this.#index.remove(words[at + word.hash]! | 0, this.#locatorOf(segment, offset));
-    words[at + word.idLength] = idBytes + deadBit;
-    const size = recordBytes(idBytes, sessionBytes);
-    words.fill(0, (offset + recordHeaderBytes) >> 2, (offset + size) >> 2);
-    segment.liveBytes -= size;
-    segment.liveCount -= 1;
-    this.#chain.liveBytes -= size;
-    this.#entries -= 1;
-    this.#bytes -= idBytes + sessionBytes;
-    if (segment.liveCount === 0) {
-      this.#release(segment);
-      return;
-    }
-    if (!expired) {
-      this.#mirror?.died(segment, offset);
-    }
-    if (offset === segment.start) {
-      segment.start += size;
-    }
-    if (!this.#janitor.isWorking && this.#packer.isWorthAbove(usualWaste)) {
-      this.#janitor.wake();
-    }
-  }
-
-  /** The segment whose `start` is at the oldest entry. */
-  #oldest(): Segment | undefined {
-    const segment = this.#chain.first;
-    if (segment === undefined) {
-      return undefined;
-    }
-    // A segment without a live record is gone already, so there is one to come to.
-    while (segment.isDeadAt(segment.start)) {
-      segment.start += segment.sizeAt(segment.start);
-    }
-    return segment;
-  }
-
-  #makeRoom(now: number, moreBytes: number, moreEntries: number): void {
-    const { sizeLimitBytes, entryLimit } = this.#settings;
-    for (;;) {
-      const overSize = sizeLimitBytes > 0 && this.#bytes + moreBytes > sizeLimitBytes;
-      const overEntries = entryLimit > 0 && this.#entries + moreEntries > entryLimit;
-      if (!(overSize || overEntries) || !this.#evictOldest(now, overSize ? 'size' : 'entries')) {
-        return;
-      }
-    }
-  }
-
-  #evictOldest(now: number, limit: 'size' | 'entries'): boolean {
-    const segment = this.#oldest();
-    if (segment === undefined) {
-      return false;
-    }
-    const ageSeconds = now - segment.words[(segment.start >> 2) + word.storedAt]!;
-    this.#remove(segment, segment.start);
-    if (ageSeconds > this.#settings.lifetimeSeconds) {
+  /** Removes the record that an update replaces. */
+  #replace(known: number, now: number): void {
+    const segment = this.#records.segmentOf(known);
+    const offset = this.#records.offsetOf(known);
+    if (this.#retention.hasExpired(segment.words[(offset >> 2) + word.storedAt]!, now)) {
       this.#counters.expired += 1;
+      this.#counters.stored += 1;
     } else {
-      this.#counters.evicted += 1;
-      this.#onEviction?.(limit, ageSeconds);
+      this.#counters.replaced += 1;
     }
-    return true;
+    this.#records.remove(segment, offset);
   }
 
-  /** Lets go of what lower limits have no room for. @returns whether there is more of it. */
-  #shrink(most: number): boolean {
-    const { sizeLimitBytes, entryLimit } = this.#limits;
-    const now = this.time.now();
-    for (let count = 0; count <= most; count += 1) {
-      const overSize = sizeLimitBytes > 0 && this.#bytes > sizeLimitBytes;
-      const overEntries = entryLimit > 0 && this.#entries > entryLimit;
-      if (!overSize && !overEntries) {
-        this.#followLimits();
-        return false;
-      }
-      if (count < most) {
-        this.#evictOldest(now, overSize ? 'size' : 'entries');
-      }
-    }
-    this.#followLimits();
-    return true;
-  }
-
-  /**
-   * An update makes room for itself alone: it must not have to empty half a
-   * cache. Changed in place, as a new object each time would have a shape of
-   * its own, and every update after it would look these up by their names.
-   */
-  #followLimits(): void {
-    const { lifetimeSeconds, sizeLimitBytes, entryLimit } = this.#limits;
-    const settings = this.#settings;
-    settings.lifetimeSeconds = lifetimeSeconds;
-    settings.sizeLimitBytes = sizeLimitBytes === 0 ? 0 : Math.max(sizeLimitBytes, this.#bytes);
-    settings.entryLimit = entryLimit === 0 ? 0 : Math.max(entryLimit, this.#entries);
-  }
-
-  /** The last segment, or a new one. */
-  #headWithRoom(now: number, size: number): Segment {
-    const { last } = this.#chain;
-    if (last !== undefined && !last.sealed && last.used + size <= this.#settings.segmentBytes) {
-      return last;
-    }
-    let segment = this.#chain.append();
+  #segmentFor(size: number, now: number): Segment {
+    let segment = this.#records.segmentFor(size);
     while (segment === undefined) {
-      // As many segments as a locator can name.
-      this.#evictOldest(now, 'size');
-      segment = this.#chain.append();
+      // There are as many segments as there may be: the oldest one must go.
+      this.#retention.evictOldest(now, 'size');
+      segment = this.#records.segmentFor(size);
     }
     return segment;
-  }
-
-  #release(segment: Segment): void {
-    this.#mirror?.released(segment);
-    this.#chain.release(segment);
-  }
-
-  #moveRecord(source: Segment, offset: number, size: number, target: Segment): void {
-    const to = target.used;
-    source.buffer.copy(target.buffer, to, offset, offset + size);
-    this.#index.relocate(
-      source.words[(offset >> 2) + word.hash]! | 0,
-      this.#locatorOf(source, offset),
-      this.#locatorOf(target, to),
-    );
-    source.words[(offset >> 2) + word.idLength]! += deadBit;
-    source.moved = true;
-    source.liveBytes -= size;
-    source.liveCount -= 1;
-    target.used = to + size;
-    target.liveBytes += size;
-    target.liveCount += 1;
-    target.lastArrival = target.arrivalAt(to);
-    this.#mirror?.changed(target);
-    this.#chain.usedBytes += size;
-  }
-
-  /** Seconds until the oldest entry expires. */
-  #untilExpiry(): number | undefined {
-    const segment = this.#oldest();
-    if (segment === undefined) {
-      return undefined;
-    }
-    const storedAt = segment.words[(segment.start >> 2) + word.storedAt]!;
-    return storedAt + this.#settings.lifetimeSeconds + 1 - this.time.now();
-  }
-
-  /** The work in the background; comes back as long as there is more. */
-  #workALittle(): 'more' | number | undefined {
-    const expired = this.expire(expiryStep) === expiryStep;
-    const more = this.#shrink(expiryStep) || expired;
-    const packed = this.#packer.isWorthAbove(usualWaste) && this.#packer.packOne();
-    return more || packed ? 'more' : this.#untilExpiry();
   }
 }

@@ -1,20 +1,22 @@
 /**
- * When a cache does the work that no request asks for: expiry, shrinking,
- * packing. It owns the only timer for all of it.
+ * Decides when a cache does the work that no request asks for: expiry, shrinking
+ * to lower limits, and packing. It owns the only timer for all three. The work
+ * itself is done in small steps with pauses between them, so that requests are
+ * served meanwhile.
  *
- *     idle     nothing to do, no timer
+ *     idle     there is nothing to do, and no timer
  *     waiting  the timer is set for the next expiry
- *     working  the timer is set for the next step, some milliseconds from now
- *     closed   for good
+ *     working  the timer is set for the next step, a few milliseconds from now
+ *     closed   for good, no timer
  */
 import { after, type Timer } from '../../system/timers.ts';
 
-/** Seldom enough that one request in a hundred doesn't meet a step. */
+/** Long enough that fewer than one request in a hundred meets a step. */
 const stepEverySeconds = 0.004;
 
 /**
- * Does a little of the work. @returns `more` when there is more of it, else in
- * how many seconds there will be, undefined for never.
+ * Does one step of the work. @returns `more` when another step has something to
+ * do; else in how many seconds there will be something; undefined for never.
  */
 export type Work = () => 'more' | number | undefined;
 
@@ -31,7 +33,7 @@ export class Janitor {
     return this.#state === 'idle';
   }
 
-  /** Whether a step is coming anyhow. */
+  /** Whether the next step comes in any case. */
   get isWorking(): boolean {
     return this.#state === 'working';
   }
@@ -43,7 +45,7 @@ export class Janitor {
     }
   }
 
-  /** There will be something to do in so many seconds; undefined: there won't. */
+  /** There will be something to do in so many seconds, or never when undefined. */
   waitFor(seconds: number | undefined): void {
     if (this.#state === 'closed') {
       return;
@@ -68,10 +70,12 @@ export class Janitor {
   }
 
   #step(): void {
-    // What the work removes must not wake us: it says itself whether there is more.
+    // While this is the state, nothing that the work does can wake the janitor.
+    // The work itself says whether there is more to do.
     this.#state = 'working';
     const next = this.#work();
     if (this.#state !== 'working') {
+      // The work has closed the janitor.
       return;
     }
     if (next === 'more') {

@@ -1,49 +1,62 @@
 /**
- * Packs a circular log: copies what lives in neighbouring segments into fewer
- * ones, in order, a segment at a time.
+ * Packing: removes the holes in a circular log. Packing copies the live records
+ * of a run of neighbouring segments into fewer segments, keeps their order, and
+ * releases the old ones. One step packs one segment, so that requests are served
+ * between two steps.
  *
- * Worth packing is the run of neighbours, twelve at most, that fits into fewer
- * segments for the least copying. When more than a tenth of what the segments of
- * a log could hold is not alive, and the log is longer than such a run, there is
- * one, but for records so long that they leave gaps at the ends of segments.
+ * Which run: of all runs of up to twelve neighbours, the one with the least live
+ * bytes to copy for each segment that packing saves. The last segment of the log
+ * is never in a run, because new records are still appended to it.
+ *
+ * When more than a tenth of the room in the segments holds nothing live, a log
+ * of more than twelve segments has such a run. There is one exception: long
+ * records that don't fill segments to their ends leave gaps that packing can't
+ * remove. The packer then waits until the share without live records has grown.
  */
 import type { SegmentChain } from './segment-chain.ts';
 import type { Segment } from './segment.ts';
 
+/** A run that is being packed. */
 interface Packing {
-  /** Oldest first; one at a time is emptied into the output. */
+  /** The segments that are still to be packed, the oldest first. */
   sources: Segment[];
+  /** The segment that receives the records. */
   output: Segment | undefined;
-  /** Segments emptied so far, and segments that it took. */
+  /** How many segments have been packed and released. */
   emptied: number;
+  /** How many segments were taken to receive their records. */
   filled: number;
 }
 
-/** What a log does about a record that moves, and about a segment that is empty then. */
-export interface PackedLog {
-  moveRecord(source: Segment, offset: number, size: number, target: Segment): void;
+/** The operations of a log that packing needs. */
+export interface MovableRecords {
+  /** Moves a record to the end of another segment. */
+  move(source: Segment, offset: number, size: number, target: Segment): void;
+  /** Takes a segment out of the log. */
   release(segment: Segment): void;
 }
 
 const longestRun = 12;
-/** Share of a segment that is filled when the next record doesn't fit. */
+/** How full a segment usually is when the next record doesn't fit any more. */
 const usualFill = 0.98;
+/** After a useless run, packing waits until this share more of the room holds nothing live. */
+const moreWaste = 0.02;
 
-/** @param head is being appended to, and left alone. */
+/** @param last the segment that new records are appended to. @returns undefined when no run saves a segment. */
 function choosePacking(
   first: Segment | undefined,
-  head: Segment | undefined,
+  last: Segment | undefined,
   segmentBytes: number,
 ): Packing | undefined {
   let bestStart: Segment | undefined;
   let bestLength = 0;
   let bestCost = Number.POSITIVE_INFINITY;
-  for (let start = first; start !== undefined && start !== head; start = start.next) {
+  for (let start = first; start !== undefined && start !== last; start = start.next) {
     let live = 0;
     let length = 0;
     for (
       let segment: Segment | undefined = start;
-      segment !== undefined && segment !== head && length < longestRun;
+      segment !== undefined && segment !== last && length < longestRun;
       segment = segment.next
     ) {
       live += segment.liveBytes;
@@ -69,39 +82,44 @@ function choosePacking(
 
 export class Packer {
   readonly #chain: SegmentChain;
-  readonly #log: PackedLog;
+  readonly #records: MovableRecords;
+  /** The run under way. */
   #packing: Packing | undefined;
-  /** Nothing was worth packing: not asked again below this share of waste. */
+  /** The last run saved nothing, or there was none. Below this share of waste no other is looked for. */
   #againAtWaste = 0;
 
-  constructor(chain: SegmentChain, log: PackedLog) {
+  constructor(chain: SegmentChain, records: MovableRecords) {
     this.#chain = chain;
-    this.#log = log;
+    this.#records = records;
   }
 
-  /** Whether more than a share of the segments holds nothing alive, and packing may help. */
+  /** Whether more than a share of the segments' room holds nothing live, and packing may help. */
   isWorthAbove(share: number): boolean {
     const { waste } = this.#chain;
     return waste > share && waste >= this.#againAtWaste;
   }
 
-  /** The segments are all gone. */
+  /** All segments have been released. */
   reset(): void {
     this.#packing = undefined;
   }
 
-  /** Packs the next segment of the run under way, or of a new one. @returns false if there is none. */
+  /**
+   * Packs the next segment of the run under way, or begins a new run.
+   * @returns false when there is nothing to pack.
+   */
   packOne(): boolean {
     const { first, last, pool } = this.#chain;
     const packing = this.#packing ?? choosePacking(first, last, pool.segmentBytes);
     this.#packing = packing;
     let source = packing?.sources.shift();
+    // Expiry or deletes may have released segments of the run since it was chosen.
     while (source !== undefined && !source.inLog) {
       source = packing?.sources.shift();
     }
     if (packing === undefined || source === undefined) {
       const useless = packing === undefined || packing.filled >= packing.emptied;
-      this.#againAtWaste = useless ? this.#chain.waste + 0.02 : 0;
+      this.#againAtWaste = useless ? this.#chain.waste + moreWaste : 0;
       this.#packing = undefined;
       return packing !== undefined;
     }
@@ -110,19 +128,20 @@ export class Packer {
       if (!source.isDeadAt(offset)) {
         const output = this.#output(packing, source, size);
         if (output === undefined) {
+          // There are as many segments as there may be.
           this.#packing = undefined;
           return false;
         }
-        this.#log.moveRecord(source, offset, size, output);
+        this.#records.move(source, offset, size, output);
       }
       offset += size;
     }
-    this.#log.release(source);
+    this.#records.release(source);
     packing.emptied += 1;
     return true;
   }
 
-  /** Where the next record of a source goes: a segment right before it. */
+  /** The segment for the next record of a source. It stands right before the source, to keep the order. */
   #output(packing: Packing, source: Segment, size: number): Segment | undefined {
     const { output } = packing;
     if (
