@@ -59,6 +59,19 @@ export interface CircularLogDependencies {
 
 /** Expired entries that one update removes. */
 const expiryPerUpdate = 2;
+/**
+ * A log is in one of two states:
+ *
+ *     open     serves
+ *     closed   for good: no timer, nothing goes to the file
+ *
+ * A closed log answers like an empty one and takes nothing: a look-up misses, a
+ * delete finds nothing, a listing is empty, and an update, a read-back and new
+ * limits have no effect. Its memory is not overwritten at close, as the process
+ * usually ends then. flush() still does that, and returns how many entries the
+ * memory held. statistics() still tells the counts.
+ */
+type LogState = 'open' | 'closed';
 
 export class CircularLog implements SessionCache {
   readonly time: CacheTime;
@@ -68,7 +81,7 @@ export class CircularLog implements SessionCache {
   readonly #records: Records;
   readonly #retention: Retention;
   readonly #background: BackgroundWork;
-  #closed = false;
+  #state: LogState = 'open';
 
   constructor(settings: CircularLogSettings, dependencies: CircularLogDependencies) {
     const { clock, onEviction, counters = newCounters(), hash = idHashOf() } = dependencies;
@@ -123,7 +136,7 @@ export class CircularLog implements SessionCache {
 
   lookup(id: ByteSpan): ByteSpan | undefined {
     const records = this.#records;
-    const locator = records.findToRead(id);
+    const locator = this.#state === 'open' ? records.findToRead(id) : noLocator;
     if (locator === noLocator) {
       this.#counters.misses += 1;
       return undefined;
@@ -141,6 +154,9 @@ export class CircularLog implements SessionCache {
   }
 
   update(id: ByteSpan, session: ByteSpan): void {
+    if (this.#state === 'closed') {
+      return;
+    }
     const records = this.#records;
     const now = this.time.now();
     this.#retention.expire(expiryPerUpdate, now);
@@ -166,6 +182,9 @@ export class CircularLog implements SessionCache {
   }
 
   delete(id: ByteSpan): boolean {
+    if (this.#state === 'closed') {
+      return false;
+    }
     const records = this.#records;
     const locator = records.find(id, records.hashOf(id));
     records.mirror?.deleted(id);
@@ -196,6 +215,9 @@ export class CircularLog implements SessionCache {
   }
 
   list(cursor: string, limit: number): EntryPage {
+    if (this.#state === 'closed') {
+      return { entries: [], nextCursor: '' };
+    }
     const { first } = this.#records.chain;
     const { lifetimeSeconds } = this.#settings;
     return listPage({ first, time: this.time, lifetimeSeconds }, cursor, limit);
@@ -217,22 +239,25 @@ export class CircularLog implements SessionCache {
   }
 
   change(limits: CacheLimits): void {
+    if (this.#state === 'closed') {
+      return;
+    }
     this.#retention.change(limits);
     this.#background.afterChange();
   }
 
   closeNow(): void {
-    if (this.#closed) {
+    if (this.#state === 'closed') {
       return;
     }
-    this.#closed = true;
+    this.#state = 'closed';
     this.#background.close();
     this.#records.mirror?.closeNow();
   }
 
   /** Removes entries that have expired by `now`, at most `most`, the oldest first. @returns how many. */
   expire(most: number, now = this.time.now()): number {
-    return this.#retention.expire(most, now);
+    return this.#state === 'open' ? this.#retention.expire(most, now) : 0;
   }
 
   /**
@@ -242,11 +267,20 @@ export class CircularLog implements SessionCache {
    * @param skip tells whether a record no longer exists, by its arrival number and id.
    */
   readBack(contents: readonly Buffer[], skip: SkipRecord): ReadBackRecords {
+    if (this.#state === 'closed') {
+      for (const bytes of contents) {
+        bytes.fill(0);
+      }
+      return { segment: undefined, rejected: [] };
+    }
     return takeIn(contents, skip, this.#records, this.#retention, this.time.now());
   }
 
   /** Applies the limits and lifetimes to what has been read back. */
   settle(): void {
+    if (this.#state === 'closed') {
+      return;
+    }
     this.#retention.makeRoom(this.time.now(), 0, 0);
     this.#background.afterReadBack();
   }
