@@ -1,24 +1,29 @@
 /**
- * The time that entries live by: seconds that start at the wall clock's and
- * then only follow the monotonic clock. A wall clock that is set back or ahead
- * while the daemon runs changes no entry's life; times that people see are the
- * wall clock's, through an entry's age.
+ * Cache time: the time that the lifetimes of entries are measured by, in seconds.
+ * It starts with the value of the wall clock, and then follows the monotonic
+ * clock only. So when the wall clock is set while the daemon runs, no entry lives
+ * longer or shorter. For people, a cache time is converted to wall clock time by
+ * the age of the entry.
  *
- * It is kept in 32 bits. A wall clock beyond 2038 is no reason to stop: this time
- * starts at a moment that leaves decades to the process, whatever the year is.
+ * A cache time is stored in 32 bits. When the wall clock is beyond 2038, cache
+ * time starts at 2^31 instead, which leaves decades to the process.
  *
- * From one process to the next this time goes on: by what the wall clock says
- * has gone by since it was last written down, and never back.
+ * A new process continues the cache time that is in the file. It adds the time
+ * that has passed meanwhile by the wall clock, but never less than 0.
  */
 import type { Clock } from '../../system/clock.ts';
 
-/** A moment in both times, as a file keeps it. Whole seconds. */
+/** The same moment in cache time and wall clock time, as it is kept in a file. Whole seconds. */
 export interface TimeMark {
   cacheSeconds: number;
   wallSeconds: number;
 }
 
-/** Longer than any session lives: a clock that starts at 1970 now and then doesn't use this time up. */
+/**
+ * The most that is added between two processes, longer than any session lives. On
+ * a machine whose clock sometimes starts at 1970, cache time would otherwise soon
+ * reach its end.
+ */
 const longestAwaySeconds = 200 * 86_400;
 
 const latestStartSeconds = 2 ** 31;
@@ -34,12 +39,12 @@ export class CacheTime {
     this.#startSeconds = Math.min(Math.max(0, clock.nowSeconds()), latestStartSeconds);
   }
 
-  /** Whole seconds; never goes back. */
+  /** Whole seconds. Never goes back. */
   now(): number {
     return this.#startSeconds + Math.floor((this.#clock.monotonicMs() - this.#startMs) / 1000);
   }
 
-  /** The wall clock's seconds for a moment of this time. */
+  /** Converts a cache time to the wall clock's seconds. */
   toWall(seconds: number): number {
     return this.#clock.nowSeconds() - (this.now() - seconds);
   }
@@ -48,7 +53,7 @@ export class CacheTime {
     return { cacheSeconds: this.now(), wallSeconds: Math.max(0, this.#clock.nowSeconds()) };
   }
 
-  /** Goes on from a mark that another process has left. Before anything is stored only. */
+  /** Continues from the mark of an earlier process. Only before anything is stored. */
   continueFrom(mark: TimeMark): void {
     const wallSeconds = this.#clock.nowSeconds() - mark.wallSeconds;
     const awaySeconds = Math.min(Math.max(0, wallSeconds), longestAwaySeconds);

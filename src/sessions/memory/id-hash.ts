@@ -1,9 +1,10 @@
 /**
- * The hash of a cache id: HalfSipHash-1-3 with a key of its own for each
- * process, so that nobody can choose ids that collide. 32 bits.
+ * The hash of a cache id: HalfSipHash-1-3, 32 bits. Each process has its own
+ * random key, so that nobody can choose ids that collide.
  *
- * Aumasson, Bernstein: SipHash, a fast short-input PRF (2012); the half-size
- * variant of the reference code, one round a word and three at the end.
+ * The algorithm is described by Aumasson and Bernstein in "SipHash: a fast
+ * short-input PRF" (2012). HalfSipHash is the variant with 32-bit words in their
+ * reference code. 1-3 means one round for each word, and three at the end.
  */
 import { randomBytes } from 'node:crypto';
 
@@ -41,7 +42,7 @@ export function idHashOf(key: Buffer = randomBytes(8)): IdHash {
     for (let shift = 0; at < end; at += 1, shift += 8) {
       last |= bytes[at]! << shift;
     }
-    // One round for the last word, three to finish.
+    // One round for the last word, and three at the end.
     v3 ^= last;
     for (let round = 0; round < 4; round += 1) {
       v0 = (v0 + v1) | 0;

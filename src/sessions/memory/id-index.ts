@@ -1,43 +1,54 @@
 /**
- * The index of a cache: from the hash of an id to the locator of its record.
+ * The index of a cache. It leads from the hash of an id to the locator of the
+ * record.
  *
- * Extendible hashing: a directory, indexed by the low bits of the hash, of
- * open-addressing tables of 1024 slots, each a pair [hash, locator]. A table
- * that is full splits in two, so that no update ever pays for more than one
- * table; two half-empty neighbours merge again. Slots are probed from the
- * hash's high bits on; removal shifts back, so there are no grave markers. Two
- * records never have the same locator; any number may have the same hash.
+ * The algorithm is extendible hashing. The low bits of the hash select a place in
+ * the directory. The directory gives the number of a table, and the table has
+ * 1024 slots. A slot holds one pair, [hash, locator]. When a table is full, it is
+ * split into two, so one update never moves more than one table. When a table is
+ * nearly empty, it is merged with its buddy, the other half of such a split.
  *
- * All of it are numbers in a few large arrays: at a million entries each object
- * on the way to a slot would be one more wait for memory.
+ * Within a table the hash selects a slot by its high bits. When that slot is
+ * taken, the next ones are tried (open addressing with linear probing). A removal
+ * moves later pairs back into the hole, so no markers for deleted pairs are
+ * needed. Several records may have the same hash, but never the same locator.
+ *
+ * All of this is numbers in a few large arrays. In a cache of a million entries
+ * each object on the way to a slot would cost one more wait for memory.
  */
 import { TableMemory, tableWords } from './table-memory.ts';
 
-/** No record: also what marks a free slot. Locators are unsigned 32-bit numbers below it. */
+/** Stands for no record, and marks a free slot. A locator is an unsigned 32-bit number below it. */
 export const noLocator = 0xffffffff;
 
-/** Decides whether the record at a locator is the one asked for. */
+/** Decides whether the record at a locator is the wanted one. */
 export interface RecordMatcher {
   matches(locator: number): boolean;
 }
 
+/** noLocator as a signed number. */
 const FREE = -1;
 const tableSlots = tableWords / 2;
-/** Word of a table, from the high bits of a hash: even, the hash's. */
+/** `(hash >>> homeShift) & wordMask` is the home of a hash: the word of a table where its probing starts. */
 const homeShift = 32 - Math.log2(tableWords);
 const wordMask = tableWords - 2;
+/** A table with so many pairs is split. */
 const fullCount = (tableSlots * 3) / 4;
+/** A table with fewer pairs is merged, if the result has no more than mergedCount. */
 const sparseCount = tableSlots / 8;
 const mergedCount = tableSlots / 2;
-/** Beyond it more bits can't part what has the same hash. */
+/**
+ * The most bits of a hash that select a table. When a table of this depth is full,
+ * its hashes are likely equal, and no split can separate those.
+ */
 const deepest = 22;
 
 export class IdIndex {
   readonly #memory = new TableMemory(FREE);
-  /** Numbers of tables, 2^depth of them. */
+  /** The numbers of tables. The low bits of a hash are the index. Its length is a power of two. */
   #directory = new Int32Array(1);
   #mask = 0;
-  /** What found no room in a table that can't be split: pairs of hash and locator. */
+  /** Pairs of hash and locator that found no room in a table of the greatest depth. */
   #overflow: number[] = [];
 
   constructor() {
@@ -79,7 +90,7 @@ export class IdIndex {
     this.#put(table, hash, locator | 0);
   }
 
-  /** @returns false when it isn't there. */
+  /** @returns false when the index doesn't have the pair. */
   remove(hash: number, locator: number): boolean {
     const table = this.#directory[hash & this.#mask]!;
     const at = this.#wordOf(table, hash, locator);
@@ -94,7 +105,7 @@ export class IdIndex {
     return true;
   }
 
-  /** A record has moved: what led to `from` leads to `to`. */
+  /** A record has moved from one locator to another. */
   relocate(hash: number, from: number, to: number): void {
     const table = this.#directory[hash & this.#mask]!;
     const at = this.#wordOf(table, hash, from);
@@ -111,7 +122,7 @@ export class IdIndex {
     this.#begin();
   }
 
-  /** With one table, for any hash. */
+  /** Starts with one table for all hashes. */
   #begin(): void {
     this.#directory = Int32Array.of(this.#memory.take(0));
     this.#mask = 0;
@@ -129,7 +140,7 @@ export class IdIndex {
     this.#memory.counts[table]! += 1;
   }
 
-  /** The word of a table's slot that holds a locator, or -1. */
+  /** The first word of the slot that holds a pair, from the start of the table; or -1. */
   #wordOf(table: number, hash: number, locator: number): number {
     const words = this.#memory.wordsOf(table);
     const base = this.#memory.baseOf(table);
@@ -154,7 +165,8 @@ export class IdIndex {
     let at = (slot + 2) & wordMask;
     while (words[base + at + 1] !== FREE) {
       const home = (words[base + at]! >>> homeShift) & wordMask;
-      // An entry may move back into the hole unless its home lies behind it.
+      // A pair may move back into the hole, unless its home lies between the hole and
+      // the pair: probing would then no longer find it.
       if (((at - home) & wordMask) >= ((at - hole) & wordMask)) {
         words[base + hole] = words[base + at]!;
         words[base + hole + 1] = words[base + at + 1]!;
@@ -167,7 +179,7 @@ export class IdIndex {
     this.#memory.counts[table]! -= 1;
   }
 
-  /** @returns the one of the two new tables that `hash` belongs to. */
+  /** Splits a table by one more bit of the hash. @returns the new table for this hash. */
   #split(table: number, hash: number): number {
     const depth = this.#memory.depths[table]!;
     const bit = 1 << depth;
@@ -198,7 +210,7 @@ export class IdIndex {
     this.#lead(depth, hash, () => merged);
   }
 
-  /** Puts all of a table into others and gives it back. */
+  /** Moves all pairs of a table to other tables, and gives the table back. */
   #movePairs(table: number, target: (hash: number) => number): void {
     const words = this.#memory.wordsOf(table);
     const base = this.#memory.baseOf(table);
@@ -212,7 +224,7 @@ export class IdIndex {
     this.#memory.giveBack(table);
   }
 
-  /** Fills the places in the directory that share the low `depth` bits of `hash`. */
+  /** Sets all places of the directory whose low `depth` bits are those of `hash`. */
   #lead(depth: number, hash: number, to: (index: number) => number): void {
     const step = 1 << depth;
     for (let at = hash & (step - 1); at < this.#directory.length; at += step) {

@@ -1,25 +1,31 @@
 /**
- * A page of a listing of a log, in the order of arrival. The cursor is the
- * number of the last arrival that was looked at, so entries that come and go
- * between two pages neither repeat nor hide others.
+ * Lists the entries of a circular log by pages, in the order of arrival. The
+ * cursor is the arrival number of the last record that the page before has
+ * looked at. So when entries come and go between two pages, no other entry is
+ * listed twice or left out.
  */
-import type { CacheTime } from './cache-time.ts';
-import { type Segment, recordHeaderBytes, word } from './segment.ts';
 import type { EntryPage, ListedEntry } from '../session-cache.ts';
+import type { CacheTime } from './cache-time.ts';
+import { recordHeaderBytes, type Segment, word } from './segment.ts';
 
-/** Records that a page looks at, at most: a long run of dead ones must not hold up requests. */
+/** The most records that one page looks at. A long run of dead records must not delay requests. */
 const scanLimit = 20_000;
+/** The most entries of one page. */
 const largestPage = 1000;
-/** Of the ids of a page, together; a longer id has a page of its own. */
+/** The most bytes of all ids of one page together. A longer id has a page of its own. */
 const longestIdsBytes = 48 * 1024;
 
 export interface ListedLog {
+  /** The oldest segment. */
   first: Segment | undefined;
   time: CacheTime;
   lifetimeSeconds: number;
 }
 
-/** @param cursor empty, or what the page before said. @param limit entries at most. */
+/**
+ * @param cursor empty for the first page, else the `nextCursor` of the page before;
+ * anything else starts at the first page. @param limit the most entries of this page.
+ */
 export function listPage(log: ListedLog, cursor: string, limit: number): EntryPage {
   const afterArrival = /^[0-9]{1,15}$/.test(cursor) ? Number(cursor) : 0;
   const most = Math.min(Math.max(1, limit), largestPage);

@@ -42,7 +42,10 @@ const usualFill = 0.98;
 /** After a useless run, packing waits until this share more of the room holds nothing live. */
 const moreWaste = 0.02;
 
-/** @param last the segment that new records are appended to. @returns undefined when no run saves a segment. */
+/**
+ * @param last the segment that new records are appended to.
+ * @returns undefined when no run saves a segment.
+ */
 function choosePacking(
   first: Segment | undefined,
   last: Segment | undefined,

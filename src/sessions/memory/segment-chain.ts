@@ -1,13 +1,13 @@
 /**
- * The segments of a circular log in the order of arrival, oldest first, with
- * what they hold in sum.
+ * The segments of a circular log as a linked list in the order of arrival, the
+ * oldest first, and the sums of what they hold.
  */
 import { type Segment, SegmentPool } from './segment.ts';
 
 /**
- * A small cache whose sessions are replaced all the time would be packed all the
- * time: with some segments to spare the oldest ones are nearly empty when their
- * turn comes.
+ * So many segments don't count as waste. Without them a small cache whose
+ * sessions are replaced often would be packed all the time. With them, the
+ * oldest segment is nearly empty by the time it is released.
  */
 const uncountedSegments = 4;
 
@@ -16,37 +16,37 @@ export class SegmentChain {
   /** The oldest segment. */
   first: Segment | undefined;
   last: Segment | undefined;
-  /** Bytes of records, dead ones too. */
+  /** Bytes of all records, live and dead. */
   usedBytes = 0;
-  /** Bytes of records that aren't dead. */
+  /** Bytes of live records. */
   liveBytes = 0;
 
   constructor(pool: SegmentPool) {
     this.pool = pool;
   }
 
-  /** Which part of the segments holds nothing alive, the first few of them not counted. */
+  /** The share of the segments' room without live records, from 0 to 1; uncountedSegments don't count. */
   get waste(): number {
     const { count, segmentBytes } = this.pool;
     return Math.max(0, (count - uncountedSegments - this.liveBytes / segmentBytes) / count);
   }
 
-  /** A new last segment; undefined when there are as many as there may be. */
+  /** Adds a new last segment. @returns undefined when there are as many as there may be. */
   append(): Segment | undefined {
     return this.#insert(this.last, undefined);
   }
 
-  /** A new first one. */
+  /** Does the same at the front. */
   prepend(): Segment | undefined {
     return this.#insert(undefined, this.first);
   }
 
-  /** A new one right before another. */
+  /** Does the same right before another segment. */
   insertBefore(next: Segment): Segment | undefined {
     return this.#insert(next.previous, next);
   }
 
-  /** Takes a segment out and its memory back. */
+  /** Takes a segment out of the log and gives its memory back to the pool. */
   release(segment: Segment): void {
     const { previous, next } = segment;
     if (previous === undefined) {

@@ -1,31 +1,31 @@
 /**
- * The memory of a log's segments. The first ones are buffers of their own, so
- * that a small cache stays small. Those after them are cut from slabs that ask
- * the kernel for huge pages: a look-up among a million sessions touches memory
- * that nothing has touched for long, and finding its page then costs more than
- * reading it.
+ * The memory of the segments of a circular log. Each of the first segments has a
+ * buffer of its own, so that a small cache stays small. Later segments are parts
+ * of slabs, for which the kernel is asked for huge pages. A look-up in a cache of
+ * a million sessions reads memory that has not been read for a long time. With
+ * small pages, finding such a page (a TLB miss) costs more than reading it.
  *
- * Nothing is taken from the system but what segments are cut from; it gives no
- * memory until a segment is written to. Where there are no huge pages a slab
- * is memory as any other.
+ * A slab is reserved as a whole, but the kernel gives memory only for what is
+ * written to. Where the kernel has no huge pages, a slab is usual memory.
  */
 import { hugePageBytes, preferHugePages } from '../../system/calls.ts';
 
-/** Segments with a buffer of their own: a cache of 14 MB. */
+/** So many segments have a buffer of their own: a cache of 14 MB with usual segments. */
 const singleBuffers = 16;
 const slabBytes = 32 * 1024 * 1024;
 
-/** The memory of one segment: area[start, start + its length). */
+/** The memory of one segment: `bytes` is the part of an area that begins at `start`. */
 export interface Piece {
   readonly bytes: Buffer;
-  /** Number of the area that it is cut from. */
+  /** The number of the area. */
   readonly area: number;
   readonly start: number;
 }
 
 export class SegmentMemory {
   readonly #segmentBytes: number;
-  /** By number: the memory that segments are cut from, the same as words, and to be looked into. */
+  // An area is a buffer of one segment, or a slab. These three hold the same
+  // areas, by number: as bytes, as 32-bit words, and as a view for any place.
   readonly areas: Buffer[] = [];
   readonly areaWords: Uint32Array[] = [];
   readonly areaViews: DataView[] = [];
@@ -37,7 +37,7 @@ export class SegmentMemory {
     this.#segmentBytes = segmentBytes;
   }
 
-  /** A piece that nobody has had before; what it holds is undefined. */
+  /** A piece that was never given out before. Its content is undefined. */
   take(): Piece {
     this.#given += 1;
     if (this.#given <= singleBuffers) {

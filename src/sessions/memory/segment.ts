@@ -1,23 +1,27 @@
 /**
- * A segment: a stretch of a circular log, filled from its start with records.
+ * A segment is a part of a circular log: a buffer of fixed size that is filled
+ * with records from its start.
  *
- * Record, aligned to 8 bytes; the first six are 32-bit words of this machine's
- * byte order:
+ * A record begins at a multiple of 8 bytes. Its header is six 32-bit words in
+ * this machine's byte order:
  *
  *     0   hash of the id
- *     4   bytes of the id (bits 0 to 30); bit 31: the record is dead
- *     8   bytes of the session
- *     12  cache time of its arrival, seconds
+ *     4   length of the id in bytes (bits 0 to 30); bit 31 is set when the record is dead
+ *     8   length of the session in bytes
+ *     12  cache time at which it was stored, in seconds
  *     16  arrival number, low half
  *     20  arrival number, high half
- *     24  id, session, up to 7 bytes of padding
+ *     24  the id, the session, and up to 7 bytes of padding
  *
- * A locator names a record in 32 bits: the segment's number and the record's
- * offset in units of 8 bytes.
+ * A record is live until it expires, or is replaced, deleted, evicted or moved.
+ * Then it is dead: its place in the segment remains, but nothing leads to it.
  *
- * Buffers of segments that are gone are kept for the next ones, with their
- * pages given back to the kernel at once: memory returns without waiting for
- * the collector, and leaves no session data behind.
+ * A locator names a record in 32 bits. It consists of the segment's number and
+ * the record's offset in units of 8 bytes.
+ *
+ * When a segment is released, its buffer is kept for a later segment, but the
+ * pages of the buffer go back to the kernel. So the memory is free without
+ * waiting for the garbage collector, and no session data stays in it.
  */
 import { releasePages } from '../../system/calls.ts';
 import { type Piece, SegmentMemory } from './segment-memory.ts';
@@ -26,7 +30,7 @@ export const recordHeaderBytes = 24;
 export const deadBit = 0x80000000;
 export const idLengthMask = 0x7fffffff;
 
-/** Offsets of the header's words, in words. */
+/** The places of the header's words, counted in words from the start of the record. */
 export const word = {
   hash: 0,
   idLength: 1,
@@ -36,6 +40,7 @@ export const word = {
   arrivalHigh: 5,
 } as const;
 
+/** The size of a record with header and padding, in bytes. */
 export function recordBytes(idBytes: number, sessionBytes: number): number {
   return (recordHeaderBytes + idBytes + sessionBytes + 7) & ~7;
 }
@@ -47,29 +52,30 @@ export function wordsOf(records: Buffer): Uint32Array {
 
 export class Segment {
   readonly number: number;
-  /** The memory that it has; goes back to the pool with it. */
+  /** Its memory. Goes back to the pool together with the segment. */
   readonly piece: Piece;
   readonly buffer: Buffer;
-  /** The same bytes as words. */
+  /** The bytes of the buffer as 32-bit words. */
   readonly words: Uint32Array;
-  /** The same, for words at any place. */
+  /** The same bytes, for words that are not aligned. */
   readonly view: DataView;
-  /** Bytes filled. */
+  /** How many bytes are filled. The next record is appended here. */
   used = 0;
-  /** Offset below which every record is dead. */
+  /** All records below this offset are dead. */
   start = 0;
-  /** Records have been copied elsewhere, and what they hold is still here. */
+  /** Packing has copied records to another segment. The old copies must still be overwritten. */
   moved = false;
-  /** Bytes of records that aren't dead. */
+  /** Bytes of live records, with headers and padding. */
   liveBytes = 0;
   liveCount = 0;
+  /** The arrival number of its newest record. */
   lastArrival = 0;
-  /** False once it has left its log. */
+  /** False after the log has released it. */
   inLog = true;
   previous: Segment | undefined;
   next: Segment | undefined;
 
-  /** Nothing may be appended: it was read back from a file. */
+  /** No record may be appended by an update: the segment was read back from a file. */
   sealed = false;
 
   constructor(number: number, piece: Piece) {
@@ -99,25 +105,31 @@ export class Segment {
   }
 }
 
-/** How many emptied buffers keep their pages, for a log that turns over: two and a share. */
+/**
+ * So many free buffers are warm, which means that they keep their pages: two, and
+ * one for each 48 segments in use. A log that is full releases a segment each
+ * time it takes one, and the kernel needs time to give pages again.
+ */
 const warmBuffers = 2;
 const warmShare = 1 / 48;
 
-/** Gives out numbers and buffers of segments, and takes them back. */
+/** Gives out segments with a number and a buffer, and takes them back. */
 export class SegmentPool {
   readonly segmentBytes: number;
   #most: number;
   readonly #memory: SegmentMemory;
   readonly #byNumber: (Segment | undefined)[] = [];
   readonly #freeNumbers: number[] = [];
+  /** Free memory that keeps its pages. */
   readonly #warm: Piece[] = [];
+  /** Free memory without pages. */
   readonly #cold: Piece[] = [];
-  /** By the number of a segment. */
+  /** The number of the area, and the start in it, by the number of the segment. */
   #areaOf = new Uint16Array(64);
   #startOf = new Int32Array(64);
   #taken = 0;
 
-  /** @param most how many segments there may be at one time. */
+  /** @param most the most segments at one time. */
   constructor(segmentBytes: number, most: number) {
     this.segmentBytes = segmentBytes;
     this.#most = most;
@@ -128,7 +140,7 @@ export class SegmentPool {
     return this.#warm.length * this.segmentBytes;
   }
 
-  /** Segments there are. */
+  /** How many segments are in use. */
   get count(): number {
     return this.#taken;
   }
@@ -156,9 +168,9 @@ export class SegmentPool {
   }
 
   /**
-   * Undefined when the system has no more memory: the log then makes do with as
-   * many segments as it has, from now on, as each further attempt would cost a
-   * full collection of garbage.
+   * Undefined when the system has no more memory. From then on the pool gives out
+   * no more segments than are in use now, because each further attempt would cost
+   * a full garbage collection. Throws when there is no memory for the first one.
    */
   #newPiece(): Piece | undefined {
     try {
@@ -178,7 +190,7 @@ export class SegmentPool {
     this.#taken -= 1;
     const { piece } = segment;
     if (this.#warm.length < warmBuffers + this.#taken * warmShare) {
-      // A record that died was wiped then.
+      // A removed record was overwritten at once. Live and moved ones are still here.
       if (segment.moved || segment.liveCount > 0) {
         segment.buffer.fill(0, 0, segment.used);
       }
@@ -189,25 +201,26 @@ export class SegmentPool {
     }
   }
 
-  // The short way to a record: by numbers alone. A million sessions lie in two
-  // thousand segments, whose objects would be one more wait for memory each.
+  // The look-up path finds a record by the number of its segment, without the
+  // segment object. A million sessions need two thousand segments, and reading one
+  // of their objects would cost one more wait for memory.
 
-  /** The memory that a segment lies in, with others. */
+  /** The area that contains a segment (segment-memory.ts). */
   areaOf(number: number): Buffer {
     return this.#memory.areas[this.#areaOf[number]!]!;
   }
 
-  /** The same, for single bytes and words at any place. */
+  /** The same area, for bytes and words at any place. */
   viewOf(number: number): DataView {
     return this.#memory.areaViews[this.#areaOf[number]!]!;
   }
 
-  /** The same as words. */
+  /** The same area as 32-bit words. */
   wordsOf(number: number): Uint32Array {
     return this.#memory.areaWords[this.#areaOf[number]!]!;
   }
 
-  /** Byte of that memory at which a segment begins, a multiple of 8. */
+  /** The byte of the area where the segment begins, a multiple of 8. */
   startOf(number: number): number {
     return this.#startOf[number]!;
   }

@@ -1,12 +1,12 @@
 /**
- * The memory of an index: tables of equal size, named by small numbers, in
- * chunks of a huge page each. The first chunk is memory as any other, so that
- * the index of a small cache stays small; a chunk without a table in use goes
- * back to the kernel.
+ * The memory of an index: tables of equal size, each known by a small number.
+ * Tables lie in chunks, and a chunk is one huge page. The first chunk is usual
+ * memory, so that the index of a small cache stays small. When no table of a
+ * chunk is in use, the memory of the chunk goes back to the kernel.
  */
 import { hugePageBytes, preferHugePages, releasePages } from '../../system/calls.ts';
 
-/** 32-bit words of a table. */
+/** The size of a table in 32-bit words. */
 export const tableWords = 2048;
 const tableBytes = tableWords * 4;
 const chunkTables = hugePageBytes / tableBytes;
@@ -14,7 +14,7 @@ const chunkShift = Math.log2(chunkTables);
 
 interface Chunk {
   readonly bytes: Buffer;
-  /** Numbers of tables that nobody has. */
+  /** The numbers of tables that are not in use. The last one is used next. */
   readonly free: number[];
 }
 
@@ -23,12 +23,12 @@ export class TableMemory {
   readonly #chunks: Chunk[] = [];
   readonly #words: Int32Array[] = [];
   #used = 0;
-  /** How many pairs a table holds; by its number. */
+  /** How many pairs each table holds, by the table's number. */
   counts = new Int32Array(0);
-  /** How many bits of the hash lead to a table; by its number. */
+  /** How many bits of the hash lead to each table, by the table's number. */
   depths = new Uint8Array(0);
 
-  /** @param blank what the words of a new table are. */
+  /** @param blank the value of each word in a new table. */
   constructor(blank: number) {
     this.#blank = blank;
   }
@@ -37,17 +37,17 @@ export class TableMemory {
     return this.#used * tableBytes;
   }
 
-  /** The array that a table lies in. */
+  /** The array that contains a table. */
   wordsOf(table: number): Int32Array {
     return this.#words[table >>> chunkShift]!;
   }
 
-  /** Where in that array it begins. */
+  /** The index in that array where the table begins. */
   baseOf(table: number): number {
     return (table & (chunkTables - 1)) * tableWords;
   }
 
-  /** A blank table: the first free one, so that the last chunks get empty. */
+  /** A blank table from the first chunk that has a free one. So the last chunks become empty first. */
   take(depth: number): number {
     const chunk = this.#chunks.find(({ free }) => free.length > 0) ?? this.#addChunk();
     const table = chunk.free.pop()!;
@@ -98,7 +98,7 @@ export class TableMemory {
   }
 }
 
-/** The numbers of a chunk's tables, the lowest last. */
+/** The numbers of a chunk's tables in descending order. */
 function numbersOf(chunk: number): number[] {
   return Array.from({ length: chunkTables }, (_, index) => (chunk + 1) * chunkTables - 1 - index);
 }
