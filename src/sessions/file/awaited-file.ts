@@ -13,7 +13,7 @@ import { reasonOf } from '../../system/calls.ts';
 import { directoryOf } from '../../system/directory.ts';
 import { after, type Timer } from '../../system/timers.ts';
 import { LockHeld, type PreparedFile } from './cache-file.ts';
-import type { LogMirror } from '../memory/circular-log.ts';
+import type { LogMirror } from '../memory/log-mirror.ts';
 import type { CacheLabel } from '../session-cache.ts';
 
 const usualRetrySeconds = 5;

@@ -34,7 +34,8 @@
 import { closeSync, fstatSync, ftruncateSync } from 'node:fs';
 import type { Logger } from '../../log/logger.ts';
 import { reasonOf } from '../../system/calls.ts';
-import type { CircularLog, LogMirror } from '../memory/circular-log.ts';
+import type { CircularLog } from '../memory/circular-log.ts';
+import type { LogMirror } from '../memory/log-mirror.ts';
 import type { Segment } from '../memory/segment.ts';
 import type { ByteSpan, CacheLabel } from '../session-cache.ts';
 import type { FileKeys } from './cache-keys.ts';

@@ -31,27 +31,32 @@ export class BackgroundWork {
     this.#packer = new Packer(records.chain, records);
   }
 
-  /** Records have been removed: they have left holes. */
+  /** Records have been removed, and have left holes. */
   afterRemoval(): void {
     if (!this.#janitor.isWorking && this.#packer.isWorthAbove(usualWaste)) {
       this.#janitor.wake();
     }
   }
 
-  /** Records have been added, and others removed for them. */
-  afterUpdate(): void {
-    this.afterReadBack();
-    if (this.#packer.isWorthAbove(mostWaste)) {
-      this.#packer.packOne();
-    }
-  }
-
-  /** The same, but the caller has more to do and must not wait for packing. */
+  /** Records that were read back have been added. */
   afterReadBack(): void {
     if (this.#janitor.isIdle) {
       this.#janitor.waitFor(this.#retention.untilExpiry());
     }
     this.afterRemoval();
+  }
+
+  /** A record has been added, and others may have been removed for it. */
+  afterUpdate(): void {
+    if (this.#janitor.isIdle) {
+      this.#janitor.waitFor(this.#retention.untilExpiry());
+    }
+    if (this.#packer.isWorthAbove(usualWaste)) {
+      this.#janitor.wake();
+      if (this.#packer.isWorthAbove(mostWaste)) {
+        this.#packer.packOne();
+      }
+    }
   }
 
   /** The limits have changed. */

@@ -39,8 +39,6 @@ import { Records } from './records.ts';
 import { type EvictionListener, Retention } from './retention.ts';
 import { recordBytes, type Segment, word } from './segment.ts';
 
-export type { LogMirror } from './log-mirror.ts';
-
 export interface CircularLogSettings extends CacheLimits {
   /** The size of a segment: a multiple of 8, less than slotBytes. */
   segmentBytes: number;
