@@ -38,10 +38,12 @@ export function inProcessService(maxRequestBytes: number): InProcessService {
   const pool = new Pool({ clock: systemClock });
   const [smtpd, smtp] = [smallCache(), smallCache()];
   const caches = {
-    smtpd: { label: 'smtpd', lifetimeSeconds, cache: smtpd },
-    smtp: { label: 'smtp', lifetimeSeconds, cache: lateCache(smtp) },
-    lmtp: { label: 'lmtp', lifetimeSeconds, cache: undefined },
-  } as const;
+    all: [
+      { label: 'smtpd', lifetimeSeconds, cache: smtpd },
+      { label: 'smtp', lifetimeSeconds, cache: lateCache(smtp) },
+      { label: 'lmtp', lifetimeSeconds, cache: undefined },
+    ],
+  };
   const { service } = serviceOf({
     pool,
     caches,

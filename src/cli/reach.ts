@@ -11,7 +11,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Report } from '../report/report.ts';
 import { messageOf, TlsmgrError } from '../errors.ts';
 import { printable } from '../log/printable.ts';
-import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
+import { type CacheName, postfixCacheNames } from '../config/cache-names.ts';
 import { strangerOn, thisCaller } from '../system/path-trust.ts';
 import { type Answer, type Place, whoAnswers } from './install/question.ts';
 import { type CliIo, complain, UsageError } from './io.ts';
@@ -119,8 +119,8 @@ export async function withClient<T>(
 }
 
 /** The cache that an argument names. */
-export function cacheArgument(text: string | undefined): CacheLabel {
-  const label = cacheLabels.find((known) => known === text);
+export function cacheArgument(text: string | undefined): CacheName {
+  const label = postfixCacheNames.find((known) => known === text);
   if (label === undefined) {
     throw new UsageError(
       text === undefined ? 'no cache given: smtpd, smtp or lmtp' : `unknown cache: ${text}`,

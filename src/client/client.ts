@@ -12,7 +12,7 @@ import { TlsmgrError } from '../errors.ts';
 import { Base64Reader } from '../protocol/base64/reader.ts';
 import { Encoder, encodedName } from '../protocol/encoder.ts';
 import { requestName, status, statusName } from '../protocol/names.ts';
-import type { CacheLabel } from '../sessions/session-cache.ts';
+import type { CacheName } from '../config/cache-names.ts';
 import { ClientConnection, type ReplyAttributes } from './connection.ts';
 
 export interface ClientOptions {
@@ -73,7 +73,7 @@ export class TlsmgrClient {
   }
 
   /** Whether sessions of a kind can be cached, and how long they live. */
-  async policy(label: CacheLabel): Promise<Policy> {
+  async policy(label: CacheName): Promise<Policy> {
     const reply = await this.#ask('policy', ['string', 'cache_type', label]);
     requireOk('policy', reply);
     return {
@@ -83,7 +83,7 @@ export class TlsmgrClient {
   }
 
   /** The session stored under the id; undefined when there is none, or the cache is off. */
-  async lookup(label: CacheLabel, id: CacheId): Promise<Buffer | undefined> {
+  async lookup(label: CacheName, id: CacheId): Promise<Buffer | undefined> {
     const reply = await this.#ask(
       'lookup',
       ['string', 'cache_type', label],
@@ -93,7 +93,7 @@ export class TlsmgrClient {
   }
 
   /** Stores a session. @returns false when the cache is off. */
-  async update(label: CacheLabel, id: CacheId, session: Buffer): Promise<boolean> {
+  async update(label: CacheName, id: CacheId, session: Buffer): Promise<boolean> {
     const reply = await this.#ask(
       'update',
       ['string', 'cache_type', label],
@@ -104,7 +104,7 @@ export class TlsmgrClient {
   }
 
   /** @returns whether there was such a session. */
-  async delete(label: CacheLabel, id: CacheId): Promise<boolean> {
+  async delete(label: CacheName, id: CacheId): Promise<boolean> {
     const reply = await this.#ask(
       'delete',
       ['string', 'cache_type', label],
@@ -130,7 +130,7 @@ export class TlsmgrClient {
   }
 
   /** The entries of a cache, oldest first, page by page. Throws `REFUSED` when it is off. */
-  async *list(label: CacheLabel): AsyncGenerator<ListedSession> {
+  async *list(label: CacheName): AsyncGenerator<ListedSession> {
     let cursor = '';
     do {
       const reply = await this.#ask(
@@ -159,7 +159,7 @@ export class TlsmgrClient {
   }
 
   /** Drops every entry of a cache. @returns how many there were. */
-  async flush(label: CacheLabel): Promise<number> {
+  async flush(label: CacheName): Promise<number> {
     const reply = await this.#ask('flush', ['string', 'cache_type', label]);
     requireOk('flush', reply);
     return numberOf(reply, 'entries');

@@ -3,4 +3,4 @@ export { TlsmgrClient } from './client.ts';
 export type { CacheId, ClientOptions, ListedSession, Policy } from './client.ts';
 export { TlsmgrError } from '../errors.ts';
 export type { ErrorCode } from '../errors.ts';
-export type { CacheLabel } from '../sessions/session-cache.ts';
+export type { CacheName } from '../config/cache-names.ts';

@@ -3,7 +3,7 @@
  * load.ts makes one from main.cf, `-o` overrides and the table in parameters.ts.
  */
 import type { ListenAddress } from '../metrics/listen-address.ts';
-import type { CacheLabel } from '../sessions/session-cache.ts';
+import type { CacheName } from './cache-names.ts';
 
 export interface MailOwner {
   name: string;
@@ -12,7 +12,7 @@ export interface MailOwner {
 }
 
 export interface CacheSettings {
-  label: CacheLabel;
+  label: CacheName;
   /** The parameter's value, `btree:/path` for one; empty when there is none. */
   database: string;
   /** 0 switches the cache off; 1 to 119 are already raised to 120. */
@@ -80,7 +80,8 @@ export interface Config {
   daemonTimeoutSeconds: number;
   /** False for clients of Postfix 3.4 and 3.5, which wait for no announcement. */
   announce: boolean;
-  caches: Record<CacheLabel, CacheSettings>;
+  /** In the order of reports. */
+  caches: ReadonlyMap<CacheName, CacheSettings>;
   /** Whether cache files are read back at start instead of truncated. */
   persistentCaches: boolean;
   /** Path of the file with the keys that encrypt cache files; empty: none. */

@@ -9,7 +9,7 @@ import { userInfo } from 'node:os';
 import { FatalError } from '../errors.ts';
 import { syslogFacilities } from '../log/syslog.ts';
 import { type ListenAddress, parseListenAddress } from '../metrics/listen-address.ts';
-import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
+import { type CacheName, postfixCacheNames } from './cache-names.ts';
 import { malformedLevel, parseLevel } from './compatibility-level.ts';
 import type { CacheSettings, Config, LogSettings, MailOwner, ParameterFault } from './config.ts';
 import { hostnameFault } from './hostname.ts';
@@ -123,13 +123,13 @@ export const checkOrder: readonly Step[] = [
   (checks) => checks.checkMaillogFile(),
   'tls_random_reseed_period',
   'tls_random_prng_update_period',
-  ...cacheLabels.map((label) => `${label}_tls_session_cache_timeout`),
+  ...postfixCacheNames.map((label) => `${label}_tls_session_cache_timeout`),
   'tls_random_bytes',
   'tls_random_source',
   'tls_random_exchange_name',
-  ...cacheLabels.map((label) => `${label}_tls_session_cache_database`),
-  ...cacheLabels.map((label) => `${label}_tls_loglevel`),
-  ...cacheLabels.flatMap((label) => [
+  ...postfixCacheNames.map((label) => `${label}_tls_session_cache_database`),
+  ...postfixCacheNames.map((label) => `${label}_tls_loglevel`),
+  ...postfixCacheNames.flatMap((label) => [
     `${label}_tls_session_cache_size_limit`,
     `${label}_tls_session_cache_entry_limit`,
   ]),
@@ -183,10 +183,7 @@ class Checks {
       defaultDatabaseType: this.#text('default_database_type'),
       daemonTimeoutSeconds: this.#number('daemon_timeout'),
       announce: this.#flag('tlsmgr_protocol_announcement'),
-      caches: Object.fromEntries(cacheLabels.map((label) => [label, this.#cache(label)])) as Record<
-        CacheLabel,
-        CacheSettings
-      >,
+      caches: new Map(postfixCacheNames.map((name) => [name, this.#cache(name)])),
       persistentCaches: this.#flag('tlsmgr_session_cache_persistent'),
       cacheKeyFile: this.#text('tlsmgr_session_cache_key_file'),
       otherDatabases: this.#mode === 'print' ? undefined : otherDatabases(settings, this.#warn),
@@ -341,7 +338,7 @@ class Checks {
     return this.#checked.get(name) as boolean;
   }
 
-  #cache(label: CacheLabel): CacheSettings {
+  #cache(label: CacheName): CacheSettings {
     const asked = this.#number(`${label}_tls_session_cache_timeout`);
     const lifetimeSeconds = asked > 0 ? Math.max(asked, shortestCacheSeconds) : 0;
     const database = this.#text(`${label}_tls_session_cache_database`);

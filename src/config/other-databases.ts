@@ -6,10 +6,10 @@
  */
 import { closeSync, readFileSync } from 'node:fs';
 import { FatalError } from '../errors.ts';
-import { cacheLabels } from '../sessions/session-cache.ts';
 import { reasonOf } from '../system/calls.ts';
 import { openForReading } from '../system/safe-open.ts';
 import { fromByteText, toByteText } from './byte-text.ts';
+import { postfixCacheNames } from './cache-names.ts';
 import type { Warn } from './main-cf.ts';
 import { findParameter } from './parameters.ts';
 import type { Settings } from './settings.ts';
@@ -17,7 +17,7 @@ import { timeValue } from './values.ts';
 
 const comment = /^[ \t]*#.*$/gmu;
 const setting = new RegExp(
-  String.raw`((?:${cacheLabels.join('|')})_tls_session_cache_database)[ \t]*=[ \t]*(\S*)`,
+  String.raw`((?:${postfixCacheNames.join('|')})_tls_session_cache_database)[ \t]*=[ \t]*(\S*)`,
   'gu',
 );
 
@@ -34,7 +34,7 @@ export function otherDatabases(settings: Settings, warn: Warn): string[] | undef
 }
 
 function ofMainCf(settings: Settings): string[] {
-  return cacheLabels
+  return postfixCacheNames
     .filter((label) => {
       const name = `${label}_tls_session_cache_timeout`;
       const parameter = findParameter(name)!;

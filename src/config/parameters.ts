@@ -4,7 +4,7 @@
  * are those of `postconf -d`, Postfix 3.7. Sources: src/tlsmgr/tlsmgr.c,
  * src/global/mail_params.c.
  */
-import type { CacheLabel } from '../sessions/session-cache.ts';
+import { type CacheDescription, postfixCaches } from './cache-names.ts';
 
 export type ParameterKind = 'text' | 'time' | 'integer' | 'size' | 'boolean' | 'level';
 
@@ -32,8 +32,8 @@ export const foundAtRun = '';
 
 const longestCacheSeconds = 8_640_000;
 
-function cacheParameters(label: CacheLabel): Parameter[] {
-  const of = `of the ${label === 'lmtp' ? 'LMTP' : 'SMTP'} ${label === 'smtpd' ? 'server' : 'client'}`;
+function cacheParameters({ name: label, owner }: CacheDescription): Parameter[] {
+  const of = `of the ${owner}`;
   return [
     {
       name: `${label}_tls_session_cache_timeout`,
@@ -80,9 +80,7 @@ function cacheParameters(label: CacheLabel): Parameter[] {
 }
 
 const cache: readonly Parameter[] = [
-  ...cacheParameters('smtpd'),
-  ...cacheParameters('smtp'),
-  ...cacheParameters('lmtp'),
+  ...postfixCaches.flatMap((described) => cacheParameters(described)),
   {
     name: 'tlsmgr_session_cache_persistent',
     kind: 'boolean',

@@ -3,15 +3,15 @@
  * is, with sessions, keys and connections as they are; what can't is named. A
  * main.cf with a fault changes nothing.
  */
+import { type CacheName, postfixCacheNames } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { parameterOf } from '../sessions/caches.ts';
-import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
 
 /** Parameters that a reload applies; all others wait for the next start. */
 export const appliedByReload: ReadonlySet<string> = new Set([
-  ...cacheLabels.flatMap((label) => [
+  ...postfixCacheNames.flatMap((label) => [
     // From empty and to empty: a cache doesn't move to another file.
     parameterOf(label),
     `${label}_tls_session_cache_timeout`,
@@ -30,14 +30,14 @@ export interface Reloading {
   /** Reads main.cf; rejects with what is wrong in it. */
   read: () => Promise<Config>;
   /** @returns the caches whose database stays as it is. */
-  change: (next: Config) => Promise<CacheLabel[]>;
+  change: (next: Config) => Promise<CacheName[]>;
   log: Logger;
 }
 
 /** @returns the settings in force then: the old ones after a failure, which is logged. */
 export async function reload({ config, read, change, log }: Reloading): Promise<Config> {
   let next: Config;
-  let kept: CacheLabel[];
+  let kept: CacheName[];
   try {
     next = await read();
     // Of the start, which had no need of it.

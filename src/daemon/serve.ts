@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { configChoice, configOptions } from '../cli/config-options.ts';
 import { type CliIo, UsageError } from '../cli/io.ts';
 import { namedSocket, standaloneSocket } from '../cli/reach.ts';
+import { postfixCacheNames } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, loadConfigAtRest, type LoadOptions } from '../config/load.ts';
 import { FatalError } from '../errors.ts';
@@ -20,7 +21,6 @@ import { openMetricsEndpoint } from '../metrics/open-endpoint.ts';
 import { Prng } from '../prng/prng.ts';
 import { openCaches } from '../sessions/caches.ts';
 import { roomOf } from '../sessions/memory-share.ts';
-import { cacheLabels } from '../sessions/session-cache.ts';
 import {
   type Listener,
   listenOnDescriptor,
@@ -91,7 +91,7 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
     process.on(signal, end);
   }
   const status = (): string => {
-    const on = cacheLabels.filter((label) => caches[label].cache !== undefined);
+    const on = caches.all.filter(({ cache }) => cache !== undefined).map(({ label }) => label);
     return `serving on ${placeName(options.socket, systemd.descriptors)}, caches: ${on.join(' ') || 'none'}`;
   };
   const reloadOnce = async (): Promise<void> => {
@@ -203,7 +203,7 @@ function loadOptions(
 ): LoadOptions {
   const defaults = new Map([
     ['data_directory', folder],
-    ...cacheLabels.map((label): [string, string] => [
+    ...postfixCacheNames.map((label): [string, string] => [
       `${label}_tls_session_cache_database`,
       `btree:\${data_directory}/${label}_scache`,
     ]),

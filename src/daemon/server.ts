@@ -3,6 +3,7 @@
  * master(8), standalone and on standard input. The parts know nothing of each
  * other; this file and the two that open them (run.ts, serve.ts) know all.
  */
+import { type CacheName, serverCacheName } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
 import type { ProcessLogger } from '../log/process-logger.ts';
 import { WarningLimiter } from '../log/rate-limit.ts';
@@ -11,7 +12,6 @@ import { Dispatcher, type TraceRequest } from '../requests/dispatcher.ts';
 import { RequestCounts } from '../requests/request-counts.ts';
 import { requestTable } from '../requests/table.ts';
 import type { Caches } from '../sessions/caches.ts';
-import type { CacheLabel } from '../sessions/session-cache.ts';
 import { AnnouncementWatch } from '../socket/announcement-watch.ts';
 import { Service, type ServiceLimits } from '../socket/service.ts';
 import { systemClock } from '../system/clock.ts';
@@ -41,7 +41,7 @@ export interface Server {
    * when it rejects, by the same as before. One call at a time.
    * @returns the caches whose database changes at the next start only.
    */
-  change(next: Config): Promise<CacheLabel[]>;
+  change(next: Config): Promise<CacheName[]>;
   /**
    * Saves what must survive, wipes what must not. Synchronous, for the end of
    * the process; what fails is logged and does not keep the rest from being saved.
@@ -53,7 +53,7 @@ export function assembleServer(parts: ServerParts): Server {
   const { config, log, prng, caches, firstAnswer } = parts;
   const limiter = new WarningLimiter(log, systemClock);
   const { warn } = limiter;
-  const keys = new KeyRing(config.caches.smtpd.lifetimeSeconds, prng.pool, systemClock);
+  const keys = new KeyRing(ticketSeconds(config), prng.pool, systemClock);
   const report = (): Report => makeReport({ ...parts, keys, counts, service, history });
   const types = requestTable({
     pool: prng.pool,
@@ -94,7 +94,7 @@ export function assembleServer(parts: ServerParts): Server {
     report,
     async change(next) {
       const kept = await caches.change(next);
-      keys.changeLifetime(next.caches.smtpd.lifetimeSeconds);
+      keys.changeLifetime(ticketSeconds(next));
       service.change(serviceLimits(next, room));
       return kept;
     },
@@ -110,22 +110,23 @@ export function assembleServer(parts: ServerParts): Server {
 }
 
 function countersOf(service: Service, counts: RequestCounts, caches: Caches): Counters {
-  const { smtpd, smtp, lmtp } = caches;
   // Of caches that are off, too: these must only grow.
-  const all = [smtpd, smtp, lmtp].map(({ counters }) => counters);
+  const all = caches.all.map(({ counters }) => counters);
   return {
     requests: counts.total,
     byName: counts.byName(),
     hits: all.reduce((sum, { hits }) => sum + hits, 0),
     misses: all.reduce((sum, { misses }) => sum + misses, 0),
-    evicted: {
-      smtpd: smtpd.counters.evicted,
-      smtp: smtp.counters.evicted,
-      lmtp: lmtp.counters.evicted,
-    },
+    evicted: Object.fromEntries(
+      caches.all.map(({ label, counters: { evicted } }) => [label, evicted]),
+    ),
     accepted: service.counts.accepted,
     serviceTimes: service.serviceTimes.counts,
   };
+}
+
+function ticketSeconds({ caches }: Config): number {
+  return caches.get(serverCacheName)!.lifetimeSeconds;
 }
 
 function serviceLimits({ announce, limits }: Config, room: ConnectionRoom): ServiceLimits {

@@ -3,9 +3,9 @@
  * the answer of /healthz, the head of the page. What the log says of the past
  * isn't here.
  */
+import type { CacheName } from '../config/cache-names.ts';
 import type { ParameterFault } from '../config/config.ts';
 import { parameterOf } from '../sessions/caches.ts';
-import { type CacheLabel, cacheLabels } from '../sessions/session-cache.ts';
 import type { CacheReport, Report } from './report.ts';
 
 export interface Problem {
@@ -29,7 +29,7 @@ export type ProblemName =
 /** Which members of the report tell of health. */
 export type Vitals = Pick<Report, 'caches' | 'prng'> & {
   /** Valid sessions that had to go within five minutes. */
-  evictedOfLate(label: CacheLabel): number;
+  evictedOfLate(label: CacheName): number;
   /** Parameters of ours that have their default, as what main.cf says can't be used. */
   faults: readonly ParameterFault[];
   /** Why cache files can't be sealed; empty when they can, or needn't be. */
@@ -43,13 +43,13 @@ export function problemsOf(vitals: Vitals): Problem[] {
     ...keyProblems(vitals.keyFault),
     ...cacheProblems(vitals.caches, vitals.keyFault),
   ];
-  for (const label of cacheLabels) {
+  for (const [label, cache] of Object.entries(vitals.caches)) {
     const evicted = vitals.evictedOfLate(label);
     if (evicted > 0) {
       problems.push({
         severity: 'warning',
         name: 'cache-too-small',
-        text: `${label} cache is too small: ${evicted} valid sessions had to go within five minutes (${limitOf(vitals.caches[label], label)})`,
+        text: `${label} cache is too small: ${evicted} valid sessions had to go within five minutes (${limitOf(cache, label)})`,
       });
     }
   }
@@ -69,7 +69,7 @@ function rank({ severity }: Problem): number {
 }
 
 /** The limit that such a cache has met. */
-function limitOf({ entries = 0, entryLimit = 0 }: CacheReport, label: CacheLabel): string {
+function limitOf({ entries = 0, entryLimit = 0 }: CacheReport, label: CacheName): string {
   const which = entryLimit > 0 && entries >= entryLimit ? 'entry' : 'size';
   return `${label}_tls_session_cache_${which}_limit`;
 }
@@ -113,8 +113,8 @@ function keyProblems(fault: string): Problem[] {
 
 function cacheProblems(caches: Report['caches'], keyFault: string): Problem[] {
   const problems: Problem[] = [];
-  for (const label of cacheLabels) {
-    const { enabled, database, lifetimeSeconds, fileHealthy } = caches[label];
+  for (const [label, cache] of Object.entries(caches)) {
+    const { enabled, database, lifetimeSeconds, fileHealthy } = cache;
     if (!enabled && database !== '' && lifetimeSeconds > 0) {
       problems.push({
         severity: 'error',

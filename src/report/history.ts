@@ -3,9 +3,9 @@
  * made of. The daemon keeps it, so that a glance shows rates at once and a page
  * that has just been opened isn't empty.
  */
+import type { CacheName } from '../config/cache-names.ts';
 import type { CountsByStatus } from '../requests/request-counts.ts';
 import { percentileSeconds } from '../socket/service-times.ts';
-import type { CacheLabel } from '../sessions/session-cache.ts';
 import type { Clock } from '../system/clock.ts';
 
 const everySeconds = 5;
@@ -18,7 +18,7 @@ export interface Counters {
   byName: Record<string, CountsByStatus>;
   hits: number;
   misses: number;
-  evicted: Readonly<Record<CacheLabel, number>>;
+  evicted: Readonly<Record<CacheName, number>>;
   accepted: number;
   /** As ServiceTimes keeps them; copied here. */
   serviceTimes: ArrayLike<number>;
@@ -129,8 +129,9 @@ export class History {
   }
 
   /** Entries removed from a cache while valid, within these five minutes. */
-  evictedOfLate(label: CacheLabel): number {
-    return this.#read().evicted[label] - this.#samples[0]!.evicted[label];
+  evictedOfLate(label: CacheName): number {
+    const before = this.#samples[0]!.evicted[label] ?? 0;
+    return (this.#read().evicted[label] ?? 0) - before;
   }
 
   #now(): Sample {

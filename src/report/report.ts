@@ -2,12 +2,13 @@
  * What the daemon tells of itself: the answer to `stats`, shown by `tlsmgr
  * status`. Counters and times only; no key, seed, id or session.
  */
+import type { CacheName } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
 import type { Prng } from '../prng/prng.ts';
 import type { CountsByStatus, RequestCounts } from '../requests/request-counts.ts';
 import type { TroubleReport } from '../log/troubles.ts';
-import type { Caches } from '../sessions/caches.ts';
-import { cacheLabels, type CacheLabel, type CacheStatistics } from '../sessions/session-cache.ts';
+import type { Caches, ServedCache } from '../sessions/caches.ts';
+import type { CacheStatistics } from '../sessions/session-cache.ts';
 import type { ConnectionCounts, Service } from '../socket/service.ts';
 import type { ServiceTimeReport } from '../socket/service-times.ts';
 import type { KeyDescription, KeyRing } from '../tickets/key-ring.ts';
@@ -43,7 +44,7 @@ export interface Report {
   serviceName: string;
   startedAt: string;
   uptimeSeconds: number;
-  caches: Record<CacheLabel, CacheReport>;
+  caches: Record<CacheName, CacheReport>;
   tickets: { enabled: boolean; keys: KeyDescription[] };
   prng: ReturnType<Prng['statistics']>;
   rates: RateReport;
@@ -72,8 +73,8 @@ export function makeReport(sources: ReportSources): Report {
   const { config, caches, keys, prng, counts, service, history, log, figures, mode } = sources;
   const uptimeSeconds = process.uptime();
   const cacheReports = Object.fromEntries(
-    cacheLabels.map((label) => [label, reportOf(caches, label)]),
-  ) as Record<CacheLabel, CacheReport>;
+    caches.all.map((served) => [served.label, reportOf(served)]),
+  );
   const pool = prng.statistics();
   return {
     schemaVersion,
@@ -107,8 +108,7 @@ export function makeReport(sources: ReportSources): Report {
   };
 }
 
-function reportOf(caches: Caches, label: CacheLabel): CacheReport {
-  const { cache, database, type, lifetimeSeconds } = caches[label];
+function reportOf({ cache, database, type, lifetimeSeconds }: ServedCache): CacheReport {
   return {
     enabled: cache !== undefined,
     database,

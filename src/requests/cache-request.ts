@@ -1,31 +1,17 @@
 /** What the requests that name a cache share: finding it, and refusing one that isn't there. */
 import type { LogWarning } from '../log/logger.ts';
-import type { ByteSpan, CacheLabel, SessionCache } from '../sessions/session-cache.ts';
-import { cacheLabels } from '../sessions/session-cache.ts';
-
-/** One of the three caches as the requests know it. */
-export interface CacheEntry {
-  readonly label: CacheLabel;
-  /** Seconds; of a disabled cache as well, since policy tells it. */
-  readonly lifetimeSeconds: number;
-  /** Undefined while the cache is off. */
-  readonly cache: SessionCache | undefined;
-}
-
-export type CacheTable = Readonly<Record<CacheLabel, CacheEntry>>;
-
-const labelBytes = cacheLabels.map((label) => Buffer.from(label, 'latin1'));
+import type { ByteSpan, NamedCache, NamedCaches } from '../sessions/session-cache.ts';
 
 /** The cache that a request's cache_type names, exactly; undefined, with a warning, for none. */
 export function namedCache(
-  caches: CacheTable,
+  { all }: NamedCaches,
   type: ByteSpan,
   request: string,
   warn: LogWarning,
-): CacheEntry | undefined {
-  for (let index = 0; index < labelBytes.length; index += 1) {
-    if (spanEquals(type, labelBytes[index]!)) {
-      return caches[cacheLabels[index]!];
+): NamedCache | undefined {
+  for (let index = 0; index < all.length; index += 1) {
+    if (isText(type, all[index]!.label)) {
+      return all[index];
     }
   }
   warn('bogus cache type', () => {
@@ -35,12 +21,13 @@ export function namedCache(
   return undefined;
 }
 
-function spanEquals(span: ByteSpan, bytes: Buffer): boolean {
-  if (span.end - span.start !== bytes.length) {
+/** Byte by byte: every request comes by here, and a string costs more than the comparison. */
+function isText({ buffer, start, end }: ByteSpan, text: string): boolean {
+  if (end - start !== text.length) {
     return false;
   }
-  for (let index = 0; index < bytes.length; index += 1) {
-    if (span.buffer[span.start + index] !== bytes[index]) {
+  for (let index = 0; index < text.length; index += 1) {
+    if (buffer[start + index] !== text.charCodeAt(index)) {
       return false;
     }
   }

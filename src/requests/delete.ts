@@ -8,10 +8,11 @@
  */
 import type { LogWarning } from '../log/logger.ts';
 import { status } from '../protocol/names.ts';
-import { type CacheTable, namedCache } from './cache-request.ts';
+import type { NamedCaches } from '../sessions/session-cache.ts';
+import { namedCache } from './cache-request.ts';
 import { type RequestType, writeRefusal } from './request-type.ts';
 
-export function deleteRequest(caches: CacheTable, warn: LogWarning): RequestType {
+export function deleteRequest(caches: NamedCaches, warn: LogWarning): RequestType {
   const outcome = (wasThere: boolean): number => (wasThere ? status.ok : status.error);
   const type: RequestType = {
     name: 'delete',

@@ -7,12 +7,13 @@
 import type { LogWarning } from '../log/logger.ts';
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
-import { type CacheTable, namedCache } from './cache-request.ts';
+import type { NamedCaches } from '../sessions/session-cache.ts';
+import { namedCache } from './cache-request.ts';
 import { type RequestType, writeRefusal } from './request-type.ts';
 
 const entriesName = encodedName('entries');
 
-export function flushRequest(caches: CacheTable, warn: LogWarning): RequestType {
+export function flushRequest(caches: NamedCaches, warn: LogWarning): RequestType {
   const answer = (entries: number, reply: Encoder): number => {
     reply.status(status.ok);
     reply.number(entriesName, entries);

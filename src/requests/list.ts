@@ -12,8 +12,8 @@
 import type { LogWarning } from '../log/logger.ts';
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
-import type { EntryPage } from '../sessions/session-cache.ts';
-import { type CacheTable, namedCache } from './cache-request.ts';
+import type { EntryPage, NamedCaches } from '../sessions/session-cache.ts';
+import { namedCache } from './cache-request.ts';
 import { type RequestType, writeRefusal } from './request-type.ts';
 
 /** Entries of one page at most: a page must not hold up other requests. */
@@ -22,7 +22,7 @@ export const longestPage = 500;
 const entriesName = encodedName('entries');
 const cursorName = encodedName('cursor');
 
-export function listRequest(caches: CacheTable, warn: LogWarning): RequestType {
+export function listRequest(caches: NamedCaches, warn: LogWarning): RequestType {
   const answer = (page: EntryPage, reply: Encoder): number => {
     const entries = page.entries.map((entry) => ({
       id: entry.id.toString('base64'),

@@ -9,13 +9,13 @@
 import type { LogWarning } from '../log/logger.ts';
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
-import type { ByteSpan } from '../sessions/session-cache.ts';
-import { type CacheTable, namedCache } from './cache-request.ts';
+import type { ByteSpan, NamedCaches } from '../sessions/session-cache.ts';
+import { namedCache } from './cache-request.ts';
 import { type RequestType, writeRefusal } from './request-type.ts';
 
 const sessionName = encodedName('session');
 
-export function lookupRequest(caches: CacheTable, warn: LogWarning): RequestType {
+export function lookupRequest(caches: NamedCaches, warn: LogWarning): RequestType {
   const answer = (found: ByteSpan | undefined, reply: Encoder): number => {
     if (found === undefined) {
       return writeRefusal(type, status.error, reply);

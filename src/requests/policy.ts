@@ -10,13 +10,14 @@
 import type { LogWarning } from '../log/logger.ts';
 import { encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
-import { type CacheTable, namedCache } from './cache-request.ts';
+import type { NamedCaches } from '../sessions/session-cache.ts';
+import { namedCache } from './cache-request.ts';
 import { type RequestType, writeRefusal } from './request-type.ts';
 
 const cachableName = encodedName('cachable');
 const timeoutName = encodedName('timeout');
 
-export function policyRequest(caches: CacheTable, warn: LogWarning): RequestType {
+export function policyRequest(caches: NamedCaches, warn: LogWarning): RequestType {
   const type: RequestType = {
     name: 'policy',
     attributes: [{ name: 'cache_type', kind: 'string' }],

@@ -4,7 +4,7 @@
 import type { LogWarning } from '../log/logger.ts';
 import type { RandomPool } from '../prng/random.ts';
 import type { KeyRing } from '../tickets/key-ring.ts';
-import type { CacheTable } from './cache-request.ts';
+import type { NamedCaches } from '../sessions/session-cache.ts';
 import { deleteRequest } from './delete.ts';
 import { flushRequest } from './flush.ts';
 import { listRequest } from './list.ts';
@@ -19,7 +19,7 @@ import { updateRequest } from './update.ts';
 /** What the requests are answered from. */
 export interface Services {
   pool: RandomPool;
-  caches: CacheTable;
+  caches: NamedCaches;
   keys: KeyRing;
   /** What `stats` tells. */
   report: () => object;

@@ -10,10 +10,15 @@
 import type { LogWarning } from '../log/logger.ts';
 import { status } from '../protocol/names.ts';
 import type { RandomPool } from '../prng/random.ts';
-import { type CacheTable, namedCache } from './cache-request.ts';
+import type { NamedCaches } from '../sessions/session-cache.ts';
+import { namedCache } from './cache-request.ts';
 import { type RequestType, writeRefusal } from './request-type.ts';
 
-export function updateRequest(caches: CacheTable, pool: RandomPool, warn: LogWarning): RequestType {
+export function updateRequest(
+  caches: NamedCaches,
+  pool: RandomPool,
+  warn: LogWarning,
+): RequestType {
   const type: RequestType = {
     name: 'update',
     attributes: [

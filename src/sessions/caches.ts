@@ -1,5 +1,5 @@
 /**
- * The three session caches, from the settings to caches that serve. Called
+ * The session caches, from the settings to caches that serve. Called
  * while the effective ids are mail_owner's and before the chroot; afterwards a
  * file is opened by its path only where the path still leads to the same place.
  *
@@ -13,6 +13,7 @@
  * Behaviour: Postfix src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CacheName } from '../config/cache-names.ts';
 import type { CacheSettings } from '../config/config.ts';
 import { FatalError, TlsmgrError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
@@ -34,12 +35,7 @@ import {
   refuseSharedFile,
   type Wanted,
 } from './plan.ts';
-import {
-  type CacheLimits,
-  cacheLabels,
-  type CacheLabel,
-  type SessionCache,
-} from './session-cache.ts';
+import type { CacheLimits, NamedCache, NamedCaches } from './session-cache.ts';
 
 export { type CachesSettings, isEnabled, parameterOf } from './plan.ts';
 
@@ -48,17 +44,13 @@ export interface CachesDependencies {
   clock: Clock;
   /** How long to wait for the lock on a file, in milliseconds. */
   lockPatienceMs?: number | undefined;
-  /** What memory there is for all three; no limit unless it is given. */
+  /** What memory there is for all of them; no limit unless it is given. */
   room?: MemoryRoom;
   /** For tests: until a file that can't be used at the moment is tried again. */
   retrySeconds?: number | undefined;
 }
 
-export interface CacheOfLabel {
-  readonly label: CacheLabel;
-  readonly lifetimeSeconds: number;
-  /** Undefined: off. */
-  readonly cache: SessionCache | undefined;
+export interface ServedCache extends NamedCache {
   /** The parameter's value; empty when there is none. */
   readonly database: string;
   /** `btree`, `internal` and the like; empty when there is no database. */
@@ -67,7 +59,8 @@ export interface CacheOfLabel {
   readonly counters: Readonly<CacheCounters>;
 }
 
-export interface Caches extends Record<CacheLabel, CacheOfLabel> {
+export interface Caches extends NamedCaches {
+  readonly all: readonly ServedCache[];
   /** Why files can't be sealed, and persistent caches are in memory alone; empty when they can. */
   readonly keyFault: string;
   /** Resolves when the files have been read back; requests are served meanwhile. Never rejects. */
@@ -78,8 +71,8 @@ export interface Caches extends Record<CacheLabel, CacheOfLabel> {
    * the caches serve on as they were. One call at a time.
    * @returns the labels whose database is another one than before: that stays until the next start.
    */
-  change(settings: CachesSettings): Promise<CacheLabel[]>;
-  /** Writes out what must survive, for all three. Synchronous: the process is ending. */
+  change(settings: CachesSettings): Promise<CacheName[]>;
+  /** Writes out what must survive, for all of them. Synchronous: the process is ending. */
   closeNow(): void;
 }
 
@@ -106,23 +99,17 @@ interface Patience {
 type Opening = Generator<void, OpenCache | undefined, void>;
 
 class CacheSet implements Caches {
-  smtpd: CacheOfLabel;
-  smtp: CacheOfLabel;
-  lmtp: CacheOfLabel;
+  all: readonly ServedCache[];
   readonly loaded: Promise<void>;
   readonly keyFault: string;
   readonly #dependencies: CachesDependencies;
-  readonly #open = new Map<CacheLabel, OpenCache>();
+  readonly #open = new Map<CacheName, OpenCache>();
   readonly #claims: Claims = new Map();
-  readonly #counters: Record<CacheLabel, CacheCounters> = {
-    smtpd: newCounters(),
-    smtp: newCounters(),
-    lmtp: newCounters(),
-  };
+  readonly #counters = new Map<CacheName, CacheCounters>();
   /** In force. */
   #settings: CachesSettings;
   /** Where memory leaves less than main.cf asks for. */
-  #sizeLimits = new Map<CacheLabel, number>();
+  #sizeLimits = new Map<CacheName, number>();
   #toldOfMemory = '';
   #closed = false;
 
@@ -140,15 +127,13 @@ class CacheSet implements Caches {
     }
     keys?.wipe();
     this.#removeLeftFiles();
-    this.smtpd = this.#ofLabel('smtpd');
-    this.smtp = this.#ofLabel('smtp');
-    this.lmtp = this.#ofLabel('lmtp');
+    this.all = this.#served();
     this.loaded = Promise.all([...this.#open.values()].map(({ loaded }) => loaded)).then(
       () => undefined,
     );
   }
 
-  async change(next: CachesSettings): Promise<CacheLabel[]> {
+  async change(next: CachesSettings): Promise<CacheName[]> {
     const { log } = this.#dependencies;
     const inForce = new Map([...this.#open].map(([label, { wanted }]) => [label, wanted]));
     const plan = planOf(inForce, next, log);
@@ -174,7 +159,7 @@ class CacheSet implements Caches {
         const wanted = inForce.get(label)!;
         const opening = this.#opening(wanted, before, keysBefore, patience);
         this.#take(wanted, await this.#openLater(opening));
-        this[label] = this.#ofLabel(label);
+        this.all = this.#served();
       }
       throw error;
     } finally {
@@ -186,9 +171,7 @@ class CacheSet implements Caches {
     for (const wanted of plan.change) {
       this.#open.get(wanted.settings.label)?.change(wanted, this.#limitsOf(wanted));
     }
-    for (const label of cacheLabels) {
-      this[label] = this.#ofLabel(label);
-    }
+    this.all = this.#served();
     await Promise.all(left);
     this.#removeLeftFiles();
     return plan.otherDatabase;
@@ -212,9 +195,9 @@ class CacheSet implements Caches {
       return;
     }
     const wanted = new Map(
-      cacheLabels
-        .filter((label) => isEnabled(caches[label]))
-        .map((label) => [label, caches[label].sizeLimitBytes]),
+      [...caches.values()]
+        .filter((settings) => isEnabled(settings))
+        .map(({ label, sizeLimitBytes }) => [label, sizeLimitBytes]),
     );
     this.#sizeLimits = fitInto(room.bytes, wanted);
     const lower = [...this.#sizeLimits].filter(([label, bytes]) => bytes !== wanted.get(label));
@@ -245,13 +228,13 @@ class CacheSet implements Caches {
   }
 
   /** @returns when its file is free for others: what is being written to it has come back then. */
-  #leave(label: CacheLabel): Promise<void> {
+  #leave(label: CacheName): Promise<void> {
     const cache = this.#open.get(label);
     if (cache === undefined) {
       return Promise.resolve();
     }
     this.#open.delete(label);
-    this[label] = this.#ofLabel(label);
+    this.all = this.#served();
     cache.closeNow();
     // Nothing of it stays in memory, either.
     void cache.cache.flush();
@@ -264,7 +247,7 @@ class CacheSet implements Caches {
     void removeLeftFiles(this.#settings, isUsed, this.#dependencies.log);
   }
 
-  #forgetClaims(label: CacheLabel): void {
+  #forgetClaims(label: CacheName): void {
     for (const [identity, claimed] of this.#claims) {
       if (claimed.label === label) {
         this.#claims.delete(identity);
@@ -314,7 +297,7 @@ class CacheSet implements Caches {
     const keys = sealing === 'unusable' ? undefined : sealing;
     return new OpenCache(wanted, this.#limitsOf(wanted), found, keys, {
       ...this.#dependencies,
-      counters: this.#counters[settings.label],
+      counters: this.#countersOf(settings.label),
     });
   }
 
@@ -352,19 +335,28 @@ class CacheSet implements Caches {
     });
   }
 
-  #ofLabel(label: CacheLabel): CacheOfLabel {
-    const open = this.#open.get(label);
-    const { lifetimeSeconds } = this.#settings.caches[label];
-    // A database that is to be another one stays until the next start.
-    const { database } = open?.wanted.settings ?? this.#settings.caches[label];
-    return {
-      label,
-      lifetimeSeconds,
-      cache: open?.cache,
-      database,
-      type: database === '' ? '' : databaseOf(database, this.#settings.defaultDatabaseType).type,
-      counters: this.#counters[label],
-    };
+  #served(): ServedCache[] {
+    const { caches, defaultDatabaseType } = this.#settings;
+    return [...caches.values()].map((settings) => {
+      const { label, lifetimeSeconds } = settings;
+      const open = this.#open.get(label);
+      // A database that is to be another one stays until the next start.
+      const { database } = open?.wanted.settings ?? settings;
+      return {
+        label,
+        lifetimeSeconds,
+        cache: open?.cache,
+        database,
+        type: database === '' ? '' : databaseOf(database, defaultDatabaseType).type,
+        counters: this.#countersOf(label),
+      };
+    });
+  }
+
+  #countersOf(label: CacheName): CacheCounters {
+    const counters = this.#counters.get(label) ?? newCounters();
+    this.#counters.set(label, counters);
+    return counters;
   }
 }
 

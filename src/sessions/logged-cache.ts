@@ -4,11 +4,11 @@
  *
  * Texts: Postfix src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
  */
+import type { CacheName } from '../config/cache-names.ts';
 import type { Logger } from '../log/logger.ts';
 import type { CircularLog } from './memory/circular-log.ts';
 import type {
   ByteSpan,
-  CacheLabel,
   CacheLimits,
   CacheStatistics,
   EntryPage,
@@ -20,11 +20,11 @@ function textOf(id: ByteSpan): string {
 }
 
 export class LoggedCache implements SessionCache {
-  readonly #label: CacheLabel;
+  readonly #label: CacheName;
   readonly #cache: CircularLog;
   readonly #log: Logger;
 
-  constructor(label: CacheLabel, cache: CircularLog, log: Logger) {
+  constructor(label: CacheName, cache: CircularLog, log: Logger) {
     this.#label = label;
     this.#cache = cache;
     this.#log = log;

@@ -3,8 +3,8 @@
  * or less, each by the same share, so that all of them fit beside the rest of
  * the process.
  */
+import type { CacheName } from '../config/cache-names.ts';
 import type { MemoryLimit } from '../system/memory-limits.ts';
-import type { CacheLabel } from './session-cache.ts';
 
 export interface MemoryRoom {
   /** For the caches; Infinity without a limit. */
@@ -45,8 +45,8 @@ export function memoryFor(limitBytes: number): number {
 /** @param wanted size limits; 0: none. @returns those in force. */
 export function fitInto(
   room: number,
-  wanted: ReadonlyMap<CacheLabel, number>,
-): Map<CacheLabel, number> {
+  wanted: ReadonlyMap<CacheName, number>,
+): Map<CacheName, number> {
   if (room === Number.POSITIVE_INFINITY) {
     return new Map(wanted);
   }

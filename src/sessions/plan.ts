@@ -4,16 +4,16 @@
  * opens nothing: whatever is wrong is thrown before anything has changed.
  */
 import { basename } from 'node:path';
+import type { CacheName } from '../config/cache-names.ts';
 import type { CacheSettings, MailOwner } from '../config/config.ts';
 import { FatalError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { redirectTable } from '../system/data-redirect.ts';
 import { directoryOf } from '../system/directory.ts';
 import { type Database, databaseOf } from './database.ts';
-import { type CacheLabel, cacheLabels } from './session-cache.ts';
 
 export interface CachesSettings {
-  caches: Record<CacheLabel, CacheSettings>;
+  caches: ReadonlyMap<CacheName, CacheSettings>;
   persistentCaches: boolean;
   cacheKeyFile: string;
   dataDirectory: string;
@@ -32,18 +32,18 @@ export interface Wanted {
 }
 
 export interface Plan {
-  leave: CacheLabel[];
+  leave: CacheName[];
   /** Those that leave whose file another cache is to have. */
-  leaveFirst: CacheLabel[];
+  leaveFirst: CacheName[];
   come: Wanted[];
   /** Open already; with the database that they have, and all else as main.cf says. */
   change: Wanted[];
   /** Those of them whose database is to be another one: that waits for the next start. */
-  otherDatabase: CacheLabel[];
+  otherDatabase: CacheName[];
 }
 
 /** The parameter that names a cache's database. */
-export function parameterOf(label: CacheLabel): string {
+export function parameterOf(label: CacheName): string {
   return `${label}_tls_session_cache_database`;
 }
 
@@ -54,12 +54,11 @@ export function isEnabled(settings: CacheSettings): boolean {
 
 /** Throws FatalError when two caches would share a file. */
 export function planOf(
-  open: ReadonlyMap<CacheLabel, Wanted>,
+  open: ReadonlyMap<CacheName, Wanted>,
   next: CachesSettings,
   log: Logger,
 ): Plan {
-  const written = cacheLabels
-    .map((label) => next.caches[label])
+  const written = [...next.caches.values()]
     .filter((settings) => isEnabled(settings))
     .map((settings) => wantedOf(settings, next, log));
   // What the next start would refuse is refused now, too.
@@ -71,11 +70,11 @@ export function planOf(
       : { ...has, settings: { ...one.settings, database: has.settings.database } };
   });
   refuseSharedFiles(inForce);
-  const isWritten = (label: CacheLabel): boolean =>
+  const isWritten = (label: CacheName): boolean =>
     written.some(({ settings }) => settings.label === label);
   const come = inForce.filter(({ settings: { label } }) => !open.has(label));
   const change = inForce.filter(({ settings: { label } }) => open.has(label));
-  const leave = cacheLabels.filter((label) => open.has(label) && !isWritten(label));
+  const leave = [...open.keys()].filter((label) => !isWritten(label));
   const taken = new Set(come.map((one) => fileOf(one)));
   return {
     leave,
@@ -86,7 +85,7 @@ export function planOf(
     come,
     change,
     otherDatabase: change
-      .filter(({ settings: { label, database } }) => next.caches[label].database !== database)
+      .filter(({ settings: { label, database } }) => next.caches.get(label)!.database !== database)
       .map(({ settings: { label } }) => label),
   };
 }

@@ -4,11 +4,11 @@
  * says so, and a caller awaits only what is a promise.
  */
 
+import type { CacheName } from '../config/cache-names.ts';
 import type { CacheCounters } from './cache-counters.ts';
 
-export type CacheLabel = 'smtpd' | 'smtp' | 'lmtp';
-
-export const cacheLabels: readonly CacheLabel[] = ['smtpd', 'smtp', 'lmtp'];
+/** What the files behind caches call it. */
+export type CacheLabel = CacheName;
 
 /**
  * No id is longer. Those of Postfix have up to some 3 kB: service, destination,
@@ -56,6 +56,21 @@ export interface SessionCache {
   change(limits: CacheLimits): void;
   /** Writes out what must survive and releases the file. Synchronous: the process is ending. */
   closeNow(): void;
+}
+
+/** A cache by its name, as requests know it. */
+export interface NamedCache {
+  readonly label: CacheName;
+  /** Seconds; of a disabled cache as well, since policy tells it. */
+  readonly lifetimeSeconds: number;
+  /** Undefined while the cache is off. */
+  readonly cache: SessionCache | undefined;
+}
+
+/** All caches that there are. */
+export interface NamedCaches {
+  /** Another one when one of them is opened, closed or changed. */
+  readonly all: readonly NamedCache[];
 }
 
 export interface ListedEntry {

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
+import { postfixCacheNames } from '../../src/config/cache-names.ts';
 import { History } from '../../src/report/history.ts';
 import type { Report } from '../../src/report/report.ts';
 import { Troubles } from '../../src/log/troubles.ts';
-import { cacheLabels } from '../../src/sessions/session-cache.ts';
 import { TestClock } from '../log/scratch.ts';
 import { notBuilt, Standalone } from './standalone.ts';
 
@@ -29,7 +29,7 @@ function pathsOf(value: unknown, path: string): string[] {
 }
 
 function general(path: string, requests: readonly string[]): string {
-  const labels = cacheLabels.join('|');
+  const labels = postfixCacheNames.join('|');
   return path
     .replace(new RegExp(`^caches\\.(?:${labels})\\.`, 'u'), 'caches.LABEL.')
     .replace(

@@ -141,7 +141,7 @@ describe('defaults of the installed Postfix', () => {
       warn: assert.fail,
       runPostconf: answering(new Map(), asked),
     });
-    assert.equal(config.caches.smtp.database, 'btree:/var/lib/postfix/smtp_scache');
+    assert.equal(config.caches.get('smtp')!.database, 'btree:/var/lib/postfix/smtp_scache');
     assert.deepEqual(asked, []);
   });
 

@@ -41,7 +41,7 @@ describe('where values come from', () => {
     assert.equal(config.queueDirectory, '/var/spool/postfix');
     assert.equal(config.random.exchangeName, '/var/lib/postfix/prng_exch');
     assert.equal(config.random.reseedPeriodSeconds, 3600);
-    assert.deepEqual(config.caches.lmtp, {
+    assert.deepEqual(config.caches.get('lmtp')!, {
       label: 'lmtp',
       database: '',
       lifetimeSeconds: 3600,
@@ -78,9 +78,9 @@ describe('where values come from', () => {
       ['data_directory', 'run'],
       ['smtpd_tls_session_cache_database', 'btree:${data_directory}/smtpd'],
     ]);
-    assert.equal(load([], { defaults }).config.caches.smtpd.database, 'btree:run/smtpd');
+    assert.equal(load([], { defaults }).config.caches.get('smtpd')!.database, 'btree:run/smtpd');
     assert.equal(
-      load(['data_directory = /d'], { defaults }).config.caches.smtpd.database,
+      load(['data_directory = /d'], { defaults }).config.caches.get('smtpd')!.database,
       'btree:/d/smtpd',
     );
   });
@@ -154,7 +154,7 @@ describe('where values come from', () => {
 describe('what is made of them', () => {
   test('lifetimes of caches', () => {
     const lifetime = (text: string): number =>
-      load([`smtp_tls_session_cache_timeout = ${text}`]).config.caches.smtp.lifetimeSeconds;
+      load([`smtp_tls_session_cache_timeout = ${text}`]).config.caches.get('smtp')!.lifetimeSeconds;
     assert.deepEqual(
       ['0', '1', '119', '120', '100d'].map((text) => lifetime(text)),
       [0, 120, 120, 120, 8_640_000],
@@ -170,14 +170,14 @@ describe('what is made of them', () => {
     assert.deepEqual(load(lines).warnings, []);
     const { config, warnings } = load([...lines, ...on]);
     assert.deepEqual(warnings, ['unknown smtp_tls_loglevel value "x" in "x"']);
-    assert.equal(config.caches.smtpd.logOperations, true);
-    assert.equal(config.caches.smtp.logOperations, false);
+    assert.equal(config.caches.get('smtpd')!.logOperations, true);
+    assert.equal(config.caches.get('smtp')!.logOperations, false);
     assert.deepEqual(load([...lines, ...on, 'smtp_tls_session_cache_timeout = 0']).warnings, []);
   });
 
   test('sizes beyond 31 bits', () => {
     const { config } = load(['smtpd_tls_session_cache_size_limit = 8589934592']);
-    assert.equal(config.caches.smtpd.sizeLimitBytes, 2 ** 33);
+    assert.equal(config.caches.get('smtpd')!.sizeLimitBytes, 2 ** 33);
   });
 
   test('a loop through a comparison is a fault, not a crash', () => {
@@ -311,7 +311,7 @@ describe('a parameter of ours that has a fault', () => {
     [
       'smtp_tls_session_cache_size_limit = ${x',
       `file ${directory}/main.cf: parameter smtp_tls_session_cache_size_limit: macro processing error: truncated macro reference: "\${x": smtp_tls_session_cache_size_limit takes a whole number of at least 0; its default is used: 268435456`,
-      (config) => config.caches.smtp.sizeLimitBytes,
+      (config) => config.caches.get('smtp')!.sizeLimitBytes,
       268_435_456,
     ],
   ];

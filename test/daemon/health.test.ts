@@ -44,7 +44,7 @@ describe('what is wrong now', () => {
 
   test('a key file that can not be used is told once, for all caches', () => {
     const broken = vitals();
-    broken.caches.smtpd.fileHealthy = false;
+    broken.caches['smtpd']!.fileHealthy = false;
     broken.keyFault = 'tlsmgr_session_cache_key_file = /x: why';
     assert.deepEqual(problemsOf(broken), [
       {
@@ -59,8 +59,8 @@ describe('what is wrong now', () => {
     const broken = vitals();
     broken.prng.sourceHealthy = false;
     broken.prng.exchangeHealthy = false;
-    broken.caches.smtpd.fileHealthy = false;
-    broken.caches.smtp.enabled = false;
+    broken.caches['smtpd']!.fileHealthy = false;
+    broken.caches['smtp']!.enabled = false;
     broken.faults = [{ name: 'tlsmgr_request_time_limit', message: 'x', text: '' }];
     broken.evictedOfLate = (label) => (label === 'smtp' ? 12 : 0);
     const problems = problemsOf(broken);
@@ -80,7 +80,7 @@ describe('what is wrong now', () => {
   test('no source at all is told too, and a lifetime of 0 is a wish', () => {
     const odd = vitals();
     odd.prng.source = '';
-    odd.caches.smtpd = { ...odd.caches.smtpd, enabled: false, lifetimeSeconds: 0 };
+    odd.caches['smtpd'] = { ...odd.caches['smtpd']!, enabled: false, lifetimeSeconds: 0 };
     assert.deepEqual(
       problemsOf(odd).map(({ severity }) => severity),
       ['warning'],

@@ -67,7 +67,7 @@ describe('SIGHUP', { skip: notBuilt }, () => {
     assert.equal(now.pid, pid);
     assert.equal(now.connections.accepted, connections.accepted);
     assert.equal(now.connections.limit, 99);
-    const { sizeLimitBytes, entryLimit, lifetimeSeconds } = now.caches.smtpd;
+    const { sizeLimitBytes, entryLimit, lifetimeSeconds } = now.caches['smtpd']!;
     assert.deepEqual([sizeLimitBytes, entryLimit, lifetimeSeconds], [12_345, 7, 7200]);
     assert.equal((await client.policy('smtpd')).timeoutSeconds, 7200);
     assert.deepEqual(await client.lookup('smtpd', 'kept'), session);
@@ -85,12 +85,12 @@ describe('SIGHUP', { skip: notBuilt }, () => {
     await reload(['smtp_tls_session_cache_entry_limit = 20'], /entry_limit = 20/u);
     let entries: number | undefined;
     do {
-      entries = (await report()).caches.smtp.entries;
+      entries = (await report()).caches['smtp']!.entries;
     } while (entries !== 20);
     assert.equal(await client.lookup('smtp', 'id 479'), undefined);
     assert.equal((await client.lookup('smtp', 'id 480'))?.length, 1000);
     await client.update('smtp', 'one more', Buffer.alloc(1));
-    assert.equal((await report()).caches.smtp.entries, 20);
+    assert.equal((await report()).caches['smtp']!.entries, 20);
   });
 
   test('caches go off and on; off means the tickets as well for smtpd', async () => {
@@ -103,7 +103,7 @@ describe('SIGHUP', { skip: notBuilt }, () => {
     );
     assert.equal(await client.update('lmtp', 'x', Buffer.alloc(1)), false);
     assert.equal(await client.ticketKey(), undefined);
-    assert.equal((await report()).caches.lmtp.enabled, false);
+    assert.equal((await report()).caches['lmtp']!.enabled, false);
     await reload([], /re-read: lmtp_tls_session_cache_database = btree/u);
     assert.equal(await client.update('lmtp', 'x', Buffer.alloc(1)), true);
     assert.equal(await client.lookup('lmtp', 'forgotten'), undefined);
@@ -116,7 +116,7 @@ describe('SIGHUP', { skip: notBuilt }, () => {
     for (let count = 0; count < 50; count += 1) {
       await client.lookup('lmtp', 'counted');
     }
-    const { hits } = (await report()).caches.lmtp;
+    const { hits } = (await report()).caches['lmtp']!;
     await reload(['lmtp_tls_session_cache_database ='], /re-read: lmtp/u);
     await client.lookup('smtp', 'none');
     const { rates, history } = await report();
@@ -124,7 +124,7 @@ describe('SIGHUP', { skip: notBuilt }, () => {
       assert.ok(hitRatio === null || (hitRatio >= 0 && hitRatio <= 1), String(hitRatio));
     }
     await reload([], /re-read: lmtp/u);
-    assert.equal((await report()).caches.lmtp.hits, hits);
+    assert.equal((await report()).caches['lmtp']!.hits, hits);
   });
 
   test('what needs a start is named, and another database is one of these', async () => {
@@ -137,7 +137,7 @@ describe('SIGHUP', { skip: notBuilt }, () => {
       /warning: main\.cf re-read: tls_random_bytes = 64 takes effect at the next/u,
     );
     assert.match(said, /smtp_tls_session_cache_database = btree:elsewhere takes effect/u);
-    assert.match((await report()).caches.smtp.database, /run\/smtp_scache$/u);
+    assert.match((await report()).caches['smtp']!.database, /run\/smtp_scache$/u);
     await reload(
       ['tls_random_bytes = 64', 'smtp_tls_session_cache_database = btree:elsewhere'],
       /nothing has changed/u,
@@ -164,8 +164,8 @@ describe('SIGHUP', { skip: notBuilt }, () => {
     }
     const { caches: still } = await report();
     assert.deepEqual(
-      [still.smtp.lifetimeSeconds, still.smtp.database],
-      [caches.smtp.lifetimeSeconds, caches.smtp.database],
+      [still['smtp']!.lifetimeSeconds, still['smtp']!.database],
+      [caches['smtp']!.lifetimeSeconds, caches['smtp']!.database],
     );
   });
 
@@ -282,7 +282,7 @@ test('a reload asks postconf without a wait for anybody, of the settings before 
     answer(printed);
   }
   const next = await reloaded;
-  assert.equal(next.caches.smtp.database, 'btree:/2/x');
+  assert.equal(next.caches.get('smtp')!.database, 'btree:/2/x');
   assert.deepEqual(said, ['main.cf re-read: smtp_tls_session_cache_database = btree:/2/x']);
   assert.deepEqual(asked, []);
 });

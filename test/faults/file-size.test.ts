@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { TlsmgrClient } from '../../src/client/client.ts';
-import { cacheLabels } from '../../src/sessions/session-cache.ts';
+import { postfixCacheNames } from '../../src/config/cache-names.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 
 describe('files that must stay empty', { skip: notBuilt }, () => {
@@ -11,7 +11,7 @@ describe('files that must stay empty', { skip: notBuilt }, () => {
     await daemon.startWithFileSize(0);
     const client = new TlsmgrClient({ socketPath: daemon.socket });
     try {
-      for (const label of cacheLabels) {
+      for (const label of postfixCacheNames) {
         const session = Buffer.from(`a session of ${label}`);
         assert.equal(await client.update(label, 'an id', session), true);
         assert.deepEqual(await client.lookup(label, 'an id'), session);

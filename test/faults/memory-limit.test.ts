@@ -24,7 +24,7 @@ async function storeMegabytes(daemon: Standalone, megabytes: number): Promise<Re
 }
 
 function checkShrunk(daemon: Standalone, { caches }: Report): void {
-  const { sizeLimitBytes, bytes } = caches.smtpd;
+  const { sizeLimitBytes, bytes } = caches['smtpd']!;
   assert.ok(sizeLimitBytes! < 200_000_000 && bytes! <= sizeLimitBytes!, String(sizeLimitBytes));
   const said = [...daemon.said.matchAll(/warning: memory is limited to (\d+) bytes/gu)];
   assert.equal(said.length, 1, daemon.said);

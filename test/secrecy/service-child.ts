@@ -13,7 +13,6 @@ import { createInterface } from 'node:readline';
 import { writeHeapSnapshot } from 'node:v8';
 import { Pool } from '../../src/prng/pool.ts';
 import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
-import { cacheLabels } from '../../src/sessions/session-cache.ts';
 import { listenOnPath } from '../../src/socket/listener.ts';
 import { openScratchCaches } from '../sessions/scratch.ts';
 import { serviceOf } from '../socket/service-parts.ts';
@@ -61,8 +60,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   const [verb, argument] = line.split(' ');
   if (verb === 'advance') {
     seconds += Number(argument);
-    for (const label of cacheLabels) {
-      const { cache } = caches[label];
+    for (const { cache } of caches.all) {
       if (cache instanceof CircularLog) {
         cache.expire(Number.POSITIVE_INFINITY);
       }

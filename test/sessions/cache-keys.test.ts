@@ -10,7 +10,7 @@ import { FatalError } from '../../src/errors.ts';
 import { parseKeys, readCacheKeys } from '../../src/sessions/file/cache-keys.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, openLogOnFile } from './log-on-file.ts';
-import { KeptLog, openScratchCaches, scratchDirectory } from './scratch.ts';
+import { KeptLog, named, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 void describe('a key file', () => {
   void test('holds one or two keys, in hexadecimal or as they are', () => {
@@ -159,7 +159,7 @@ void test('a start without its key serves from memory, and a later one with it r
   writeFileSync(keyFile, good, { mode: 0o600 });
   const first = open();
   assert.equal(first.keyFault, '');
-  await first.smtp.cache!.update(span('the id'), span('the session'));
+  await named(first, 'smtp').cache!.update(span('the id'), span('the session'));
   await awake(first.loaded);
   first.closeNow();
   const sealed = readFileSync(path);
@@ -180,11 +180,11 @@ void test('a start without its key serves from memory, and a later one with it r
     );
     assert.deepEqual(others, []);
     assert.ok(without.keyFault !== '' && line.includes(without.keyFault));
-    assert.equal(without.smtp.cache!.lookup(span('the id')), undefined);
-    for (const label of ['smtpd', 'smtp', 'lmtp'] as const) {
-      await without[label].cache!.update(span('another id'), span('another session'));
-      assert.ok(without[label].cache!.lookup(span('another id')));
-      assert.equal(without[label].cache!.statistics().fileHealthy, label === 'smtpd');
+    assert.equal(named(without, 'smtp').cache!.lookup(span('the id')), undefined);
+    for (const label of ['smtpd', 'smtp', 'lmtp']) {
+      await named(without, label).cache!.update(span('another id'), span('another session'));
+      assert.ok(named(without, label).cache!.lookup(span('another id')));
+      assert.equal(named(without, label).cache!.statistics().fileHealthy, label === 'smtpd');
     }
     await awake(without.loaded);
     without.closeNow();
@@ -195,8 +195,8 @@ void test('a start without its key serves from memory, and a later one with it r
 
   const last = open();
   await awake(last.loaded);
-  assert.ok(last.smtp.cache!.lookup(span('the id')));
-  assert.equal(last.smtp.cache!.lookup(span('another id')), undefined);
+  assert.ok(named(last, 'smtp').cache!.lookup(span('the id')));
+  assert.equal(named(last, 'smtp').cache!.lookup(span('another id')), undefined);
   last.closeNow();
   scratch.remove();
 });

@@ -16,12 +16,18 @@ import { join } from 'node:path';
 import { describe, mock, test } from 'node:test';
 import { FatalError } from '../../src/errors.ts';
 import { databaseOf } from '../../src/sessions/database.ts';
-import type { CacheLabel } from '../../src/sessions/session-cache.ts';
+import type { CacheName } from '../../src/config/cache-names.ts';
 import { redirectFile } from '../../src/system/data-redirect.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { poll } from '../postfix/poll.ts';
 import { awake } from './log-on-file.ts';
-import { KeptLog, openScratchCaches, type OpenOptions, scratchDirectory } from './scratch.ts';
+import {
+  KeptLog,
+  named,
+  type OpenOptions,
+  openScratchCaches,
+  scratchDirectory,
+} from './scratch.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -50,7 +56,7 @@ function scene(body: (scene: Scene) => void | Promise<void>): () => Promise<void
   };
 }
 
-function both(smtpd: string, smtp: string): Partial<Record<CacheLabel, { database: string }>> {
+function both(smtpd: string, smtp: string): Partial<Record<CacheName, { database: string }>> {
   return { smtpd: { database: smtpd }, smtp: { database: smtp } };
 }
 
@@ -64,10 +70,10 @@ void describe('opening the caches', () => {
           lmtp: { database: 'internal:' },
         },
       });
-      assert.equal(caches.smtpd.cache, undefined);
-      assert.equal(caches.smtp.cache, undefined);
-      assert.ok(caches.lmtp.cache);
-      assert.deepEqual([caches.lmtp.type, caches.smtpd.type], ['internal', '']);
+      assert.equal(named(caches, 'smtpd').cache, undefined);
+      assert.equal(named(caches, 'smtp').cache, undefined);
+      assert.ok(named(caches, 'lmtp').cache);
+      assert.deepEqual([named(caches, 'lmtp').type, named(caches, 'smtpd').type], ['internal', '']);
       assert.deepEqual(log.lines, []);
       caches.closeNow();
     }),
@@ -80,7 +86,7 @@ void describe('opening the caches', () => {
       writeFileSync(file, 'x'.repeat(100_000), { mode: 0o644 });
       const caches = open({ caches: { smtpd: { database: `btree:${path}/scache` } } });
       assert.equal(statSync(file).mode & 0o777, 0o600);
-      await caches.smtpd.cache!.update(span('the id'), span('the session'));
+      await named(caches, 'smtpd').cache!.update(span('the id'), span('the session'));
       caches.closeNow();
       assert.ok(statSync(file).size < 1000);
       assert.ok(!readFileSync(file).includes('the'));
@@ -92,8 +98,8 @@ void describe('opening the caches', () => {
     'the same id in two caches is two entries',
     scene(({ open, path }) => {
       const caches = open({ caches: both(`btree:${path}/a`, 'internal:') });
-      void caches.smtpd.cache!.update(span('id'), span('one'));
-      assert.equal(caches.smtp.cache!.lookup(span('id')), undefined);
+      void named(caches, 'smtpd').cache!.update(span('id'), span('one'));
+      assert.equal(named(caches, 'smtp').cache!.lookup(span('id')), undefined);
       caches.closeNow();
     }),
   );
@@ -140,8 +146,8 @@ void describe('opening the caches', () => {
         mkdirSync(join(path, 'full.tlsmgr'));
         const here = (text: string): string => text.replace('D', path);
         const caches = open({ caches: both(here(database), 'internal:') });
-        assert.equal(caches.smtpd.cache, undefined);
-        assert.ok(caches.smtp.cache);
+        assert.equal(named(caches, 'smtpd').cache, undefined);
+        assert.ok(named(caches, 'smtp').cache);
         assert.deepEqual(log.lines, [
           `error: smtpd_tls_session_cache_database = ${here(database)}: ${here(reason)}`,
         ]);
@@ -157,7 +163,7 @@ void describe('opening the caches', () => {
         const caches = { smtp: { database: `btree:${path}/x` } };
         const holder = open({ caches, persistent });
         const waiting = open({ caches, persistent, lockPatienceMs: 60, retrySeconds: 0.01 });
-        const cache = waiting.smtp.cache!;
+        const cache = named(waiting, 'smtp').cache!;
         assert.deepEqual(log.lines, [
           `warning: cannot open smtp TLS session cache: unable to get exclusive lock: ${path}/x.tlsmgr; ` +
             'keeping it in memory alone',
@@ -165,7 +171,7 @@ void describe('opening the caches', () => {
         assert.equal(cache.statistics().fileHealthy, !persistent);
         await cache.update(span('id'), span('stored without a file'));
         assert.ok(cache.lookup(span('id')));
-        await holder.smtp.cache!.update(span('other'), span("the other process's"));
+        await named(holder, 'smtp').cache!.update(span('other'), span("the other process's"));
         holder.closeNow();
         await poll('the file', () => log.lines.length > 1);
         assert.deepEqual(log.lines.slice(1), ['smtp TLS session cache has its file now']);
@@ -176,9 +182,9 @@ void describe('opening the caches', () => {
         const later = open({ caches, persistent: true });
         await awake(later.loaded);
         for (const id of ['id', 'more']) {
-          assert.equal(later.smtp.cache!.lookup(span(id)) !== undefined, persistent, id);
+          assert.equal(named(later, 'smtp').cache!.lookup(span(id)) !== undefined, persistent, id);
         }
-        assert.equal(later.smtp.cache!.lookup(span('other')), undefined);
+        assert.equal(named(later, 'smtp').cache!.lookup(span('other')), undefined);
         later.closeNow();
         assert.equal(log.lines.length, 2, log.lines.join());
       }),
@@ -195,7 +201,7 @@ void describe('opening the caches', () => {
       assert.equal(sleeps.mock.callCount(), 50);
       sleeps.mock.restore();
       assert.equal(log.lines.length, 2);
-      assert.ok(waiting.smtpd.cache && waiting.smtp.cache);
+      assert.ok(named(waiting, 'smtpd').cache && named(waiting, 'smtp').cache);
       waiting.closeNow();
       holder.closeNow();
     }),
@@ -217,7 +223,7 @@ void describe('opening the caches', () => {
           'keeping it in memory alone until the next start',
       );
       assert.ok(!existsSync(join(path, 'd/x.tlsmgr')));
-      assert.ok(waiting.smtp.cache);
+      assert.ok(named(waiting, 'smtp').cache);
       waiting.closeNow();
       holder.closeNow();
     }),
@@ -246,11 +252,11 @@ void describe('opening the caches', () => {
           log.lines[0]!,
           /^warning: cannot open smtpd TLS session cache: .*: No space left on device; keeping/u,
         );
-        await caches.smtpd.cache!.update(span('id'), span('session'));
+        await named(caches, 'smtpd').cache!.update(span('id'), span('session'));
         rmSync(join(mount, 'c'));
         await poll('the file', () => log.lines.length > 1);
         assert.equal(log.lines[1], 'smtpd TLS session cache has its file now');
-        assert.ok(caches.smtpd.cache!.lookup(span('id')));
+        assert.ok(named(caches, 'smtpd').cache!.lookup(span('id')));
         caches.closeNow();
       } finally {
         spawnSync('umount', [mount]);
@@ -264,7 +270,7 @@ void describe('opening the caches', () => {
       const caches = open({
         caches: { smtpd: { database: `btree:${path}/x`, logOperations: true } },
       });
-      const cache = caches.smtpd.cache!;
+      const cache = named(caches, 'smtpd').cache!;
       void cache.update(span('an id'), span('session'));
       void cache.lookup(span('an id'));
       void cache.lookup(span('other'));
@@ -289,7 +295,7 @@ void describe('opening the caches', () => {
       const caches = open({ caches: { smtp: { database: 'internal:', entryLimit: 2 } } });
       for (let hour = 0; hour < 2; hour += 1) {
         for (let number = 0; number < 20; number += 1) {
-          void caches.smtp.cache!.update(span(`${hour}/${number}`), span(''));
+          void named(caches, 'smtp').cache!.update(span(`${hour}/${number}`), span(''));
           clock.pass(7);
         }
         clock.pass(3600);
@@ -312,18 +318,18 @@ void describe('opening the caches', () => {
         caches: both(`btree:${path}/a`, 'internal:'),
       };
       const caches = open(options);
-      await caches.smtpd.cache!.update(span('id'), span('one'));
-      await caches.smtp.cache!.update(span('id'), span('one'));
+      await named(caches, 'smtpd').cache!.update(span('id'), span('one'));
+      await named(caches, 'smtp').cache!.update(span('id'), span('one'));
       caches.closeNow();
       const again = open(options);
       await awake(again.loaded);
-      assert.ok(again.smtpd.cache!.lookup(span('id')));
-      assert.equal(again.smtp.cache!.lookup(span('id')), undefined);
+      assert.ok(named(again, 'smtpd').cache!.lookup(span('id')));
+      assert.equal(named(again, 'smtp').cache!.lookup(span('id')), undefined);
       again.closeNow();
       open({ ...options, persistent: false }).closeNow();
       const emptied = open(options);
       await awake(emptied.loaded);
-      assert.equal(emptied.smtpd.cache!.lookup(span('id')), undefined);
+      assert.equal(named(emptied, 'smtpd').cache!.lookup(span('id')), undefined);
       emptied.closeNow();
     }),
   );

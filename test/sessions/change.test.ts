@@ -4,11 +4,18 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { type CacheName, postfixCacheNames } from '../../src/config/cache-names.ts';
 import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
 import { geometryOf } from '../../src/sessions/file/geometry.ts';
 import type { ByteSpan, CacheLimits } from '../../src/sessions/session-cache.ts';
 import type { CachesSettings } from '../../src/sessions/caches.ts';
-import { KeptLog, type OpenOptions, openScratchCaches, scratchDirectory } from './scratch.ts';
+import {
+  KeptLog,
+  named,
+  type OpenOptions,
+  openScratchCaches,
+  scratchDirectory,
+} from './scratch.ts';
 
 const clock = {
   seconds: 1000,
@@ -94,8 +101,6 @@ describe('changed limits', () => {
 });
 
 describe('changed caches', () => {
-  const off = { smtpd: '', smtp: '', lmtp: '' };
-
   function setUp(options: Partial<OpenOptions> = {}) {
     const scratch = scratchDirectory();
     const directory = scratch.path;
@@ -109,13 +114,13 @@ describe('changed caches', () => {
       caches: { smtp: { database: one } },
       ...options,
     });
-    const settings = (databases: Partial<typeof off>): CachesSettings => {
-      const of = (label: 'smtpd' | 'smtp' | 'lmtp') => {
+    const settings = (databases: Record<CacheName, string>): CachesSettings => {
+      const of = (label: CacheName) => {
         const database = databases[label] ?? '';
         return { ...wide, label, database, logOperations: false };
       };
       return {
-        caches: { smtpd: of('smtpd'), smtp: of('smtp'), lmtp: of('lmtp') },
+        caches: new Map(postfixCacheNames.map((name) => [name, of(name)])),
         persistentCaches: options.persistent ?? false,
         cacheKeyFile: '',
         dataDirectory: directory,
@@ -135,12 +140,15 @@ describe('changed caches', () => {
         caches.change(settings({ smtpd: two, smtp: one, lmtp })),
         /do not use the same TLS cache/u,
       );
-      assert.deepEqual([caches.smtpd.cache, caches.lmtp.cache], [undefined, undefined]);
-      assert.notEqual(caches.smtp.cache, undefined);
+      assert.deepEqual(
+        [named(caches, 'smtpd').cache, named(caches, 'lmtp').cache],
+        [undefined, undefined],
+      );
+      assert.notEqual(named(caches, 'smtp').cache, undefined);
     }
     // Nothing was left locked: this one needn't wait for anything.
     assert.deepEqual(await caches.change(settings({ smtpd: two, smtp: one })), []);
-    assert.notEqual(caches.smtpd.cache, undefined);
+    assert.notEqual(named(caches, 'smtpd').cache, undefined);
     assert.deepEqual(log.lines, []);
     caches.closeNow();
     remove();
@@ -149,12 +157,12 @@ describe('changed caches', () => {
   test('the file of a cache that was switched off is free for another', async () => {
     const { directory, one, caches, settings, remove } = setUp();
     const three = `btree:${directory}/three`;
-    assert.deepEqual(await caches.change(settings(off)), []);
-    assert.equal(caches.smtp.cache, undefined);
+    assert.deepEqual(await caches.change(settings({})), []);
+    assert.equal(named(caches, 'smtp').cache, undefined);
     assert.deepEqual(await caches.change(settings({ smtpd: one })), []);
-    assert.notEqual(caches.smtpd.cache, undefined);
+    assert.notEqual(named(caches, 'smtpd').cache, undefined);
     assert.deepEqual(await caches.change(settings({ smtpd: three })), ['smtpd']);
-    assert.equal(caches.smtpd.database, one);
+    assert.equal(named(caches, 'smtpd').database, one);
     caches.closeNow();
     remove();
   });
@@ -162,12 +170,12 @@ describe('changed caches', () => {
   test('a file moves from one cache to another at once', async () => {
     for (const persistent of [false, true]) {
       const { one, log, caches, settings, remove } = setUp({ persistent });
-      await caches.smtp.cache!.update(span('id'), span('session'));
+      await named(caches, 'smtp').cache!.update(span('id'), span('session'));
       assert.deepEqual(await caches.change(settings({ smtpd: one })), []);
-      assert.equal(caches.smtp.cache, undefined);
-      assert.equal(caches.smtpd.cache!.lookup(span('id')), undefined);
-      await caches.smtpd.cache!.update(span('id'), span('session'));
-      assert.notEqual(caches.smtpd.cache!.lookup(span('id')), undefined);
+      assert.equal(named(caches, 'smtp').cache, undefined);
+      assert.equal(named(caches, 'smtpd').cache!.lookup(span('id')), undefined);
+      await named(caches, 'smtpd').cache!.update(span('id'), span('session'));
+      assert.notEqual(named(caches, 'smtpd').cache!.lookup(span('id')), undefined);
       assert.doesNotMatch(log.lines.join('\n'), /error|lock/u);
       caches.closeNow();
       remove();
@@ -200,18 +208,21 @@ describe('changed caches', () => {
       log,
       lockPatienceMs: 0,
     });
-    await caches.smtp.cache!.update(span('id'), span('session'));
+    await named(caches, 'smtp').cache!.update(span('id'), span('session'));
     const next = settings({ smtpd: one, lmtp: two });
-    next.caches.lmtp.logOperations = true;
+    next.caches.get('lmtp')!.logOperations = true;
     log.failing = true;
     await assert.rejects(caches.change(next), /failed halfway/u);
-    assert.deepEqual([caches.smtpd.cache, caches.lmtp.cache], [undefined, undefined]);
-    assert.equal(caches.smtp.database, one);
-    await caches.smtp.cache!.update(span('other'), span('session'));
-    assert.notEqual(caches.smtp.cache!.lookup(span('other')), undefined);
+    assert.deepEqual(
+      [named(caches, 'smtpd').cache, named(caches, 'lmtp').cache],
+      [undefined, undefined],
+    );
+    assert.equal(named(caches, 'smtp').database, one);
+    await named(caches, 'smtp').cache!.update(span('other'), span('session'));
+    assert.notEqual(named(caches, 'smtp').cache!.lookup(span('other')), undefined);
     log.failing = false;
     assert.deepEqual(await caches.change(next), []);
-    assert.notEqual(caches.lmtp.cache, undefined);
+    assert.notEqual(named(caches, 'lmtp').cache, undefined);
     assert.doesNotMatch(log.lines.join('\n'), /error|lock/u);
     caches.closeNow();
     remove();
@@ -225,7 +236,7 @@ describe('changed caches', () => {
     let served = 0;
     const serving = setInterval(() => {
       served += 1;
-      assert.equal(caches.smtp.cache!.lookup(span('x')), undefined);
+      assert.equal(named(caches, 'smtp').cache!.lookup(span('x')), undefined);
       if (served === 30) {
         holder.closeNow();
       }
@@ -233,7 +244,7 @@ describe('changed caches', () => {
     await caches.change(settings({ smtpd: two, smtp: one }));
     clearInterval(serving);
     assert.ok(served >= 30);
-    assert.notEqual(caches.smtpd.cache, undefined);
+    assert.notEqual(named(caches, 'smtpd').cache, undefined);
     assert.deepEqual(log.lines, []);
     caches.closeNow();
     remove();

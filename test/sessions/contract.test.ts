@@ -7,7 +7,7 @@ import {
   sessionCacheContract,
   TestClock,
 } from '../contracts/session-cache.ts';
-import { openScratchCaches, scratchDirectory } from './scratch.ts';
+import { named, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 function opener(
   database: (directory: string) => string,
@@ -34,7 +34,7 @@ function opener(
       },
     });
     return {
-      cache: caches.smtpd.cache!,
+      cache: named(caches, 'smtpd').cache!,
       clock,
       end: () => {
         caches.closeNow();

@@ -12,7 +12,7 @@ import { manifestBytes, slotsStart } from '../../src/sessions/file/manifest.ts';
 import { longestIdBytes } from '../../src/sessions/session-cache.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, openLogOnFile } from './log-on-file.ts';
-import { KeptLog, openScratchCaches, scratchDirectory } from './scratch.ts';
+import { KeptLog, named, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 const ids = 400;
 
@@ -196,14 +196,14 @@ void describe('a damaged cache file', () => {
         assert.match(log.lines[0]!, /^warning: .*scache\.tlsmgr is not, or no longer, .*renamed/);
       }
       assert.equal(log.lines.length, 1);
-      void caches.smtp.cache!.update(span('a'), span('one'));
+      void named(caches, 'smtp').cache!.update(span('a'), span('one'));
       caches.closeNow();
 
       const asLmtp = openScratchCaches({
         ...settings,
         caches: { lmtp: { database: `btree:${scratch.path}/scache` } },
       });
-      assert.equal(asLmtp.lmtp.cache!.statistics().entries, 0);
+      assert.equal(named(asLmtp, 'lmtp').cache!.statistics().entries, 0);
       assert.equal(log.lines.length, 2);
       asLmtp.closeNow();
       scratch.remove();

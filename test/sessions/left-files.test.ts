@@ -21,10 +21,16 @@ import { describe, test } from 'node:test';
 import type { Caches, CachesSettings } from '../../src/sessions/caches.ts';
 import { removeLeftFiles } from '../../src/sessions/file/left-files.ts';
 import { manifestBytes } from '../../src/sessions/file/manifest.ts';
-import type { CacheLabel } from '../../src/sessions/session-cache.ts';
+import { type CacheName, postfixCacheNames } from '../../src/config/cache-names.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake } from './log-on-file.ts';
-import { KeptLog, openScratchCaches, type OpenOptions, scratchDirectory } from './scratch.ts';
+import {
+  KeptLog,
+  named,
+  type OpenOptions,
+  openScratchCaches,
+  scratchDirectory,
+} from './scratch.ts';
 
 const session = 'the session in the clear';
 const stranger = 4321;
@@ -72,7 +78,7 @@ class Place {
 
   /** Persistent, with this database for smtpd alone. */
   settings(database: string): CachesSettings {
-    const of = (label: CacheLabel) => ({
+    const of = (label: CacheName) => ({
       label,
       database: label === 'smtpd' ? database : '',
       lifetimeSeconds: 120,
@@ -81,7 +87,7 @@ class Place {
       entryLimit: 0,
     });
     return {
-      caches: { smtpd: of('smtpd'), smtp: of('smtp'), lmtp: of('lmtp') },
+      caches: new Map(postfixCacheNames.map((name) => [name, of(name)])),
       persistentCaches: true,
       cacheKeyFile: '',
       dataDirectory: this.data,
@@ -95,7 +101,7 @@ class Place {
   async leave(options = this.usual): Promise<void> {
     const caches = this.open(options);
     await awake(caches.loaded);
-    await caches.smtpd.cache!.update(span('the id'), span(session));
+    await named(caches, 'smtpd').cache!.update(span('the id'), span(session));
     caches.closeNow();
     assert.equal(this.clearFiles().length, 1);
   }
@@ -247,14 +253,14 @@ void describe('no session stays on the disk', () => {
   void test('when a cache is switched off while it serves', { timeout }, async () => {
     const place = new Place();
     const caches = place.open(place.usual);
-    await caches.smtpd.cache!.update(span('the id'), span(session));
+    await named(caches, 'smtpd').cache!.update(span('the id'), span(session));
     await until(() => place.clearFiles().length === 1);
     await caches.change(place.settings(''));
     assert.deepEqual(place.clearFiles(), []);
     assert.match(place.log.lines.join('\n'), removed);
     // The next file may get the number of the one that is gone.
     await caches.change(place.settings(`btree:${place.data}/scache`));
-    assert.ok(caches.smtpd.cache);
+    assert.ok(named(caches, 'smtpd').cache);
     caches.closeNow();
     place.remove();
   });
@@ -287,7 +293,7 @@ void describe('a file in a folder that cannot be written to', { skip: needsRoot 
     process.seteuid!(stranger);
     try {
       const caches = place.open({ ...place.usual, persistent: false, mailOwnerUid: 0 });
-      assert.ok(caches.smtpd.cache);
+      assert.ok(named(caches, 'smtpd').cache);
       caches.closeNow();
     } finally {
       process.seteuid!(0);

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { decodeManifest, encodeManifest, type Manifest } from '../../src/sessions/file/manifest.ts';
-import type { CacheLabel } from '../../src/sessions/session-cache.ts';
 
 const entry = (slot: number) => ({
   slot,
@@ -64,7 +63,7 @@ describe('a manifest', () => {
         ),
         fc.array(fc.nat({ max: 7999 }), { maxLength: 3 }).map((slots) => [...new Set(slots)]),
         (text, slots) => {
-          const manifest = { ...manifestOf(slots), label: text as CacheLabel };
+          const manifest = { ...manifestOf(slots), label: text };
           const bytes = Buffer.byteLength(text);
           if (bytes === 0 || bytes > 255 || text.includes('\0')) {
             assert.throws(() => encodeManifest(manifest), { code: 'STORAGE' });
@@ -78,7 +77,7 @@ describe('a manifest', () => {
 
   test('tells labels apart that begin alike', () => {
     const labels = ['submission', 'submissions', 'submissi'].map((label) => {
-      const manifest = { ...manifestOf([1]), label: label as CacheLabel };
+      const manifest = { ...manifestOf([1]), label: label };
       return decodeManifest(encodeManifest(manifest))?.label;
     });
     assert.deepEqual(labels, ['submission', 'submissions', 'submissi']);

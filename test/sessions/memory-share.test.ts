@@ -6,20 +6,20 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
 import { fitInto, leastLimitBytes, memoryFor, roomOf } from '../../src/sessions/memory-share.ts';
-import { type CacheLabel, cacheLabels } from '../../src/sessions/session-cache.ts';
+import { type CacheName, postfixCacheNames } from '../../src/config/cache-names.ts';
 import { type MemoryLimit, memoryLimits } from '../../src/system/memory-limits.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { smallGeometry } from './log-on-file.ts';
-import { KeptLog, openScratchCaches, scratchDirectory } from './scratch.ts';
+import { KeptLog, named, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 const mebibyte = 1024 * 1024;
 
 const wantedLimits = fc
   .dictionary(
-    fc.constantFrom(...cacheLabels),
+    fc.constantFrom(...postfixCacheNames),
     fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2 ** 32 })),
   )
-  .map((limits) => new Map(Object.entries(limits) as [CacheLabel, number][]));
+  .map((limits) => new Map(Object.entries(limits)));
 
 describe('sharing memory among the caches', () => {
   test('without a limit each has what it asks for', () => {
@@ -58,7 +58,7 @@ describe('sharing memory among the caches', () => {
   });
 
   test('each gets the same share of what it asks for', () => {
-    const wanted = new Map<CacheLabel, number>([
+    const wanted = new Map<CacheName, number>([
       ['smtpd', 400 * mebibyte],
       ['smtp', 200 * mebibyte],
     ]);
@@ -97,7 +97,7 @@ describe('sharing memory among the caches', () => {
       room: roomOf([limit]),
       caches: { smtp: { database: 'internal:' }, lmtp: { database: 'internal:' } },
     });
-    const { sizeLimitBytes } = caches.smtp.cache!.statistics();
+    const { sizeLimitBytes } = named(caches, 'smtp').cache!.statistics();
     assert.ok(sizeLimitBytes < 100 * mebibyte);
     assert.deepEqual(log.lines, [
       `warning: memory is limited to ${200 * mebibyte} bytes (memory.max of /x): session caches go by ` +

@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type CacheName, postfixCacheNames } from '../../src/config/cache-names.ts';
 import type { CacheSettings } from '../../src/config/config.ts';
 import type { Logger } from '../../src/log/logger.ts';
-import { type Caches, openCaches } from '../../src/sessions/caches.ts';
+import { type Caches, openCaches, type ServedCache } from '../../src/sessions/caches.ts';
 import type { MemoryRoom } from '../../src/sessions/memory-share.ts';
-import type { CacheLabel } from '../../src/sessions/session-cache.ts';
 import type { Clock } from '../../src/system/clock.ts';
 
 export class KeptLog implements Logger {
@@ -37,7 +37,7 @@ export interface OpenOptions {
   log?: Logger;
   persistent?: boolean;
   keyFile?: string;
-  caches?: Partial<Record<CacheLabel, Partial<CacheSettings>>>;
+  caches?: Partial<Record<CacheName, Partial<CacheSettings>>>;
   mailOwnerUid?: number;
   lockPatienceMs?: number;
   retrySeconds?: number;
@@ -46,7 +46,7 @@ export interface OpenOptions {
 }
 
 export function openScratchCaches(options: OpenOptions): Caches {
-  const settingsOf = (label: CacheLabel): CacheSettings => ({
+  const settingsOf = (label: CacheName): CacheSettings => ({
     label,
     database: '',
     lifetimeSeconds: 120,
@@ -57,7 +57,7 @@ export function openScratchCaches(options: OpenOptions): Caches {
   });
   return openCaches(
     {
-      caches: { smtpd: settingsOf('smtpd'), smtp: settingsOf('smtp'), lmtp: settingsOf('lmtp') },
+      caches: new Map(postfixCacheNames.map((name) => [name, settingsOf(name)])),
       persistentCaches: options.persistent ?? false,
       cacheKeyFile: options.keyFile ?? '',
       dataDirectory: options.directory,
@@ -77,4 +77,12 @@ export function openScratchCaches(options: OpenOptions): Caches {
       ...(options.room === undefined ? {} : { room: options.room }),
     },
   );
+}
+
+export function named({ all }: Caches, name: CacheName): ServedCache {
+  const found = all.find(({ label }) => label === name);
+  if (found === undefined) {
+    throw new Error(`no cache is called ${name}`);
+  }
+  return found;
 }

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { postfixCacheNames } from '../../src/config/cache-names.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import type { RequestCounts } from '../../src/requests/request-counts.ts';
 import type { RequestType } from '../../src/requests/request-type.ts';
-import type { Services } from '../../src/requests/table.ts';
-import { cacheLabels, type ByteSpan, type SessionCache } from '../../src/sessions/session-cache.ts';
+import type { ByteSpan, SessionCache } from '../../src/sessions/session-cache.ts';
 import { listenOnPath } from '../../src/socket/listener.ts';
 import type { Service } from '../../src/socket/service.ts';
 import { type Clock, systemClock } from '../../src/system/clock.ts';
@@ -53,12 +53,13 @@ export async function startService(options: TestServiceOptions): Promise<TestSer
     stirTime: () => void (pool.stirs += 1),
     stirData: () => void (pool.samples += 1),
   };
-  const caches = Object.fromEntries(
-    cacheLabels.map((label) => [
+  const caches = {
+    all: postfixCacheNames.map((label) => ({
       label,
-      { label, lifetimeSeconds: 3600, cache: label === 'lmtp' ? undefined : mapCache() },
-    ]),
-  ) as Services['caches'];
+      lifetimeSeconds: 3600,
+      cache: label === 'lmtp' ? undefined : mapCache(),
+    })),
+  };
   const { service, counts } = serviceOf({
     ...options,
     pool,

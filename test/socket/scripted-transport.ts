@@ -1,4 +1,5 @@
 /** A transport whose writes are taken, and whose close comes, when a test says so. */
+import { postfixCacheNames } from '../../src/config/cache-names.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { Connection } from '../../src/socket/connection.ts';
 import type { Service } from '../../src/socket/service.ts';
@@ -13,11 +14,7 @@ export function serviceOfTypes(
   const off = { lifetimeSeconds: 60, cache: undefined };
   return serviceOf({
     pool: { fill: () => {}, stirTime: () => {}, stirData: () => {} },
-    caches: {
-      smtpd: { label: 'smtpd', ...off },
-      smtp: { label: 'smtp', ...off },
-      lmtp: { label: 'lmtp', ...off },
-    },
+    caches: { all: postfixCacheNames.map((label) => ({ label, ...off })) },
     lifetimeSeconds: 60,
     clock: systemClock,
     report: {},

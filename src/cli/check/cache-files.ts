@@ -1,16 +1,16 @@
 /** Which file each cache has, and that no two have the same. */
 import { resolve } from 'node:path';
+import type { CacheName } from '../../config/cache-names.ts';
 import type { Config } from '../../config/config.ts';
 import { fileSuffix } from '../../sessions/file/cache-file.ts';
 import type { Logger } from '../../log/logger.ts';
 import { parameterOf } from '../../sessions/caches.ts';
-import type { CacheLabel } from '../../sessions/session-cache.ts';
 import { examine } from './access.ts';
 import type { Finding } from './finding.ts';
 import { shellWord } from './shell-word.ts';
 
 export interface CacheFile {
-  label: CacheLabel;
+  label: CacheName;
   parameter: string;
   database: string;
   /** As main.cf has it. */
@@ -22,7 +22,7 @@ export interface CacheFile {
 }
 
 /** Gives a cache the file that it usually has. */
-export function databaseRemedy(label: CacheLabel): string {
+export function databaseRemedy(label: CacheName): string {
   return `postconf '${parameterOf(label)}=btree:$data_directory/${label}_scache'; postfix reload`;
 }
 

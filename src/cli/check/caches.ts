@@ -6,12 +6,12 @@
 import { constrainedMemory } from 'node:process';
 import { totalmem } from 'node:os';
 import { dirname, isAbsolute, resolve } from 'node:path';
+import { serverCacheName } from '../../config/cache-names.ts';
 import type { CacheSettings, Config } from '../../config/config.ts';
 import { shortestCacheSeconds } from '../../config/load.ts';
 import { fileSuffix } from '../../sessions/file/cache-file.ts';
 import { isEnabled, parameterOf } from '../../sessions/caches.ts';
 import { databaseOf } from '../../sessions/database.ts';
-import { cacheLabels } from '../../sessions/session-cache.ts';
 import { redirectTable } from '../../system/data-redirect.ts';
 import { byteCount, duration } from '../output.ts';
 import { examine, whyNotWritten } from './access.ts';
@@ -30,8 +30,7 @@ const largestShare = 0.5;
 export function cacheFindings(config: Config): Finding[] {
   const files: CacheFile[] = [];
   const findings: Finding[] = [];
-  for (const label of cacheLabels) {
-    const settings = config.caches[label];
+  for (const [label, settings] of config.caches) {
     findings.push(...lifetimeFindings(settings, config));
     if (!isEnabled(settings)) {
       continue;
@@ -65,13 +64,13 @@ function lifetimeFindings(settings: CacheSettings, config: Config): Finding[] {
   const remedy = `postconf ${name}=3600s; postfix reload`;
   const text = config.text.get(name) ?? '';
   if (lifetimeSeconds === 0) {
-    return database === '' && label !== 'smtpd'
+    return database === '' && label !== serverCacheName
       ? []
       : [
           {
             severity: 'note',
             name: 'cache-timeout-zero',
-            text: `${name} = ${text}: this cache is off${label === 'smtpd' ? ', and so are session tickets: no client resumes a session' : ''}`,
+            text: `${name} = ${text}: this cache is off${label === serverCacheName ? ', and so are session tickets: no client resumes a session' : ''}`,
             remedy,
           },
         ];
@@ -183,7 +182,7 @@ function ownFileFindings({ parameter, path }: CacheFile, { mailOwner }: Config):
 }
 
 function memoryFindings({ caches }: Config): Finding[] {
-  const wanted = cacheLabels.map((label) => caches[label]).filter((one) => isEnabled(one));
+  const wanted = [...caches.values()].filter((one) => isEnabled(one));
   const unlimited = wanted.find(({ sizeLimitBytes }) => sizeLimitBytes === 0);
   if (unlimited !== undefined) {
     return [

@@ -3,7 +3,6 @@ import { statfsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { isEnabled } from '../../sessions/caches.ts';
-import { cacheLabels } from '../../sessions/session-cache.ts';
 import { byteCount } from '../output.ts';
 import { examine } from './access.ts';
 import type { Finding } from './finding.ts';
@@ -114,8 +113,7 @@ function roomFindings({ dataDirectory, persistentCaches, caches }: Config): Find
   if (!persistentCaches) {
     return [];
   }
-  const wantedBytes = cacheLabels
-    .map((label) => caches[label])
+  const wantedBytes = [...caches.values()]
     .filter((settings) => isEnabled(settings))
     .map(({ sizeLimitBytes }) => sizeLimitBytes)
     .reduce((sum, bytes) => sum + bytes, 0);

@@ -2,7 +2,6 @@
  * What Postfix's own TLS parameters make of the caches: whether anything can be
  * resumed at all. Read through postconf(1), as they aren't the daemon's.
  */
-import { cacheLabels } from '../../sessions/session-cache.ts';
 import type { Config } from '../../config/config.ts';
 import { databaseOf } from '../../sessions/database.ts';
 import type { Postfix } from '../postfix.ts';
@@ -21,10 +20,10 @@ export function postfixTlsFindings(postfix: Postfix, config: Config): Finding[] 
 }
 
 function serverFindings(postfix: Postfix, config: Config): Finding[] {
-  if (!usesTls(postfix, 'smtpd') || config.caches.smtpd.lifetimeSeconds === 0) {
+  const { database, lifetimeSeconds } = config.caches.get('smtpd')!;
+  if (!usesTls(postfix, 'smtpd') || lifetimeSeconds === 0) {
     return [];
   }
-  const { database } = config.caches.smtpd;
   const noTickets = /\bNO_TICKET\b/iu.test(postfix.parameter('tls_ssl_options'));
   if (noTickets && database === '') {
     return [
@@ -49,7 +48,7 @@ function serverFindings(postfix: Postfix, config: Config): Finding[] {
 }
 
 function clientFindings(postfix: Postfix, config: Config): Finding[] {
-  const { database, lifetimeSeconds } = config.caches.smtp;
+  const { database, lifetimeSeconds } = config.caches.get('smtp')!;
   return !usesTls(postfix, 'smtp') || database !== '' || lifetimeSeconds === 0
     ? []
     : [
@@ -76,8 +75,8 @@ function tableTypeFindings(postfix: Postfix, config: Config): Finding[] {
     return [];
   }
   const known = new Set(postfix.tableTypes());
-  const missing = cacheLabels
-    .map((label) => databaseOf(config.caches[label].database, config.defaultDatabaseType))
+  const missing = [...config.caches.values()]
+    .map(({ database }) => databaseOf(database, config.defaultDatabaseType))
     .filter(({ kind, type }) => kind === 'file' && berkeleyTypes.has(type) && !known.has(type))
     .map(({ type }) => type);
   return missing.length === 0

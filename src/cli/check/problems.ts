@@ -7,7 +7,6 @@ import type { Config } from '../../config/config.ts';
 import type { Problem } from '../../report/health.ts';
 import type { Report } from '../../report/report.ts';
 import { databaseOf } from '../../sessions/database.ts';
-import { cacheLabels } from '../../sessions/session-cache.ts';
 import { redirectTable } from '../../system/data-redirect.ts';
 import { unheard } from './cache-files.ts';
 import type { Finding } from './finding.ts';
@@ -61,9 +60,9 @@ function remedyFor(problem: Problem, report: Report, config: Config | undefined)
   const { name, text } = problem;
   switch (name) {
     case 'cache-in-memory': {
-      const label = cacheLabels.find((one) => text.startsWith(`${one} `)) ?? 'smtpd';
+      const [, cache] = Object.entries(report.caches).find(([one]) => text.startsWith(`${one} `))!;
       return roomRemedy(
-        cacheFolder(report.caches[label].database, config),
+        cacheFolder(cache.database, config),
         'the sessions that are only in memory would be lost',
       );
     }

@@ -2,7 +2,6 @@
 import type { Config } from '../../config/config.ts';
 import type { Report } from '../../report/report.ts';
 import { messageOf } from '../../errors.ts';
-import { cacheLabels } from '../../sessions/session-cache.ts';
 import { version } from '../../version.ts';
 import { type Answer, noSeeds, whoAnswers } from '../install/question.ts';
 import { queueDirectoryOf, reasonForOriginal } from '../starts.ts';
@@ -112,9 +111,8 @@ function reportFindings(
     });
   }
   findings.push(...problemFindings(report, config, known));
-  for (const label of cacheLabels) {
-    const cache = report.caches[label];
-    const wanted = config?.caches[label];
+  for (const [label, cache] of Object.entries(report.caches)) {
+    const wanted = config?.caches.get(label);
     if (wanted !== undefined && wanted.database !== cache.database) {
       findings.push({
         severity: 'warning',

@@ -6,7 +6,6 @@
 import type { CacheReport, Report } from '../../report/report.ts';
 import { fullTime } from '../../log/line.ts';
 import { printable, printableValues } from '../../log/printable.ts';
-import { cacheLabels } from '../../sessions/session-cache.ts';
 import { byteCount, duration, percent } from '../output.ts';
 import { cut, type Look, paint } from './paint.ts';
 import { bar } from './plots.ts';
@@ -52,7 +51,7 @@ function cacheLines(report: Report, look: Look): string[] {
   const head = `${'cache'.padEnd(labelCells)}${'full'.padEnd(barCells + 6)}${'entries'.padStart(9)}${'size'.padStart(11)}${'hits'.padStart(6)}  lifetime`;
   return [
     paint(look, 'faint', cut(head, look.columns)),
-    ...cacheLabels.map((label) => cacheLine(label, report.caches[label], barCells, look)),
+    ...Object.entries(report.caches).map(([name, cache]) => cacheLine(name, cache, barCells, look)),
   ];
 }
 

@@ -10,7 +10,8 @@
  * Postfix's src/tls/tls.h.
  */
 import type { TlsmgrClient } from '../../client/client.ts';
-import type { Report } from '../../report/report.ts';
+import { type CacheName, serverCacheName } from '../../config/cache-names.ts';
+import type { CacheReport, Report } from '../../report/report.ts';
 import { printable } from '../../log/printable.ts';
 import type { SessionSummary } from '../../openssl/session.ts';
 import { duration } from '../output.ts';
@@ -47,7 +48,7 @@ export interface TicketVerdict {
 
 /** What of the daemon is looked at. */
 export type TicketSurroundings = Pick<Report, 'tickets' | 'startedAt'> & {
-  caches: { smtpd: Pick<Report['caches']['smtpd'], 'enabled' | 'lifetimeSeconds'> };
+  caches: Record<CacheName, Pick<CacheReport, 'enabled' | 'lifetimeSeconds'>>;
 };
 
 /** @param cached whether the smtpd cache holds the session's id; only asked without a ticket. */
@@ -83,14 +84,14 @@ async function judgeId(
     const text = 'there is neither a ticket nor a session id in the file';
     return { resumes: false, reason: 'nothing-to-resume', text };
   }
-  if (caches.smtpd.enabled && (await cached(sessionId))) {
+  if (caches[serverCacheName]!.enabled && (await cached(sessionId))) {
     return {
       resumes: true,
       reason: 'in-cache',
       text: 'no ticket in the file, but the smtpd cache holds a session of its id',
     };
   }
-  const why = caches.smtpd.enabled ? 'does not hold a session of its id' : 'is off';
+  const why = caches[serverCacheName]!.enabled ? 'does not hold a session of its id' : 'is off';
   return {
     resumes: false,
     reason: 'not-in-cache',
@@ -163,7 +164,7 @@ function ageOf({ createdSeconds }: SessionSummary, nowSeconds: number): number |
 
 /** The server counts its own lifetime; it has told the client of it in the hint, if at all. */
 function lifetimeOf(hintSeconds: number | undefined, { caches }: TicketSurroundings): number {
-  const { lifetimeSeconds } = caches.smtpd;
+  const { lifetimeSeconds } = caches[serverCacheName]!;
   return hintSeconds === undefined || hintSeconds === 0
     ? lifetimeSeconds
     : Math.min(hintSeconds, lifetimeSeconds);

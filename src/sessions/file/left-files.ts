@@ -27,7 +27,7 @@ const suffixes = [fileSuffix, fileSuffix + asideSuffix];
 const othersCodes = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR', 'ELOOP']);
 
 export interface LeftFilesSettings {
-  caches: Record<string, CacheSettings>;
+  caches: ReadonlyMap<string, CacheSettings>;
   defaultDatabaseType: string;
   dataDirectory: string;
   mailOwner: MailOwner;
@@ -48,7 +48,7 @@ export async function removeLeftFiles(
   if (settings.otherDatabases === undefined) {
     return;
   }
-  const caches = Object.values(settings.caches);
+  const caches = [...settings.caches.values()];
   const paths = new Set([
     ...inDataDirectory(settings.dataDirectory, log).map((path) => resolve(path)),
     ...named(caches, settings),
@@ -95,7 +95,7 @@ function named(caches: readonly CacheSettings[], settings: LeftFilesSettings): s
 
 /** Files of caches that are on, where they really are (data-redirect.ts). */
 function wanted(settings: LeftFilesSettings): string[] {
-  const on = Object.values(settings.caches)
+  const on = [...settings.caches.values()]
     .filter(({ lifetimeSeconds }) => lifetimeSeconds > 0)
     .map(({ database }) => database);
   return [...on, ...settings.otherDatabases!].flatMap((table) =>

@@ -178,7 +178,7 @@ export function decodeManifest(bytes: Buffer): Manifest | undefined {
 }
 
 function labelIn(bytes: Buffer, [start, end]: [number, number]): CacheLabel {
-  return bytes.toString('utf8', start, end).replace(/\0+$/u, '') as CacheLabel;
+  return bytes.toString('utf8', start, end).replace(/\0+$/u, '');
 }
 
 /** Whether this is the front of a file of ours, of any version, even if the rest is damaged. */
