@@ -8,7 +8,7 @@ import { CircularLog } from '../src/sessions/memory/circular-log.ts';
 import type { Service } from '../src/socket/service.ts';
 import { systemClock } from '../src/system/clock.ts';
 import { serviceOf } from '../test/socket/service-parts.ts';
-import { lateCache } from './late-cache.ts';
+import { lateCache } from '../test/contracts/late-cache.ts';
 import { lifetimeSeconds } from './reference.ts';
 
 export interface InProcessService {

@@ -7,13 +7,15 @@
  * Source: src/tlsmgr/tlsmgr.c.
  */
 import type { LogWarning } from '../log/logger.ts';
+import type { Encoder } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
 import type { NamedCaches } from '../sessions/session-cache.ts';
 import { namedCache } from './cache-request.ts';
-import { type RequestType, writeRefusal } from './request-type.ts';
+import { replyWith, type RequestType, writeRefusal } from './request-type.ts';
 
 export function deleteRequest(caches: NamedCaches, warn: LogWarning): RequestType {
-  const outcome = (wasThere: boolean): number => (wasThere ? status.ok : status.error);
+  const answer = (wasThere: boolean, reply: Encoder): number =>
+    writeRefusal(type, wasThere ? status.ok : status.error, reply);
   const type: RequestType = {
     name: 'delete',
     attributes: [
@@ -26,10 +28,7 @@ export function deleteRequest(caches: NamedCaches, warn: LogWarning): RequestTyp
       if (cache === undefined) {
         return writeRefusal(type, status.fail, reply);
       }
-      const done = cache.delete(args.spans[1]!);
-      return done instanceof Promise
-        ? done.then((wasThere) => (later) => writeRefusal(type, outcome(wasThere), later))
-        : writeRefusal(type, outcome(done), reply);
+      return replyWith(cache.delete(args.spans[1]!), reply, answer);
     },
   };
   return type;

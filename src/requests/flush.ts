@@ -9,7 +9,7 @@ import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
 import type { NamedCaches } from '../sessions/session-cache.ts';
 import { namedCache } from './cache-request.ts';
-import { type RequestType, writeRefusal } from './request-type.ts';
+import { replyWith, type RequestType, writeRefusal } from './request-type.ts';
 
 const entriesName = encodedName('entries');
 
@@ -30,10 +30,7 @@ export function flushRequest(caches: NamedCaches, warn: LogWarning): RequestType
       if (cache === undefined) {
         return writeRefusal(type, status.fail, reply);
       }
-      const done = cache.flush();
-      return done instanceof Promise
-        ? done.then((entries) => (later) => answer(entries, later))
-        : answer(done, reply);
+      return replyWith(cache.flush(), reply, answer);
     },
   };
   return type;

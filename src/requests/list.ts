@@ -14,7 +14,7 @@ import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
 import type { EntryPage, NamedCaches } from '../sessions/session-cache.ts';
 import { namedCache } from './cache-request.ts';
-import { type RequestType, writeRefusal } from './request-type.ts';
+import { replyWith, type RequestType, writeRefusal } from './request-type.ts';
 
 /** Entries of one page at most: a page must not hold up other requests. */
 export const longestPage = 500;
@@ -55,10 +55,7 @@ export function listRequest(caches: NamedCaches, warn: LogWarning): RequestType 
         return writeRefusal(type, status.fail, reply);
       }
       const { buffer, start, end } = args.spans[1]!;
-      const page = cache.list(buffer.toString('latin1', start, end), limit);
-      return page instanceof Promise
-        ? page.then((later) => (laterReply) => answer(later, laterReply))
-        : answer(page, reply);
+      return replyWith(cache.list(buffer.toString('latin1', start, end), limit), reply, answer);
     },
   };
   return type;

@@ -9,9 +9,10 @@
 import type { LogWarning } from '../log/logger.ts';
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
+import { isLater } from '../sessions/later.ts';
 import type { ByteSpan, NamedCaches } from '../sessions/session-cache.ts';
 import { namedCache } from './cache-request.ts';
-import { type RequestType, writeRefusal } from './request-type.ts';
+import { replyWith, type RequestType, writeRefusal } from './request-type.ts';
 
 const sessionName = encodedName('session');
 
@@ -24,6 +25,12 @@ export function lookupRequest(caches: NamedCaches, warn: LogWarning): RequestTyp
     reply.data(sessionName, found.buffer, found.start, found.end);
     reply.end();
     return status.ok;
+  };
+  /** What was promised is ours, and a session doesn't stay in memory that is given back. */
+  const answerWithOwn = (found: ByteSpan | undefined, reply: Encoder): number => {
+    const code = answer(found, reply);
+    found?.buffer.fill(0, found.start, found.end);
+    return code;
   };
   const type: RequestType = {
     name: 'lookup',
@@ -38,9 +45,7 @@ export function lookupRequest(caches: NamedCaches, warn: LogWarning): RequestTyp
         return writeRefusal(type, status.fail, reply);
       }
       const found = cache.lookup(args.spans[1]!);
-      return found instanceof Promise
-        ? found.then((session) => (later) => answer(session, later))
-        : answer(found, reply);
+      return replyWith(found, reply, isLater(found) ? answerWithOwn : answer);
     },
   };
   return type;

@@ -3,6 +3,7 @@
  * answers it. Adding a request is adding one of these to table.ts.
  */
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
+import { isLater, type MaybeLater } from '../sessions/later.ts';
 import type { ByteSpan } from '../sessions/session-cache.ts';
 
 /** `string` and `data` arrive as bytes (data decoded from base64), `number` as a number. */
@@ -34,6 +35,17 @@ export interface RequestType {
    * copied what it still needs of its arguments.
    */
   handle(args: Arguments, reply: Encoder): number | Promise<WriteReply>;
+}
+
+/** Writes a reply with a value now, or promises to do so when the value comes later. */
+export function replyWith<Value>(
+  value: MaybeLater<Value>,
+  reply: Encoder,
+  write: (value: Value, reply: Encoder) => number,
+): number | Promise<WriteReply> {
+  return isLater(value)
+    ? value.then((known) => (laterReply) => write(known, laterReply))
+    : write(value, reply);
 }
 
 /** A reply that says no more than a status: the other attributes are there, and empty. */

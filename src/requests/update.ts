@@ -8,17 +8,19 @@
  * manual page says. Source: src/tlsmgr/tlsmgr.c.
  */
 import type { LogWarning } from '../log/logger.ts';
+import type { Encoder } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
 import type { RandomPool } from '../prng/random.ts';
 import type { NamedCaches } from '../sessions/session-cache.ts';
 import { namedCache } from './cache-request.ts';
-import { type RequestType, writeRefusal } from './request-type.ts';
+import { replyWith, type RequestType, writeRefusal } from './request-type.ts';
 
 export function updateRequest(
   caches: NamedCaches,
   pool: RandomPool,
   warn: LogWarning,
 ): RequestType {
+  const answer = (_done: void, reply: Encoder): number => writeRefusal(type, status.ok, reply);
   const type: RequestType = {
     name: 'update',
     attributes: [
@@ -34,10 +36,7 @@ export function updateRequest(
       }
       const session = args.spans[2]!;
       pool.stirData(session.buffer, session.start, session.end);
-      const done = cache.update(args.spans[1]!, session);
-      return done instanceof Promise
-        ? done.then(() => (later) => writeRefusal(type, status.ok, later))
-        : writeRefusal(type, status.ok, reply);
+      return replyWith(cache.update(args.spans[1]!, session), reply, answer);
     },
   };
   return type;

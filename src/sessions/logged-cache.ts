@@ -6,7 +6,7 @@
  */
 import type { CacheName } from '../config/cache-names.ts';
 import type { Logger } from '../log/logger.ts';
-import type { CircularLog } from './memory/circular-log.ts';
+import { type MaybeLater, whenKnown } from './later.ts';
 import type {
   ByteSpan,
   CacheLimits,
@@ -21,43 +21,52 @@ function textOf(id: ByteSpan): string {
 
 export class LoggedCache implements SessionCache {
   readonly #label: CacheName;
-  readonly #cache: CircularLog;
+  readonly #cache: SessionCache;
   readonly #log: Logger;
+  readonly #nowSeconds: () => number;
 
-  constructor(label: CacheName, cache: CircularLog, log: Logger) {
+  /** @param nowSeconds the time at which a session is stored now: seconds since 1970. */
+  constructor(label: CacheName, cache: SessionCache, log: Logger, nowSeconds: () => number) {
     this.#label = label;
     this.#cache = cache;
     this.#log = log;
+    this.#nowSeconds = nowSeconds;
   }
 
-  lookup(id: ByteSpan): ByteSpan | undefined {
-    this.#log.info(`lookup ${this.#label} session id=${textOf(id)}`);
-    const found = this.#cache.lookup(id);
-    if (found !== undefined) {
-      const storedAt = this.#cache.time.toWall(this.#cache.foundStoredAtSeconds);
-      this.#logEntry('read', id, storedAt, found);
-    }
-    return found;
+  lookup(id: ByteSpan): MaybeLater<ByteSpan | undefined> {
+    // The id is the caller's again when an answer comes later.
+    const text = textOf(id);
+    this.#log.info(`lookup ${this.#label} session id=${text}`);
+    return whenKnown(this.#cache.lookup(id), (found) => {
+      if (found !== undefined) {
+        this.#logEntry('read', text, this.#cache.storedAtSeconds(found), found);
+      }
+      return found;
+    });
   }
 
-  update(id: ByteSpan, session: ByteSpan): void {
+  storedAtSeconds(found: ByteSpan): number {
+    return this.#cache.storedAtSeconds(found);
+  }
+
+  update(id: ByteSpan, session: ByteSpan): MaybeLater<void> {
+    const text = textOf(id);
     const bytes = session.end - session.start;
-    this.#log.info(`put ${this.#label} session id=${textOf(id)} [data ${bytes} bytes]`);
-    const now = this.#cache.time.toWall(this.#cache.time.now());
-    this.#logEntry('write', id, now, session);
-    this.#cache.update(id, session);
+    this.#log.info(`put ${this.#label} session id=${text} [data ${bytes} bytes]`);
+    this.#logEntry('write', text, this.#nowSeconds(), session);
+    return this.#cache.update(id, session);
   }
 
-  delete(id: ByteSpan): boolean {
+  delete(id: ByteSpan): MaybeLater<boolean> {
     this.#log.info(`delete ${this.#label} session id=${textOf(id)}`);
     return this.#cache.delete(id);
   }
 
-  flush(): number {
+  flush(): MaybeLater<number> {
     return this.#cache.flush();
   }
 
-  list(cursor: string, limit: number): EntryPage {
+  list(cursor: string, limit: number): MaybeLater<EntryPage> {
     return this.#cache.list(cursor, limit);
   }
 
@@ -73,10 +82,10 @@ export class LoggedCache implements SessionCache {
     this.#cache.closeNow();
   }
 
-  #logEntry(verb: 'read' | 'write', id: ByteSpan, timeSeconds: number, session: ByteSpan): void {
+  #logEntry(verb: 'read' | 'write', id: string, timeSeconds: number, session: ByteSpan): void {
     const bytes = session.end - session.start;
     this.#log.info(
-      `${verb} ${this.#label} TLS cache entry ${textOf(id)}: time=${timeSeconds} [data ${bytes} bytes]`,
+      `${verb} ${this.#label} TLS cache entry ${id}: time=${timeSeconds} [data ${bytes} bytes]`,
     );
   }
 }

@@ -102,7 +102,7 @@ export class OpenCache {
       this.loaded = kept.loaded;
     }
     if (logOperations) {
-      this.cache = new LoggedCache(label, this.#circularLog, log);
+      this.cache = new LoggedCache(label, this.#circularLog, log, () => clock.nowSeconds());
       this.#logCleanup();
     } else {
       this.cache = this.#circularLog;

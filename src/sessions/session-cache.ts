@@ -1,11 +1,25 @@
 /**
  * What the requests see of a session cache, whatever keeps its entries.
- * A cache answers at once or, for a store across a network, later; `MaybeLater`
- * says so, and a caller awaits only what is a promise.
+ *
+ * A cache answers at once or, for a store across a network, later with a
+ * promise. Both keep this contract (test/contracts/session-cache.ts):
+ *
+ * - The arguments belong to the caller, and are valid only until the call
+ *   returns. A cache that answers later copies what it needs of them first.
+ * - A span that is returned at once is lent: it is valid until the next call on
+ *   this cache. A span that is promised belongs to the caller, who overwrites it.
+ * - A call that can't be done throws or rejects. The client gets status -1, as
+ *   for a session that isn't there, and one warning goes to the log.
+ * - A promise may take its time. Requests wait for it for a bounded time
+ *   (requests/dispatcher.ts), give the client status -1 then, which means a miss
+ *   to a look-up, and drop what comes afterwards.
+ * - After closeNow() a cache answers like an empty one and takes nothing. A call
+ *   that is still under way then is settled like any other, in either way.
  */
 
 import type { CacheName } from '../config/cache-names.ts';
 import type { CacheCounters } from './cache-counters.ts';
+import type { MaybeLater } from './later.ts';
 
 /** What the files behind caches call it. */
 export type CacheLabel = CacheName;
@@ -15,8 +29,6 @@ export type CacheLabel = CacheName;
  * host, address, digest and what the server calls itself.
  */
 export const longestIdBytes = 65_536;
-
-export type MaybeLater<T> = T | Promise<T>;
 
 /** A stretch of somebody else's buffer, valid only until control returns to its owner. */
 export interface ByteSpan {
@@ -35,11 +47,13 @@ export interface CacheLimits {
 }
 
 export interface SessionCache {
-  /**
-   * The session stored under an id, or undefined. What an immediate answer
-   * points to is valid until the next call on this cache.
-   */
+  /** The session stored under an id, or undefined. */
   lookup(id: ByteSpan): MaybeLater<ByteSpan | undefined>;
+  /**
+   * When the session of an answer was stored: wall clock, seconds since 1970.
+   * @param found what the last look-up on this cache has returned, or any that was promised.
+   */
+  storedAtSeconds(found: ByteSpan): number;
   /** Stores a copy; replaces an entry of the same id and renews its time. */
   update(id: ByteSpan, session: ByteSpan): MaybeLater<void>;
   /** @returns whether there was an unexpired entry. */

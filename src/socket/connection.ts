@@ -215,13 +215,14 @@ export class Connection implements TransportEvents, Client, TurnTaker {
       this.#state = 'paced';
       this.#service.turns.queue(this);
     }
-    if (answered > 0) {
+    // A request that is answered later is answered by #replyLate().
+    if (answered > (this.#late === undefined ? 0 : 1)) {
       this.#service.answered();
     }
     this.#settle(answered > 0);
   }
 
-  /** @returns how many requests have been answered. */
+  /** @returns how many requests have been taken up: all are answered but one that is answered later. */
   #answerLists(): number {
     const decoder = this.#decoder;
     const { replies, dispatcher } = this.#service;
@@ -339,6 +340,7 @@ export class Connection implements TransportEvents, Client, TurnTaker {
     this.#state = 'serving';
     write(this.#service.replies);
     this.#sendReplies();
+    this.#service.answered();
     // Many that are answered soon must not keep the event loop from coming round.
     if (this.#state === 'serving' && this.#decoder.pendingBytes > 0) {
       this.#queue();

@@ -7,11 +7,13 @@ import {
   sessionCacheContract,
   TestClock,
 } from '../contracts/session-cache.ts';
-import { named, openScratchCaches, scratchDirectory } from './scratch.ts';
+import { lateCache } from '../contracts/late-cache.ts';
+import { LoggedCache } from '../../src/sessions/logged-cache.ts';
+import { KeptLog, named, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 function opener(
   database: (directory: string) => string,
-  more: { persistent?: boolean; sealed?: boolean; logOperations?: boolean } = {},
+  more: { persistent?: boolean; sealed?: boolean; logOperations?: boolean; late?: boolean } = {},
 ): (limits: ContractLimits) => CacheUnderTest {
   return (limits) => {
     const scratch = scratchDirectory();
@@ -33,8 +35,13 @@ function opener(
         },
       },
     });
+    const cache = named(caches, 'smtpd').cache!;
+    const log = new KeptLog();
     return {
-      cache: named(caches, 'smtpd').cache!,
+      cache:
+        more.late === true
+          ? new LoggedCache('smtpd', lateCache(cache), log, () => clock.nowSeconds())
+          : cache,
       clock,
       end: () => {
         caches.closeNow();
@@ -63,4 +70,8 @@ sessionCacheContract(
     sealed: true,
     logOperations: true,
   }),
+);
+sessionCacheContract(
+  'one that answers later, operations logged',
+  opener(() => 'internal:', { late: true }),
 );

@@ -102,6 +102,7 @@ function mapCache(): SessionCache {
       const buffer = entries.get(key(id));
       return buffer === undefined ? undefined : { buffer, start: 0, end: buffer.length };
     },
+    storedAtSeconds: () => 0,
     update: (id, { buffer, start, end }) =>
       void entries.set(key(id), Buffer.from(buffer.subarray(start, end))),
     delete: (id) => entries.delete(key(id)),

@@ -32,6 +32,8 @@ export interface ServiceParts {
   turns?: Turns | undefined;
   scarceDescriptor?: number | undefined;
   lateAnswerMs?: number | undefined;
+  /** Called once, after the first request has been answered. */
+  firstAnswer?: () => void;
 }
 
 export function serviceOf(parts: ServiceParts): { service: Service; counts: RequestCounts } {
@@ -57,6 +59,7 @@ export function serviceOf(parts: ServiceParts): { service: Service; counts: Requ
     requestTimeSeconds: parts.requestTimeSeconds ?? 60,
     connectionLimit: parts.connectionLimit ?? 1000,
     turns: parts.turns,
+    ...(parts.firstAnswer === undefined ? {} : { firstAnswer: parts.firstAnswer }),
     ...(parts.scarceDescriptor === undefined ? {} : { scarceDescriptor: parts.scarceDescriptor }),
     warn,
     announcements: new AnnouncementWatch(

@@ -103,9 +103,8 @@ export class CircularLog implements SessionCache {
     return this.#settings;
   }
 
-  /** The cache time at which an entry was stored. Valid right after a look-up has found it. */
-  get foundStoredAtSeconds(): number {
-    return this.#records.readStoredAt;
+  storedAtSeconds(): number {
+    return this.time.toWall(this.#records.readStoredAt);
   }
 
   get firstSegment(): Segment | undefined {
