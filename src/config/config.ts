@@ -1,9 +1,15 @@
 /**
  * The settings of one tlsmgr, resolved and checked: what the other parts read.
- * load.ts makes one from main.cf, `-o` overrides and the table in parameters.ts.
+ * load.ts makes one from main.cf and `-o` overrides. Members that are values of
+ * parameters have their type from the table's rows.
  */
-import type { ListenAddress } from '../metrics/listen-address.ts';
 import type { CacheName } from './cache-names.ts';
+import type { ValuesOf } from './parameter.ts';
+import type { topRows } from './parameters.ts';
+import type { CacheRows } from './parameters/caches.ts';
+import type { logRows } from './parameters/common.ts';
+import type { randomRows } from './parameters/random.ts';
+import type { limitRows } from './parameters/service.ts';
 
 export interface MailOwner {
   name: string;
@@ -11,54 +17,21 @@ export interface MailOwner {
   gid: number;
 }
 
-export interface CacheSettings {
+/** lifetimeSeconds: 0 switches the cache off; 1 to 119 are already raised to 120. */
+export type CacheSettings = Omit<ValuesOf<CacheRows>, 'logLevel'> & {
   label: CacheName;
-  /** The parameter's value, `btree:/path` for one; empty when there is none. */
-  database: string;
-  /** 0 switches the cache off; 1 to 119 are already raised to 120. */
-  lifetimeSeconds: number;
   /** Whether the cache's loglevel asks for a log line per operation. */
   logOperations: boolean;
-  sizeLimitBytes: number;
-  /** 0: none. */
-  entryLimit: number;
-}
+};
 
-export interface RandomSettings {
-  /** `dev:/path`, `egd:/path`, a path, or empty. */
-  source: string;
-  /** Empty: no exchange file. */
-  exchangeName: string;
-  /** Bytes read from the source at each reseed. */
-  bytes: number;
-  reseedPeriodSeconds: number;
-  updatePeriodSeconds: number;
-  /** Path of a socket that serves the EGD protocol to others; empty: none. */
-  egdListen: string;
-}
+export type RandomSettings = ValuesOf<typeof randomRows>;
 
-export interface LogSettings {
-  /** What stands before `/tlsmgr` in the tag. */
-  syslogName: string;
-  /** One of the names of syslog_facility. */
-  syslogFacility: string;
-  /** Not empty: log through postlogd instead of syslog. */
-  maillogFile: string;
+export type LogSettings = ValuesOf<typeof logRows> & {
   /** Path of postlogd's socket, from outside the chroot. */
   postlogSocket: string;
-  hostname: string;
-  /** smtputf8_enable: whether valid UTF-8 stays as it is in the log. */
-  keepUtf8: boolean;
-}
+};
 
-export interface LimitSettings {
-  /** Longest request, in bytes. */
-  requestSizeBytes: number;
-  /** Longest time a client may take to finish a request, or to read replies, in seconds. */
-  requestTimeSeconds: number;
-  /** At one time. */
-  connections: number;
-}
+export type LimitSettings = ValuesOf<typeof limitRows>;
 
 export interface ParameterFault {
   name: string;
@@ -68,24 +41,13 @@ export interface ParameterFault {
   text: string;
 }
 
-export interface Config {
+export interface Config extends ValuesOf<typeof topRows> {
   /** The directory in use: of main.cf. */
   configDirectory: string;
-  queueDirectory: string;
-  dataDirectory: string;
-  daemonDirectory: string;
   mailOwner: MailOwner;
   serviceName: string;
-  defaultDatabaseType: string;
-  daemonTimeoutSeconds: number;
-  /** False for clients of Postfix 3.4 and 3.5, which wait for no announcement. */
-  announce: boolean;
   /** In the order of reports. */
   caches: ReadonlyMap<CacheName, CacheSettings>;
-  /** Whether cache files are read back at start instead of truncated. */
-  persistentCaches: boolean;
-  /** Path of the file with the keys that encrypt cache files; empty: none. */
-  cacheKeyFile: string;
   /**
    * Databases that main.cf and master.cf name besides, for other services;
    * undefined when they aren't known.
@@ -94,8 +56,6 @@ export interface Config {
   random: RandomSettings;
   log: LogSettings;
   limits: LimitSettings;
-  /** Where metrics and the page are served; undefined: nowhere. */
-  metricsListen: ListenAddress | undefined;
   /** Of our own parameters: each has its default instead. */
   faults: readonly ParameterFault[];
   /** Every parameter's expanded text, as `postconf -x` prints it, in the table's order. */

@@ -1,5 +1,6 @@
-/** docs/parameters.md, made from the table of parameters. A test holds the file against it. */
-import { type Parameter, type ParameterGroup, parameters } from './parameters.ts';
+/** Makes docs/parameters.md from the table of parameters. A test compares the file with it. */
+import type { Parameter, ParameterGroup } from './parameter.ts';
+import { parameters } from './parameters.ts';
 
 const titles: readonly (readonly [ParameterGroup, string])[] = [
   ['cache', 'Session caches'],
@@ -20,7 +21,7 @@ const kinds: Readonly<Record<Parameter['kind'], string>> = {
 
 const head = `# Parameters
 
-Made from \`src/config/parameters.ts\`: \`TLSMGR_UPDATE_DOCS=1 npm test\` writes it anew.
+Made from the rows in \`src/config/parameters/\`: \`TLSMGR_UPDATE_DOCS=1 npm test\` writes it anew.
 
 Set in main.cf, or for the one service in master.cf with \`-o name=value\`. \`tlsmgr config\` shows what they come to, and names what is wrong with them. A parameter with a star is not known to Postfix itself: postconf(1) warns of it as unused in main.cf, so better set it with \`-o\`.
 
@@ -28,6 +29,7 @@ Set in main.cf, or for the one service in master.cf with \`-o name=value\`. \`tl
 - Numbers have 32 bits, bytes up to 53. A range of a time is in seconds.
 - Every value may use \`$name\`, \`\${name?{text}:{text}}\` and the other forms of postconf(5).
 - \`$name\` may be any parameter of Postfix, set or not. The default of one that isn't in these tables is asked of \`postconf -d\`, once, at the start, and only when a value here refers to it. \`tlsmgr serve\` asks again at each reload, and serves on meanwhile.
+- Changed by a reload: what \`tlsmgr serve\` does with a new value when SIGHUP has it read main.cf again ([systemd.md](systemd.md)). \`on and off at once\` means from empty and to empty; another value instead of the old one waits for the next start. Under master(8) \`postfix reload\` starts the daemon anew, so all changes take effect.
 `;
 
 /** The whole page. */
@@ -37,8 +39,8 @@ export function parameterPage(): string {
     return [
       `## ${title}`,
       '',
-      '| parameter | kind | default | range | meaning |',
-      '| --- | --- | --- | --- | --- |',
+      '| parameter | kind | default | range | changed by a reload | meaning |',
+      '| --- | --- | --- | --- | --- | --- |',
       ...rows,
     ].join('\n');
   });
@@ -46,12 +48,13 @@ export function parameterPage(): string {
 }
 
 function row(parameter: Parameter): string {
-  const { name, kind, help, ours } = parameter;
+  const { name, kind, help, ours, applies, readOnly } = parameter;
   const cells = [
     `\`${name}\`${ours === true ? ' *' : ''}`,
     kinds[kind],
     shownDefault(parameter),
     range(parameter),
+    readOnly === true ? '' : applies,
     help,
   ];
   return `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`;

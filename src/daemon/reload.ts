@@ -3,26 +3,17 @@
  * is, with sessions, keys and connections as they are; what can't is named. A
  * main.cf with a fault changes nothing.
  */
-import { type CacheName, postfixCacheNames } from '../config/cache-names.ts';
+import type { CacheName } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
+import { parameters } from '../config/parameters.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { parameterOf } from '../sessions/caches.ts';
 
 /** Parameters that a reload applies; all others wait for the next start. */
-export const appliedByReload: ReadonlySet<string> = new Set([
-  ...postfixCacheNames.flatMap((label) => [
-    // From empty and to empty: a cache doesn't move to another file.
-    parameterOf(label),
-    `${label}_tls_session_cache_timeout`,
-    `${label}_tls_session_cache_size_limit`,
-    `${label}_tls_session_cache_entry_limit`,
-  ]),
-  'tlsmgr_protocol_announcement',
-  'tlsmgr_request_size_limit',
-  'tlsmgr_request_time_limit',
-  'tlsmgr_connection_limit',
-]);
+export const appliedByReload: ReadonlySet<string> = new Set(
+  parameters.filter(({ applies }) => applies !== 'at the next start').map(({ name }) => name),
+);
 
 export interface Reloading {
   /** What is in force. */

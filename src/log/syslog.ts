@@ -5,39 +5,13 @@
  *
  * No host name, no terminator. Follows src/util/msg_syslog.c.
  */
+import { syslogFacilities } from '../system/syslog-facilities.ts';
 import type { Severity } from './logger.ts';
 import { shortTime, withSeverity } from './line.ts';
 import type { LineFormat } from './outlet.ts';
 
 /** Where syslogd listens, outside the chroot and inside. */
 export const syslogPath = '/dev/log';
-
-/**
- * The values of syslog_facility with their numbers. `kern` is 0, which libc
- * takes for "none given": such messages go out as mail.
- */
-export const syslogFacilities: ReadonlyMap<string, number> = new Map([
-  ['kern', 2],
-  ['user', 1],
-  ['mail', 2],
-  ['daemon', 3],
-  ['auth', 4],
-  ['syslog', 5],
-  ['lpr', 6],
-  ['news', 7],
-  ['uucp', 8],
-  ['cron', 9],
-  ['authpriv', 10],
-  ['ftp', 11],
-  ['local0', 16],
-  ['local1', 17],
-  ['local2', 18],
-  ['local3', 19],
-  ['local4', 20],
-  ['local5', 21],
-  ['local6', 22],
-  ['local7', 23],
-]);
 
 const mailFacility = 2;
 

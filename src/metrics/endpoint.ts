@@ -21,7 +21,7 @@ import { bindOwnSocket, closeOwnSocket } from '../system/own-socket.ts';
 import { after, type Timer } from '../system/timers.ts';
 import { HostAddress, type HostAddressOptions } from './host-address.ts';
 import { httpService } from './http-service.ts';
-import { addressText, type ListenAddress } from './listen-address.ts';
+import { addressText, type ListenAddress } from '../config/listen-address.ts';
 import { Pages } from './pages.ts';
 
 export interface EndpointOptions {

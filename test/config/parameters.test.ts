@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { checkOrder } from '../../src/config/load.ts';
 import { parameterPage } from '../../src/config/parameter-page.ts';
 import { parameters } from '../../src/config/parameters.ts';
 import { noPostconf } from './scratch.ts';
@@ -14,19 +13,6 @@ describe('the table of parameters', () => {
   test('has each name once', () => {
     const names = parameters.map(({ name }) => name);
     assert.deepEqual(names.toSorted(), [...new Set(names)].toSorted());
-  });
-
-  test('every parameter that can be set is checked, once', () => {
-    // config_directory is what the caller chose; asking for mail_version costs.
-    const unchecked = new Set(['config_directory', 'mail_version']);
-    const checked = checkOrder.filter((step) => typeof step === 'string');
-    assert.deepEqual(
-      checked.toSorted(),
-      parameters
-        .filter(({ name, readOnly }) => readOnly !== true && !unchecked.has(name))
-        .map(({ name }) => name)
-        .toSorted(),
-    );
   });
 
   test('has the defaults of postconf -d', { skip: noPostconf }, () => {

@@ -8,7 +8,8 @@ import { Outlet } from '../../src/log/outlet.ts';
 import { postlogChannel, postlogFormat } from '../../src/log/postlog.ts';
 import { SocketChannel } from '../../src/log/socket-channel.ts';
 import { DescriptorChannel, plainFormat, timedFormat } from '../../src/log/stderr.ts';
-import { syslogFacilities, syslogFormat } from '../../src/log/syslog.ts';
+import { syslogFormat } from '../../src/log/syslog.ts';
+import { syslogFacilities } from '../../src/system/syslog-facilities.ts';
 import { DatagramCollector, StreamCollector } from './collector.ts';
 import { scratchDirectory, TestClock, TestTimers } from './scratch.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { acceptedFormat } from '../../src/metrics/accepted-format.ts';
 import { Pace } from '../../src/metrics/pace.ts';
-import { addressText, parseListenAddress } from '../../src/metrics/listen-address.ts';
+import { addressText, parseListenAddress } from '../../src/config/listen-address.ts';
 import { Places } from '../../src/metrics/places.ts';
 import { TestClock, TestTimers } from '../log/scratch.ts';
 import { notBuilt } from '../cli/standalone.ts';

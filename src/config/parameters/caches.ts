@@ -1,0 +1,77 @@
+/** Rows of the session caches. Order: src/tlsmgr/tlsmgr.c. */
+import type { CacheDescription } from '../cache-names.ts';
+import { flag, integer, size, text, time } from '../parameter.ts';
+
+const longestCacheSeconds = 8_640_000;
+
+export type CacheRows = ReturnType<typeof cacheRows>;
+
+/** The rows of one cache. */
+export function cacheRows({ name: label, owner }: CacheDescription) {
+  const of = `of the ${owner}`;
+  return {
+    lifetimeSeconds: time({
+      name: `${label}_tls_session_cache_timeout`,
+      order: 610,
+      group: 'cache',
+      default: '3600s',
+      min: 0,
+      max: longestCacheSeconds,
+      applies: 'at once',
+      help: `Lifetime of the sessions ${of}; 0 turns its cache off, 1 to 119 s count as 120.`,
+    }),
+    database: text({
+      name: `${label}_tls_session_cache_database`,
+      order: 640,
+      group: 'cache',
+      default: '',
+      applies: 'on and off at once',
+      help: `The session cache ${of}: a type and a path, or internal: for memory only; empty for none.`,
+    }),
+    sizeLimitBytes: size({
+      name: `${label}_tls_session_cache_size_limit`,
+      group: 'cache',
+      default: '268435456',
+      min: 0,
+      ours: true,
+      applies: 'at once',
+      help: `Most bytes of ids and sessions in the cache ${of}; the oldest go first.`,
+    }),
+    entryLimit: integer({
+      name: `${label}_tls_session_cache_entry_limit`,
+      group: 'cache',
+      default: '0',
+      min: 0,
+      ours: true,
+      applies: 'at once',
+      help: `Most sessions in the cache ${of}; the oldest go first. 0: no such limit.`,
+    }),
+    logLevel: text({
+      name: `${label}_tls_loglevel`,
+      order: 650,
+      group: 'cache',
+      default: '0',
+      help: `2 and more log each operation of the cache ${of}.`,
+    }),
+  };
+}
+
+/** What the caches' files share. */
+export const cacheFileRows = {
+  /** Whether cache files are read back at start instead of truncated. */
+  persistentCaches: flag({
+    name: 'tlsmgr_session_cache_persistent',
+    group: 'cache',
+    default: 'no',
+    ours: true,
+    help: "Whether sessions survive a restart in the caches' files.",
+  }),
+  /** Path of the file with the keys that encrypt cache files; empty: none. */
+  cacheKeyFile: text({
+    name: 'tlsmgr_session_cache_key_file',
+    group: 'cache',
+    default: '',
+    ours: true,
+    help: "File with the keys that encrypt the caches' files; empty: they are not encrypted.",
+  }),
+};
