@@ -17,6 +17,7 @@ const kinds: Readonly<Record<Parameter['kind'], string>> = {
   size: 'bytes',
   boolean: 'yes or no',
   level: 'level',
+  choice: 'word',
 };
 
 const head = `# Parameters

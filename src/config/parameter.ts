@@ -17,7 +17,7 @@ import {
   timeValue,
 } from './values.ts';
 
-export type ParameterKind = 'text' | 'time' | 'integer' | 'size' | 'boolean' | 'level';
+export type ParameterKind = 'text' | 'time' | 'integer' | 'size' | 'boolean' | 'level' | 'choice';
 
 /** The sections of the manual page, in its order. */
 export const parameterGroups = ['cache', 'prng', 'service', 'misc', 'common'] as const;
@@ -118,6 +118,20 @@ export function level(given: Given): Parameter<string> {
   });
 }
 
+/** One of some words. */
+export function choice<Word extends string>(
+  given: Given & { readonly words: readonly Word[] },
+): Parameter<Word> {
+  const { words, ...description } = given;
+  return row('choice', description, orText(words), (value, { prefix }) => {
+    const word = words.find((known) => known === value.toLowerCase());
+    if (word === undefined) {
+      throw badValue(prefix, given.name, value);
+    }
+    return word;
+  });
+}
+
 /** Where to listen for HTTP; undefined for an empty text. */
 export function listenAddress(given: Given): Parameter<ListenAddress | undefined> {
   const allowed = 'host:port, [address]:port or an absolute path, or nothing';
@@ -146,4 +160,9 @@ export function badValue(prefix: string, name: string, value: string): FatalErro
 
 function leastText({ min = 0 }: Range): string {
   return `a whole number of at least ${min}`;
+}
+
+/** `a, b or c`. */
+function orText(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }

@@ -287,7 +287,8 @@ async function serve(
   server: Server,
   { master, log, end }: { master: MasterWatch; log: MailLogger; end: () => never },
 ): Promise<void> {
-  const listenerOptions = { log, warn: server.limiter.warn };
+  const { transport } = config;
+  const listenerOptions = { log, warn: server.limiter.warn, transport };
   for (let index = 0; index < options.socketCount; index += 1) {
     await listenOnDescriptor(firstListener + index, server.service, listenerOptions);
   }

@@ -23,6 +23,7 @@ import { openCaches } from '../sessions/caches.ts';
 import { roomOf } from '../sessions/memory-share.ts';
 import {
   type Listener,
+  type ListenerOptions,
   listenOnDescriptor,
   listenOnPath,
   requireUnserved,
@@ -74,7 +75,11 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   forbidCores(log);
   raiseOpenFiles(log);
   const server = assembleServer({ config, log, prng, caches, figures, mode: 'standalone' });
-  const listeners = await listen(options.socket, systemd.descriptors, server, log);
+  const listeners = await listen(options.socket, systemd.descriptors, server, {
+    log,
+    warn: server.limiter.warn,
+    transport: config.transport,
+  });
   panicOnUncaught(log);
   const end = (signal: string): never => {
     log.info(`${signal}: saving state and exiting`);
@@ -117,10 +122,9 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
 async function listen(
   path: string,
   descriptors: readonly number[],
-  { service, limiter }: Server,
-  log: ProcessLogger,
+  { service }: Server,
+  options: ListenerOptions,
 ): Promise<Listener[]> {
-  const options = { log, warn: limiter.warn };
   if (descriptors.length === 0) {
     return [await listenOnPath(path, service, options)];
   }

@@ -141,6 +141,14 @@ export const metrics: readonly Metric[] = [
       connections: connections.connectionLimitHits,
     }),
   ),
+  {
+    name: 'tlsmgr_transport_info',
+    type: 'gauge',
+    help: 'What connections are served through: handle or socket; always 1.',
+    labels: ['transport'],
+    read: ({ report: { connections } }) =>
+      connections.transport === null ? [] : sample({ transport: connections.transport }, 1),
+  },
   single('counter', 'tlsmgr_wakeups_total', "Calls of master(8)'s timer.", ({ report }) => {
     return report.connections.wakeups;
   }),

@@ -11,6 +11,7 @@ import type { Caches, ServedCache } from '../sessions/caches.ts';
 import type { CacheStatistics } from '../sessions/session-cache.ts';
 import type { ConnectionCounts, Service } from '../socket/service.ts';
 import type { ServiceTimeReport } from '../socket/service-times.ts';
+import type { TransportName } from '../socket/transport.ts';
 import type { KeyDescription, KeyRing } from '../tickets/key-ring.ts';
 import { version } from '../version.ts';
 import { type Problem, problemsOf } from './health.ts';
@@ -49,7 +50,7 @@ export interface Report {
   prng: ReturnType<Prng['statistics']>;
   rates: RateReport;
   requests: { total: number; byName: Record<string, CountsByStatus> };
-  connections: ConnectionCounts & { limit: number };
+  connections: ConnectionCounts & { limit: number; transport: TransportName | null };
   serviceTimes: ServiceTimeReport;
   log: TroubleReport;
   process: { residentBytes: number; processorSeconds: number };
@@ -97,7 +98,11 @@ export function makeReport(sources: ReportSources): Report {
     prng: pool,
     rates: history.rates(),
     requests: { total: counts.total, byName: counts.byName() },
-    connections: { ...service.counts, limit: service.connectionLimit },
+    connections: {
+      ...service.counts,
+      limit: service.connectionLimit,
+      transport: service.transport,
+    },
     serviceTimes: service.serviceTimes.report(),
     log: log.troubles.report(),
     process: {

@@ -17,7 +17,7 @@ import { Connection } from './connection.ts';
 import { serveHandles } from './handle-transport.ts';
 import { serveSocket } from './net-transport.ts';
 import type { Service } from './service.ts';
-import type { Transport } from './transport.ts';
+import type { Transport, TransportName } from './transport.ts';
 
 /** master(8)'s own backlog: its process limits' default. */
 const backlog = 100;
@@ -25,14 +25,12 @@ const backlog = 100;
 export interface ListenerOptions {
   log: Logger;
   warn: LogWarning;
-  /** Serve through net.Socket though the handles beneath could be used. */
-  publicInterfacesOnly?: boolean;
+  /** tlsmgr_transport. `auto` is handles where this Node has them, as `handle`, but says nothing where it hasn't. */
+  transport: 'auto' | TransportName;
 }
 
 export interface Listener {
   close(): void;
-  /** Which of the two transports serves. */
-  readonly transport: 'handle' | 'net';
 }
 
 /** Serves a descriptor that is bound and listening. Throws FatalError when the kernel refuses. */
@@ -94,10 +92,16 @@ async function listen(where: Where, service: Service, options: ListenerOptions):
   }
   server.on('error', (error) => log.error(`accept connection: ${reasonOf(error)}`));
   const byHandle =
-    options.publicInterfacesOnly !== true &&
+    options.transport !== 'socket' &&
     serveHandles(server, accept, (errno) => {
       options.warn('accept', () => `accept connection: ${reasonOfErrno(errno)}`);
     });
+  if (options.transport === 'handle' && !byHandle && service.transport === null) {
+    log.warning(
+      `tlsmgr_transport = handle: the handles of Node.js ${process.version} aren't as expected: served through sockets, which is slower`,
+    );
+  }
+  service.transport = byHandle ? 'handle' : 'socket';
   const close = (): void => {
     watch?.close();
     if ('path' in where) {
@@ -106,7 +110,7 @@ async function listen(where: Where, service: Service, options: ListenerOptions):
       server.close();
     }
   };
-  return { transport: byHandle ? 'handle' : 'net', close };
+  return { close };
 }
 
 function started(server: Server, where: Where): Promise<void> {

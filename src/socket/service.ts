@@ -9,6 +9,7 @@ import type { AnnouncementWatch } from './announcement-watch.ts';
 import type { Dispatcher } from '../requests/dispatcher.ts';
 import { ServiceTimes } from './service-times.ts';
 import { type Member, OpenConnections } from './open-connections.ts';
+import type { TransportName } from './transport.ts';
 import { Turns } from './turns.ts';
 
 /** What may change while the service goes on. */
@@ -75,6 +76,8 @@ export class Service {
   readonly warn: LogWarning;
   readonly announcements: AnnouncementWatch;
   readonly trace: ((text: string) => void) | undefined;
+  /** What connections are served through; null before the first listener is open. */
+  transport: TransportName | null = null;
   /** The announcement's bytes; undefined for clients that want none. */
   announcement: Buffer | undefined;
   /** Replies of the connection at hand: filled and sent within one turn. */

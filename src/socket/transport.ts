@@ -22,6 +22,9 @@ export interface Transport {
   destroy(): void;
 }
 
+/** `handle`: handle-transport.ts; `socket`: net-transport.ts. */
+export type TransportName = 'handle' | 'socket';
+
 /** What a transport tells its connection. */
 export interface TransportEvents {
   /** The bytes chunk[0, length), lent for the time of the call and overwritten then. */

@@ -74,6 +74,7 @@ export function sampleReport(): Report {
       accepted: 100,
       open: 12,
       limit: 5000,
+      transport: 'handle',
       sizeLimitHits: 0,
       timeLimitHits: 2,
       connectionLimitHits: 0,

@@ -21,7 +21,7 @@ describe('the screen of status', () => {
       '',
       'requests    152 a second, 9876543 in all: seed 70, lookup 52, update 30.3',
       'answered    91% of look-ups hit, half within 20 us, 99% within 2 ms (last 1m 0s)',
-      'connections 12 open of 5000, 0.4 a second; closed: 2 for time',
+      'connections 12 open of 5000, 0.4 a second, handle transport; closed: 2 for time',
       'ticket key  0123456789abcdef, age 1m 0s, next in 29m 0s',
       '            fedcba9876543210 opens tickets for 29m 0s more',
       'entropy     dev:/dev/urandom, last reseed 2m 0s ago, 7 in all, 4.0 KiB served',

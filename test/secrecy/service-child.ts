@@ -55,7 +55,7 @@ const { service } = serviceOf({
   warn,
 });
 const log = { verbose: 0, info: warn, warning: warn, error: warn };
-await listenOnPath(join(folder, 'socket'), service, { log, warn });
+await listenOnPath(join(folder, 'socket'), service, { log, warn, transport: 'auto' });
 createInterface({ input: process.stdin }).on('line', (line) => {
   const [verb, argument] = line.split(' ');
   if (verb === 'advance') {

@@ -75,11 +75,11 @@ export async function startService(options: TestServiceOptions): Promise<TestSer
   const listener = await listenOnPath(path, service, {
     log,
     warn,
-    publicInterfacesOnly: options.publicInterfacesOnly,
+    transport: options.publicInterfacesOnly ? 'socket' : 'handle',
   });
-  const expected = options.publicInterfacesOnly ? 'net' : 'handle';
-  if (listener.transport !== expected) {
-    throw new Error(`served by ${listener.transport}, not ${expected}`);
+  const expected = options.publicInterfacesOnly ? 'socket' : 'handle';
+  if (service.transport !== expected) {
+    throw new Error(`served by ${service.transport}, not ${expected}`);
   }
   return {
     path,

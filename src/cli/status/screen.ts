@@ -128,7 +128,7 @@ function answerText({ rates }: Report): string {
 }
 
 function connectionText({ connections, rates }: Report): string {
-  const { open, limit, sizeLimitHits, timeLimitHits, connectionLimitHits } = connections;
+  const { open, limit, transport, sizeLimitHits, timeLimitHits, connectionLimitHits } = connections;
   const closed = [
     [sizeLimitHits, 'for size'],
     [timeLimitHits, 'for time'],
@@ -137,7 +137,9 @@ function connectionText({ connections, rates }: Report): string {
     .filter(([count]) => count !== 0)
     .map(([count, why]) => `${count} ${why}`);
   const limits = closed.length === 0 ? '' : `; closed: ${closed.join(', ')}`;
-  return `${open} open of ${limit}, ${figure(rates.connectionsPerSecond)} a second${limits}`;
+  // Undefined: a daemon of an earlier version is asked.
+  const through = transport ? `, ${transport} transport` : '';
+  return `${open} open of ${limit}, ${figure(rates.connectionsPerSecond)} a second${through}${limits}`;
 }
 
 function ticketText(tickets: Report['tickets']): string {

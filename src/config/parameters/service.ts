@@ -1,5 +1,5 @@
 /** Rows of how requests are served. All of them are ours. */
-import { flag, integer, listenAddress, size, time } from '../parameter.ts';
+import { choice, flag, integer, listenAddress, size, time } from '../parameter.ts';
 
 export const serviceRows = {
   /** False for clients of Postfix 3.4 and 3.5, which wait for no announcement. */
@@ -10,6 +10,15 @@ export const serviceRows = {
     ours: true,
     applies: 'at once',
     help: 'Whether the server speaks first: yes for Postfix 3.6 and later, no for 3.4 and 3.5.',
+  }),
+  /** What connections are served through; `auto`: handles where this Node has them. */
+  transport: choice({
+    name: 'tlsmgr_transport',
+    group: 'service',
+    default: 'auto',
+    words: ['auto', 'handle', 'socket'],
+    ours: true,
+    help: 'What connections are served through: handle, which is faster and stands on internals of Node.js; socket, its public interface; auto: handle where this Node.js has it.',
   }),
 };
 

@@ -225,6 +225,7 @@ function showFacts({ prng, connections, log, process, pid, node, startedAt }) {
         .join(', '),
     ],
     ['Wake-ups by master', count(connections.wakeups)],
+    ['Transport', connections.transport ?? 'none'],
   ]);
   fillFacts('process', [
     ['Up since', new Date(startedAt).toLocaleString()],
