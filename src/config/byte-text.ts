@@ -1,14 +1,14 @@
 /**
- * main.cf is bytes, of whatever encoding: names and values are kept as strings
- * of one character a byte, so that nothing is lost before a value is whole.
+ * main.cf may have any encoding. So names and values are strings with one
+ * character for each byte until a value is complete. Then it is decoded.
  */
 
-/** UTF-8 text as one character a byte. */
+/** A text to a string with one character for each byte of its UTF-8. */
 export function toByteText(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** One character a byte to text; bytes that aren't UTF-8 become U+FFFD. */
+/** The way back. Bytes that aren't UTF-8 become U+FFFD. */
 export function fromByteText(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }

@@ -1,7 +1,8 @@
 /**
- * Compatibility levels: `major`, `major.minor` or `major.minor.patch`, compared
- * part by part, missing parts being 0. Minor and patch go up to 1023. Follows
- * src/global/compat_level.c, strtol(3)'s leading blanks and sign included.
+ * Compatibility levels: `major`, `major.minor` or `major.minor.patch`. They are
+ * compared part by part; a missing part is 0. Minor and patch go up to 1023.
+ * A part may begin with blanks and a sign, as strtol(3) allows. Follows
+ * src/global/compat_level.c.
  */
 const part = '[ \\t\\n\\v\\f\\r]*[+-]?[0-9]+';
 const syntax = new RegExp(`^(${part})(?:\\.(${part}))?(?:\\.(${part}))?$`, 'u');
@@ -30,7 +31,7 @@ export function compareLevels(left: CompatibilityLevel, right: CompatibilityLeve
   return left[0] - right[0] || left[1] - right[1] || left[2] - right[2];
 }
 
-/** Postfix's words for text that is no level. */
+/** Postfix's message for a text that isn't a level. */
 export function malformedLevel(text: string): string {
   return `malformed compatibility level syntax: "${text}"`;
 }

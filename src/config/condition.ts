@@ -1,7 +1,7 @@
 /**
- * Comparisons in main.cf: `{left} op {right}`. Two operands of digits only
- * compare as 64-bit numbers, others as byte strings; with the suffix `level`
- * they compare as compatibility levels. Follows mac_exp_eval in
+ * Comparisons in main.cf: `{left} op {right}`. Two operands that are digits
+ * only are compared as 64-bit numbers, all others as byte strings. With the
+ * suffix `level` both are compared as compatibility levels. Follows mac_exp_eval in
  * src/util/mac_expand.c.
  */
 import { compareLevels, malformedLevel, parseLevel } from './compatibility-level.ts';

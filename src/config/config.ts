@@ -17,7 +17,7 @@ export interface MailOwner {
   gid: number;
 }
 
-/** lifetimeSeconds: 0 switches the cache off; 1 to 119 are already raised to 120. */
+/** Its lifetimeSeconds is 0 for a cache that is off; 1 to 119 have been raised to 120. */
 export type CacheSettings = Omit<ValuesOf<CacheRows>, 'logLevel'> & {
   label: CacheName;
   /** Whether the cache's loglevel asks for a log line per operation. */
@@ -35,31 +35,31 @@ export type LimitSettings = ValuesOf<typeof limitRows>;
 
 export interface ParameterFault {
   name: string;
-  /** What is wrong, in Postfix's words. */
+  /** What is wrong, as Postfix says it. */
   message: string;
-  /** The same with what is allowed and what is used. */
+  /** The message, what the parameter takes, and which default is used. */
   text: string;
 }
 
 export interface Config extends ValuesOf<typeof topRows> {
-  /** The directory in use: of main.cf. */
+  /** The directory of the main.cf in use. */
   configDirectory: string;
   mailOwner: MailOwner;
   serviceName: string;
   /** In the order of reports. */
   caches: ReadonlyMap<CacheName, CacheSettings>;
   /**
-   * Databases that main.cf and master.cf name besides, for other services;
-   * undefined when they aren't known.
+   * All databases of caches that main.cf and master.cf name, those of other
+   * services included; undefined when they aren't known.
    */
   otherDatabases: readonly string[] | undefined;
   random: RandomSettings;
   log: LogSettings;
   limits: LimitSettings;
-  /** Of our own parameters: each has its default instead. */
+  /** Faults of our own parameters, each of which has got its default. */
   faults: readonly ParameterFault[];
   /** Every parameter's expanded text, as `postconf -x` prints it, in the table's order. */
   text: ReadonlyMap<string, string>;
-  /** Before `text`, in a process that serves: nothing else waits for postconf(1) then. */
+  /** A process that serves calls it before it reads `text`, and serves on while postconf(1) runs. */
   prepareText: () => Promise<void>;
 }

@@ -8,9 +8,8 @@
  *     branch     = "{" text "}" / the rest
  *     condition  = "{" text "}" operator [suffix] "{" text "}"
  *
- * The end of a reference is found by counting its own kind of parenthesis,
- * whatever stands within. A choice goes by the unexpanded value of the name.
- * Throws ExpansionFault with the text of Postfix's warning. Follows
+ * A reference ends where its own kind of parenthesis is closed, whatever stands
+ * between. A choice looks at the unexpanded value of the name. Throws ExpansionFault with the text of Postfix's warning. Follows
  * src/util/mac_parse.c and mac_expand.c.
  */
 import { domainToASCII, domainToUnicode } from 'node:url';
@@ -26,12 +25,13 @@ const operatorCharacters = /[<>!=?+\-*/~&|%]*/uy;
 const suffixCharacters = /[A-Za-z0-9]*/uy;
 const blanks = /[ \t\r\n]*/uy;
 
-/** References within references that are still taken. */
+/** References may be nested so deep. */
 const deepest = 100;
 
 /**
- * The same, with those in the operands of comparisons, which count anew in each
- * operand: a loop through one crashes Postfix's programs.
+ * Each operand of a comparison begins to count at 0 again. This is the limit on
+ * all levels together. Postfix has none: its programs crash on a loop through
+ * an operand.
  */
 const deepestInAll = 1000;
 
@@ -45,14 +45,14 @@ const functions: Readonly<Record<string, (text: string) => string>> = {
   domain_to_utf8: (text) => toByteText(domainToUnicode(fromByteText(text))),
 };
 
-/** Expands a whole value, of one character a byte as all values that it looks up. */
+/** Expands a whole value. It and all values looked up have one character for each byte. */
 export function expand(value: string, lookup: Lookup): string {
   return new Expansion(lookup).text(value);
 }
 
 class Expansion {
   readonly #lookup: Lookup;
-  /** Levels around the operand that is expanded here. */
+  /** The depth at which the operand stands that is expanded here. */
   readonly #outer: number;
   #level = 0;
 
@@ -185,7 +185,7 @@ class Expansion {
     return this.#choice(inside, right.end, holds);
   }
 
-  /** `?` and `:` from inside[at] on. */
+  /** A choice, whose `?` or `:` is inside[at]. */
   #choice(inside: string, at: number, holds: boolean): string {
     let result = '';
     let next = at;
@@ -232,7 +232,7 @@ function referenceAt(value: string, at: number): { inside: string; end: number }
   return { inside: value.slice(at + 1, end), end: end + 1 };
 }
 
-/** `{payload}` at text[at], and where what follows it and blanks begins. */
+/** `{payload}` at text[at]. `end` is the index of the first character after it that isn't blank. */
 function bracedAt(text: string, at: number): { payload: string; end: number } {
   const close = closingIndex(text, at, '{', '}');
   if (close < 0) {
@@ -241,7 +241,7 @@ function bracedAt(text: string, at: number): { payload: string; end: number } {
   return { payload: text.slice(at + 1, close), end: spanEnd(blanks, text, close + 1) };
 }
 
-/** A branch of a choice: in braces, which blanks may precede, or all that follows. */
+/** A branch of a choice: a text in braces, after blanks, or else all the rest. */
 function branchAt(inside: string, at: number): { text: string; end: number } {
   const start = spanEnd(blanks, inside, at);
   if (inside[start] !== '{') {
@@ -251,7 +251,7 @@ function branchAt(inside: string, at: number): { text: string; end: number } {
   return { text: payload, end };
 }
 
-/** The index of what closes text[at], by counting; -1 when nothing does. */
+/** The index of the parenthesis that closes the one at text[at]; -1 for none. */
 function closingIndex(text: string, at: number, open: string, close: string): number {
   let level = 0;
   for (let index = at; index < text.length; index += 1) {
@@ -267,7 +267,7 @@ function closingIndex(text: string, at: number, open: string, close: string): nu
   return -1;
 }
 
-/** Where the run of characters that a sticky expression takes ends. */
+/** The end of the characters that a sticky expression matches. */
 function spanEnd(run: RegExp, text: string, at: number): number {
   run.lastIndex = at;
   return run.test(text) ? run.lastIndex : at;

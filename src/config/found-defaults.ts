@@ -1,6 +1,6 @@
 /**
- * Defaults that are found out when somebody needs them: of myhostname and
- * mydomain. Follows src/global/mail_params.c.
+ * The defaults of myhostname and mydomain, which depend on the host. They are
+ * found out when they are needed. Follows src/global/mail_params.c.
  */
 import { hostname } from 'node:os';
 
@@ -9,7 +9,7 @@ const lastDomain = 'localdomain';
 /** The expanded value of a parameter that is set; undefined for one that isn't. */
 export type SetValue = (name: string) => string | undefined;
 
-/** One character a byte, as all values before they are whole. */
+/** Values have one character for each byte (byte-text.ts). */
 export const foundDefaults: Readonly<Record<string, (setValue: SetValue) => string>> = {
   myhostname: (setValue) => ownHostname(setValue),
   mydomain: (setValue) => {

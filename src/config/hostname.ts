@@ -5,7 +5,7 @@ const longestLabel = 63;
 const longestName = 255;
 const quotedCharacters = 100;
 
-/** Why a host name is none, in the words of Postfix's warning; undefined for a good one. */
+/** What is wrong with a host name, as Postfix's warning says it; undefined for a valid one. */
 export function hostnameFault(name: string): string | undefined {
   const quoted = name.slice(0, quotedCharacters);
   if (name === '') {

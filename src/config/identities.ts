@@ -4,8 +4,8 @@
  * src/global/mail_params.c (check_mail_owner, check_sgid_group,
  * check_default_privs, check_overlap).
  *
- * Names come from /etc/passwd and /etc/group; what isn't there is asked of
- * getent(1), which knows the other sources of the host.
+ * Names are looked up in /etc/passwd and /etc/group. getent(1), which knows the
+ * other sources of the host, is asked for what isn't there.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -118,10 +118,10 @@ function asGroup(fields: string[] | undefined): Group | undefined {
 
 type Database = 'passwd' | 'group';
 
-/** Which fields are numbers. */
+/** The fields that must be numbers. */
 const idFields: Readonly<Record<Database, readonly number[]>> = { passwd: [2, 3], group: [2] };
 
-/** The fields of the first entry that fits; `key` is what getent(1) is asked for. */
+/** The fields of the first entry that `fits` accepts. getent(1) is asked for `key`. */
 function entry(
   database: Database,
   fits: (fields: string[]) => boolean,
@@ -135,8 +135,8 @@ function entry(
 }
 
 /**
- * As the C library reads a line: blanks before it don't count, and comments,
- * NIS's `+` and `-`, and lines whose numbers aren't any are passed over.
+ * The fields of a line, read as the C library does: leading blanks are ignored.
+ * Comments, NIS lines (`+` and `-`) and lines with a malformed number are skipped.
  */
 function entryFields(database: Database, line: string): string[] | undefined {
   const fields = line.replace(/^[ \t\v\f\r]+/u, '').split(':');
@@ -152,7 +152,7 @@ function idOf(text: string | undefined): number | undefined {
   return id < 2 ** 32 - 1 ? id : undefined;
 }
 
-/** getent(1) takes a name and a number alike: the entry must be the one asked for. */
+/** getent(1) takes a name or a number, so its answer is checked again. */
 function askGetent(
   database: Database,
   fits: (fields: string[]) => boolean,

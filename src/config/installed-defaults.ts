@@ -1,17 +1,17 @@
 /**
- * Defaults of parameters that main.cf refers to and doesn't set, and that the
- * table in parameters.ts doesn't have: those of the installed Postfix, as
- * `postconf -d` tells them. It is a process, so it is run when the first such
- * name comes up, for all of them at once: what our own parameters refer to, and
- * what the answers refer to in turn. A process that serves has them asked for
- * before, while it goes on. Where postconf(1) can't be asked they are empty, as
- * a name that nobody knows is, and one warning says so.
+ * Defaults of parameters that main.cf refers to, but doesn't set, and that the
+ * table in parameters.ts doesn't have. `postconf -d` of the installed Postfix
+ * tells them. Starting a process takes time, so postconf(1) is run when the
+ * first such name is needed, and then asked for all names at once: those that
+ * our own parameters refer to, and those that the answers refer to. A process
+ * that serves asks before it needs them, and serves on meanwhile. If postconf(1)
+ * can't be asked, these defaults are empty, and one warning says so.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { version } from '../version.ts';
 import type { Warn } from './main-cf.ts';
 
-/** Postfix's commands may stand outside the PATH of whoever starts us: master(8) gives none. */
+/** Where to look for Postfix's commands: master(8) starts us without a PATH. */
 export const commandPath = '/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin';
 
 /** Usually it takes some milliseconds. */
@@ -20,12 +20,12 @@ const limitMs = 5000;
 /** In a warning. */
 const mostShown = 8;
 
-/** Its default goes by other parameters as main.cf has them, so `postconf -d` doesn't know it. */
+/** Its default depends on values of main.cf, so `postconf -d` can't tell it. */
 const byOthers = 'mynetworks';
 
 /**
- * Where no Postfix can be asked. The type is for a main.cf of Postfix 3.11 and
- * later: all types that are a file are one to us.
+ * Defaults when no Postfix can be asked. default_cache_db_type is one of Postfix
+ * 3.11 and later; we treat all types that use a file alike.
  */
 const withoutPostfix: ReadonlyMap<string, string> = new Map([
   ['mail_version', version],
@@ -66,7 +66,7 @@ export function awaitPostconf(args: readonly string[], timeout = limitMs): Promi
         reject(fault.killed === true ? Object.assign(fault, { code: 'ETIMEDOUT' }) : fault);
       }
     });
-    // One that hangs must not outlive us.
+    // A postconf(1) that hangs must not outlive this process.
     const kill = (): unknown => child.kill('SIGKILL');
     process.once('exit', kill);
     child.stdin?.end();
@@ -130,7 +130,7 @@ export class InstalledDefaults {
     }
   }
 
-  /** What to ask until nothing is open that these lead to; each is answered before the next. */
+  /** Questions, each to be answered before the next, until all that these names lead to is known. */
   *#questions(names: readonly string[]): Generator<Question, void> {
     const { directory, overrides } = this.#options;
     for (let open = this.#open(names); open.length > 0; open = this.#open(names)) {
@@ -145,7 +145,7 @@ export class InstalledDefaults {
     }
   }
 
-  /** Names that these lead to, and that nobody has an answer for yet. */
+  /** These names, and those that their values refer to, as far as they aren't known yet. */
   #open(names: readonly string[]): string[] {
     const seen = new Set(names);
     const open: string[] = [];
@@ -172,7 +172,7 @@ export class InstalledDefaults {
     );
     for (const name of names) {
       const value = printed.get(name);
-      // Postfix's own list ends with a blank, which postconf(1) doesn't show.
+      // The value that Postfix's programs use ends with a blank; postconf(1) drops it.
       this.#answers.set(name, name === byOthers && value ? `${value} ` : value);
     }
   }
@@ -185,7 +185,7 @@ export class InstalledDefaults {
   }
 }
 
-/** A function for InstalledDefaultsOptions: a warning, but none where no Postfix is needed and none is there. */
+/** For InstalledDefaultsOptions.failed. Warns, except when no Postfix is installed and none is needed. */
 export function warnOfFailure(warn: Warn, needed: boolean) {
   return (thrown: unknown, names: readonly string[]): void => {
     const { code } = thrown as NodeJS.ErrnoException;

@@ -1,8 +1,8 @@
 /**
  * Where tlsmgr_metrics_listen has the metrics served: `HOST:PORT`,
- * `[IPV6]:PORT`, or the absolute path of a UNIX-domain socket. A host alone, a
- * port alone and a path from elsewhere are refused: nobody is to listen more
- * widely than was written down.
+ * `[IPV6]:PORT`, or the absolute path of a UNIX-domain socket. A host without a
+ * port, a port without a host and a relative path are refused: the endpoint must
+ * not be reachable from more places than somebody has written down.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import { fitsSocketAddress } from '../system/socket-path.ts';
@@ -36,7 +36,7 @@ export function addressText(address: ListenAddress): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** A name of letters, digits and hyphens whose last label isn't a number: that would be half an address. */
+/** Labels of letters, digits and hyphens. The last one isn't a number: that would be an incomplete address. */
 function isHostname(text: string): boolean {
   return (
     text.length <= 253 &&

@@ -1,5 +1,5 @@
 /**
- * From main.cf, overrides and the table of parameters to one checked Config.
+ * Makes one checked Config of main.cf, overrides and the table of parameters.
  * All parameters are expanded and checked at once, in Postfix's order, the
  * common ones before tlsmgr's own. The first fault is thrown as FatalError
  * with Postfix's text. Follows src/global/mail_params.c, maillog_client.c and
@@ -25,19 +25,19 @@ import { type LoadMode, type LoadOptions, openMainCfAtRest, Settings } from './s
 
 export type { LoadOptions } from './settings.ts';
 
-/** Lifetimes below are raised to it. Source: src/tlsmgr/tlsmgr.c. */
+/** Shorter lifetimes are raised to this one. Source: src/tlsmgr/tlsmgr.c. */
 export const shortestCacheSeconds = 120;
 
 /**
- * A parameter of ours that has a fault has its default instead: mail must not
- * stop for what Postfix's own tlsmgr doesn't even know. Standalone it is thrown
- * as well: there a person sees it.
+ * A parameter of ours with a fault gets its default: mail must not stop because
+ * of a parameter that Postfix's own tlsmgr doesn't even know. Standalone such a
+ * fault is thrown as well, since a person sees it there.
  */
 export function loadConfig(options: LoadOptions): Config {
   return checkedConfig(new Settings(options), options);
 }
 
-/** The same, for a process that serves: it waits for main.cf and postconf(1), and nothing else does. */
+/** The same for a process that serves: it serves on while main.cf and postconf(1) are waited for. */
 export async function loadConfigAtRest(options: LoadOptions): Promise<Config> {
   const settings = new Settings({ ...options, mainCf: await openMainCfAtRest(options) });
   await settings.prepare();
@@ -76,8 +76,8 @@ export function inspectConfig(options: LoadOptions): {
 }
 
 /**
- * Checks of a lower order are those of every program of Postfix. Users and
- * groups are looked at after them, and the process's number is known from then on.
+ * Checks of a lower order are made by every program of Postfix. After them come
+ * the users and groups, and process_id becomes known.
  */
 const commonEnd = 510;
 
@@ -130,7 +130,7 @@ class Checks {
       },
       limits: this.#limits.values(),
       faults: this.#faults,
-      /** Made when it is asked for: a daemon doesn't, and it costs a look at the installed Postfix. */
+      /** Made when it is read: it may need postconf(1), and a daemon usually doesn't read it. */
       get text() {
         text ??= settings.printed();
         return text;

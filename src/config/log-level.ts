@@ -1,13 +1,13 @@
 /**
- * smtpd_tls_loglevel and its like: a list of names and numbers that add up. Of
- * all that they turn on only the logging of cache operations concerns tlsmgr.
- * An unknown word makes the whole list count as nothing. Follows
+ * smtpd_tls_loglevel and the other log levels: a list of names and numbers, each
+ * of which turns something on. Only the logging of cache operations concerns
+ * tlsmgr. With an unknown word in it the whole list is ignored. Follows
  * src/tls/tls_misc.c.
  */
 import { type Warn, trim } from './main-cf.ts';
 import { words } from './values.ts';
 
-/** Words that turn cache logging on, and words that are known and don't. */
+/** The known words, and whether they turn cache logging on. */
 const logsCache: ReadonlyMap<string, boolean> = new Map([
   ...['2', '3', '4', '5', '6', '7', '8', '9'].map((word) => [word, true] as const),
   ...['debug', 'ssl-expert', 'ssl-developer', 'cache'].map((word) => [word, true] as const),

@@ -1,14 +1,15 @@
 /**
- * main.cf to settings: physical lines to logical lines, logical lines to names
- * and unexpanded values.
+ * Reads main.cf: physical lines become logical lines, and these become names and
+ * unexpanded values.
  *
  *     file    = *( ignored / logical )
  *     ignored = a line of white space, or one whose first other character is #
  *     logical = line *( ignored / white-space line )    ; line feeds removed
  *             = name *blank "=" *blank value
  *
- * An ignored line does not end a logical line. A NUL ends one as text. The last
- * of several settings of a name wins, with a warning when the value differs.
+ * An ignored line does not end a logical line. Text after a NUL is ignored. If a
+ * name is set more than once, the last value wins; a warning says so when the
+ * values differ.
  * Throws FatalError with Postfix's text for a line without a name or a `=`, and
  * for a file that can't be read. Follows src/util/readlline.c, split_nameval.c
  * and dict.c.
@@ -19,7 +20,7 @@ import { FatalError } from '../errors.ts';
 import { reasonOf } from '../system/calls.ts';
 import { fromByteText } from './byte-text.ts';
 
-/** What isspace(3) says of ASCII; a no-break space is text. */
+/** Blanks are those of isspace(3) in ASCII; a no-break space is text. */
 const leadingBlanks = /^[ \t\n\v\f\r]+/u;
 const blankCharacters = ' \t\n\v\f\r';
 const nameThenEquals = /^([^= \t\n\v\f\r]+)[ \t\n\v\f\r]*=/u;
@@ -49,7 +50,7 @@ export function trim(text: string): string {
   return text.slice(0, end).replace(leadingBlanks, '');
 }
 
-/** Splits `name = value`. @returns what is wrong, in Postfix's words, for other text. */
+/** Splits `name = value`. @returns for other text what is wrong with it, as Postfix says it. */
 export function splitSetting(text: string): Setting | string {
   const line = text.replace(leadingBlanks, '');
   if (line === '' || line.startsWith('=')) {
@@ -63,8 +64,8 @@ export function splitSetting(text: string): Setting | string {
 }
 
 /**
- * Reads a main.cf, waiting while it is being written. @returns name to
- * unexpanded value, with what was known before; one character a byte.
+ * Reads a main.cf; waits while it is being written. @returns unexpanded values
+ * by name, those of `known` included; one character for each byte.
  */
 export function readMainCf(
   path: string,
@@ -172,8 +173,8 @@ function* logicalLines(text: string, path: string, warn: Warn): Generator<Logica
 }
 
 /**
- * How long to wait before the next look at a file that is being written: Postfix
- * reads such a one again until it rests.
+ * Pauses in ms, until the file hasn't changed for a second. Postfix waits in the
+ * same way for a file that is being written.
  */
 function* pausesUntilAtRest(path: string): Generator<number, void> {
   for (let waitedMs = 0; waitedMs < longestWaitMs; waitedMs += waitStepMs) {

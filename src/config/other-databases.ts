@@ -1,8 +1,8 @@
 /**
- * Databases of session caches that main.cf and master.cf name, whatever the
- * options of this one process make of them: another tlsmgr may have its sessions
- * there, a second service of master.cf for one. A cache of main.cf with a
- * lifetime of 0 is off, and isn't among them.
+ * All databases of session caches that main.cf and master.cf name, without
+ * regard to the options of this process. Another tlsmgr may have its sessions
+ * there, for example a second service of master.cf. A cache that main.cf turns
+ * off with a lifetime of 0 isn't among them.
  */
 import { closeSync, readFileSync } from 'node:fs';
 import { FatalError } from '../errors.ts';
@@ -21,7 +21,7 @@ const setting = new RegExp(
   'gu',
 );
 
-/** @returns expanded values; undefined, and a warning, when they can't be told. */
+/** @returns expanded values; undefined, after a warning, when a file or a value can't be read. */
 export function otherDatabases(settings: Settings, warn: Warn): string[] | undefined {
   const path = `${settings.directory}/master.cf`;
   try {
@@ -47,7 +47,7 @@ function ofMainCf(settings: Settings): string[] {
 function ofMasterCf(path: string, settings: Settings): string[] {
   let text: string;
   try {
-    // A FIFO would have the start wait.
+    // Only a regular file: the start would wait for a FIFO.
     const fd = openForReading(path, ['regular file']);
     try {
       text = fromByteText(readFileSync(fd, 'latin1'));
@@ -65,7 +65,7 @@ function ofMasterCf(path: string, settings: Settings): string[] {
   );
 }
 
-/** The end of `{ name = value}` doesn't belong to it. */
+/** The value without the closing brace of `{ name = value}`. */
 function withoutBrace(value: string): string {
   const isOpen = value.split('}').length > value.split('{').length;
   return isOpen && value.endsWith('}') ? value.slice(0, -1) : value;

@@ -1,7 +1,6 @@
 /**
- * `-o name=value`, as the daemon and the verbs take it: split as a line of
- * main.cf is, the value left unexpanded. Throws FatalError with Postfix's
- * text. Follows mail_conf_update's callers in src/master/multi_server.c.
+ * `-o name=value` of the daemon and the verbs. It is split like a line of
+ * main.cf, and the value isn't expanded. Throws FatalError with Postfix's text. Follows mail_conf_update's callers in src/master/multi_server.c.
  */
 import { FatalError } from '../errors.ts';
 import { splitSetting, type Setting } from './main-cf.ts';

@@ -1,9 +1,10 @@
 /**
- * Names to values, before any check: where a value comes from, and what it is
- * once expanded. Weakest first: defaults; process_name and config_directory;
- * main.cf; overrides in their order; service_name and process_id. `$name`
- * knows the default of every parameter of the table and of the installed
- * Postfix, as postconf(1) does. Throws FatalError with Postfix's text. Follows src/global/mail_conf.c.
+ * Finds the value of a name and expands it; checks nothing else. These are the
+ * sources of values, the weakest first: defaults; process_name and
+ * config_directory; main.cf; overrides in their order; service_name and
+ * process_id. `$name` may be any parameter of the table or of the installed
+ * Postfix, as with postconf(1). Throws FatalError with Postfix's text. Follows
+ * src/global/mail_conf.c.
  */
 import { FatalError } from '../errors.ts';
 import { fromByteText, toByteText } from './byte-text.ts';
@@ -63,10 +64,10 @@ const builtInDirectory = '/etc/postfix';
 /** The one parameter of the table whose default only the installed Postfix knows. */
 const ofInstalled = 'mail_version';
 
-/** Runs of these print as one blank. */
+/** `postconf -x` prints one blank for any number of these. */
 const printedAsBlank = /[ \t\r\n]+/gu;
 
-/** Reads main.cf. Its faults come before those of the command line, as in Postfix. */
+/** Reads main.cf. Call it before the options are looked at: Postfix finds faults in that order. */
 export function openMainCf(options: MainCfOptions): MainCf {
   const { directory, known, path } = findMainCf(options);
   return {
@@ -84,7 +85,7 @@ export async function openMainCfAtRest(options: MainCfOptions): Promise<MainCf> 
   return { directory, settings: await readMainCfAtRest(path, options.warn, known) };
 }
 
-/** Where it is, undefined for none, and what is known without it. */
+/** Where main.cf is (undefined: none is to be read), and what is known without it. */
 function findMainCf({ configDirectory, environment, mode, programName }: MainCfOptions): {
   directory: string;
   known: Map<string, string>;
@@ -142,12 +143,12 @@ export class Settings {
     });
   }
 
-  /** A daemon knows its number only after the parameters that all programs share. */
+  /** From now on process_id is known. To a daemon it isn't while the common parameters are read. */
   defineProcessId(): void {
     this.#settings.set('process_id', String(process.pid));
   }
 
-  /** Asks postconf(1) for all that values refer to, while the process goes on with other things. */
+  /** Asks postconf(1) for all defaults that values refer to. The process serves on meanwhile. */
   prepare(): Promise<void> {
     return this.#installed.prepare();
   }
@@ -183,7 +184,7 @@ export class Settings {
     );
   }
 
-  /** What main.cf or an override says, else the default; unexpanded, one character a byte. */
+  /** The value of main.cf or an override, else the default; unexpanded, one character for each byte. */
   #lookup(name: string): string | undefined {
     if (Object.hasOwn(foundDefaults, name)) {
       return this.#setValue(name) ?? this.#foundDefault(name);
@@ -204,8 +205,8 @@ export class Settings {
   }
 
   /**
-   * Looks at what is set, and at no other default: the two host names can't ask
-   * each other in a circle.
+   * Uses values that are set, and no other default. Otherwise myhostname and
+   * mydomain would ask each other without end.
    */
   #foundDefault(name: string): string {
     let found = this.#found.get(name);
@@ -220,7 +221,7 @@ export class Settings {
     return found;
   }
 
-  /** A daemon knows its compatibility_level and its name by then, postconf does not. */
+  /** A daemon knows its compatibility_level and process_name at that time, postconf(1) doesn't. */
   #knownEarly(name: string): string | undefined {
     if (this.#mode === 'print') {
       return name === 'process_name' || name === 'process_id'

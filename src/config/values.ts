@@ -1,13 +1,13 @@
 /**
- * Expanded texts to numbers, times, booleans and texts, with Postfix's words
- * for what isn't one. All faults are fatal: nothing is silently replaced by a
+ * Makes numbers, times, booleans and texts of expanded texts. Throws FatalError
+ * with Postfix's text for a malformed one; no value is silently replaced by a
  * default. Follows src/global/mail_conf_int.c, mail_conf_time.c,
  * mail_conf_bool.c, mail_conf_str.c and conv_time.c.
  */
 import { FatalError } from '../errors.ts';
 import type { Warn } from './main-cf.ts';
 
-/** strtol(3): leading blanks and a sign are fine, anything behind the digits is not. */
+/** As strtol(3): blanks and a sign may come first; nothing may follow the digits. */
 const wholeNumber = /^[ \t\n\v\f\r]*([+-]?[0-9]+)$/u;
 const timeText = /^[ \t\n\v\f\r]*([+-]?[0-9]+)(?:([smhdw])(.*))?$/su;
 
@@ -43,7 +43,7 @@ export function integerValue(name: string, text: string, { min, max }: Range): n
   return value;
 }
 
-/** A number of bytes: as an integer, but of 53 bits. */
+/** A number of bytes, up to 53 bits. */
 export function sizeValue(name: string, text: string, { min }: Range): number {
   const value = numberIn(text, 0, Number.MAX_SAFE_INTEGER);
   if (value === undefined) {
@@ -55,7 +55,7 @@ export function sizeValue(name: string, text: string, { min }: Range): number {
   return value;
 }
 
-/** Seconds. What follows a unit is ignored, as Postfix does, but not silently. */
+/** Seconds. Text after the unit is ignored, as in Postfix, but a warning says so. */
 export function timeValue(name: string, text: string, { min, max }: Range, warn: Warn): number {
   const match = timeText.exec(text);
   const count = match === null ? undefined : numberIn(match[1]!, 0, largestInt);
@@ -98,7 +98,7 @@ export function textValue(name: string, text: string, { min }: Range): string {
   return text;
 }
 
-/** The words of a list: commas or blanks stand between. */
+/** The words of a list that commas or blanks separate. */
 export function words(text: string): string[] {
   return text.split(/[, \t\r\n]+/u).filter((word) => word !== '');
 }
