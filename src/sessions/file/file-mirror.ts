@@ -40,7 +40,7 @@ import type { Segment } from '../memory/segment.ts';
 import type { ByteSpan, CacheLabel } from '../session-cache.ts';
 import type { FileKeys } from './cache-keys.ts';
 import { type WriteAt, writeAt, type WriteAtNow, writeAtNow } from './positioned-writes.ts';
-import { SegmentCopies } from './segment-copy.ts';
+import { SegmentCopies, type SegmentCopy } from './segment-copy.ts';
 import { SlotTable } from './slot-table.ts';
 import { SlotWriter, type Write } from './slot-writer.ts';
 import { UnreadSlots } from './unread-slots.ts';
@@ -136,9 +136,9 @@ export class FileMirror implements LogMirror {
   // What the log tells.
 
   changed(segment: Segment): void {
-    this.#cycles.queue(this.#copies.of(segment));
-    if (this.#state.name === 'idle') {
-      this.#wait(this.#flushEveryMs);
+    const copy = this.#copies.of(segment);
+    if (!copy.isQueued) {
+      this.#queue(copy);
     }
   }
 
@@ -146,7 +146,9 @@ export class FileMirror implements LogMirror {
     const copy = this.#copies.of(segment);
     if (offset < copy.writtenOffset) {
       copy.unwrittenDeaths.push(segment.arrivalAt(offset));
-      this.changed(segment);
+      if (!copy.isQueued) {
+        this.#queue(copy);
+      }
     }
   }
 
@@ -243,6 +245,14 @@ export class FileMirror implements LogMirror {
     this.#writer.wipe();
     if (before.name !== 'writing' && before.name !== 'suspending') {
       this.#closeFile();
+    }
+  }
+
+  /** A copy lacks something of its segment. When one is queued already, the state isn't idle. */
+  #queue(copy: SegmentCopy): void {
+    this.#cycles.queue(copy);
+    if (this.#state.name === 'idle') {
+      this.#wait(this.#flushEveryMs);
     }
   }
 

@@ -56,13 +56,7 @@ export class SegmentCopies {
   readonly #byNumber: (SegmentCopy | undefined)[] = [];
 
   of(segment: Segment): SegmentCopy {
-    const { number } = segment;
-    let copy = this.#byNumber[number];
-    if (copy === undefined) {
-      copy = new SegmentCopy(segment);
-      this.#byNumber[number] = copy;
-    }
-    return copy;
+    return this.#byNumber[segment.number] ?? this.#add(segment);
   }
 
   /** The segment is leaving the log. @returns its copy, undefined if there is none. */
@@ -77,5 +71,11 @@ export class SegmentCopies {
     for (let segment = first; segment !== undefined; segment = segment.next) {
       yield this.of(segment);
     }
+  }
+
+  #add(segment: Segment): SegmentCopy {
+    const copy = new SegmentCopy(segment);
+    this.#byNumber[segment.number] = copy;
+    return copy;
   }
 }
