@@ -24,7 +24,7 @@ import { type CacheCounters, newCounters } from './cache-counters.ts';
 import { fileSuffix, LockHeld, openCacheFile, type PreparedFile } from './file/cache-file.ts';
 import { type CacheKeys, readCacheKeys } from './file/cache-keys.ts';
 import { databaseOf } from './database.ts';
-import { removeLeftFiles } from './file/left-files.ts';
+import { removeLeftFiles } from './left-files.ts';
 import { type FileFound, OpenCache } from './open-cache.ts';
 import { fitInto, type MemoryRoom } from './memory-share.ts';
 import {

@@ -19,7 +19,7 @@ import {
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Caches, CachesSettings } from '../../src/sessions/caches.ts';
-import { removeLeftFiles } from '../../src/sessions/file/left-files.ts';
+import { removeLeftFiles } from '../../src/sessions/left-files.ts';
 import { manifestBytes } from '../../src/sessions/file/manifest.ts';
 import { type CacheName, postfixCacheNames } from '../../src/config/cache-names.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';

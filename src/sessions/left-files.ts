@@ -11,15 +11,15 @@
  */
 import { closeSync, existsSync, fstatSync, readdirSync, readSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { CacheSettings, MailOwner } from '../../config/config.ts';
-import type { Logger } from '../../log/logger.ts';
-import { reasonOf, tryLock } from '../../system/calls.ts';
-import { redirectTable } from '../../system/data-redirect.ts';
-import { openOwnFile, UnsafeFileError } from '../../system/safe-open.ts';
-import { asideSuffix, fileSuffix } from './cache-file.ts';
-import { databaseOf } from '../database.ts';
-import { hasMagic, slotsStart } from './manifest.ts';
-import { overwriteAndClose } from './overwrite.ts';
+import type { CacheSettings, MailOwner } from '../config/config.ts';
+import type { Logger } from '../log/logger.ts';
+import { reasonOf, tryLock } from '../system/calls.ts';
+import { redirectTable } from '../system/data-redirect.ts';
+import { openOwnFile, UnsafeFileError } from '../system/safe-open.ts';
+import { asideSuffix, fileSuffix } from './file/cache-file.ts';
+import { databaseOf } from './database.ts';
+import { hasMagic, slotsStart } from './file/manifest.ts';
+import { overwriteAndClose } from './file/overwrite.ts';
 
 const suffixes = [fileSuffix, fileSuffix + asideSuffix];
 
