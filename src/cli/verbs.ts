@@ -18,7 +18,7 @@ export const verbs: readonly Verb[] = [
     name: 'serve',
     usage: '[--socket PATH] [-c DIR] [-o NAME=VALUE]... [-v]',
     summary: 'serve in the foreground, without a Postfix',
-    load: async () => (await import('../daemon/serve.ts')).runServe,
+    load: async () => (await import('./serve.ts')).runServe,
   },
   {
     name: 'status',

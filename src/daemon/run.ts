@@ -38,7 +38,12 @@ import { checkDescriptors, closeInheritedOnExec, firstListener } from './descrip
 import { die, leave, panicOnUncaught } from './exit.ts';
 import { generationOf, type MasterWatch, reportServed, watchMaster } from './master-channel.ts';
 import { type DaemonOptions, parseDaemonOptions } from './options.ts';
-import { asMailOwner, dropPrivileges, type PrivilegeOptions } from './privileges.ts';
+import {
+  asMailOwner,
+  dropPrivileges,
+  type PrivilegeOptions,
+  releaseLowPorts,
+} from './privileges.ts';
 import { openProcessFigures } from '../report/process-figures.ts';
 import { forbidCores, raiseOpenFiles } from './process-limits.ts';
 import { assembleServer, type Server } from './server.ts';
@@ -125,7 +130,9 @@ async function start(
   const figures = openProcessFigures();
   const prng = new Prng(config.random, { log, clock: systemClock });
   await prng.openSource();
-  const metrics = options.stdio ? undefined : await openMetricsEndpoint(config, log);
+  const metrics = options.stdio
+    ? undefined
+    : await openMetricsEndpoint(config, log, releaseLowPorts);
   const { caches, egdListener, metricsListener } = asMailOwner(config.mailOwner, () => {
     const { exchangeName } = config.random;
     prng.openExchangeFile(exchangeName === '' ? '' : redirectFile(exchangeName, config, log));

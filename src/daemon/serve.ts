@@ -1,16 +1,12 @@
 /**
- * tlsmgr serve: the same service in the foreground, without master(8) and
- * without privileges. All three caches are on; files go into the socket's
- * folder, run/ if not told otherwise. Ctrl-C saves, removes the socket and
- * exits with 0; SIGHUP reads main.cf again. Under systemd it tells how it is,
- * and serves the sockets that it is handed.
+ * Standalone service: the same service in the foreground, without master(8) and
+ * without privileges. All three caches are on, and files go into the socket's
+ * folder. Ctrl-C saves the state, removes the socket and exits with 0. SIGHUP
+ * reads main.cf again. Under systemd it reports its state, and serves the
+ * sockets that systemd hands over.
  */
 import { mkdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { configChoice, configOptions } from '../cli/config-options.ts';
-import { type CliIo, UsageError } from '../cli/io.ts';
-import { namedSocket, standaloneSocket } from '../cli/reach.ts';
+import { dirname } from 'node:path';
 import { postfixCacheNames } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, loadConfigAtRest, type LoadOptions } from '../config/load.ts';
@@ -32,7 +28,7 @@ import { reasonOf, setCloseOnExec } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { memoryLimits } from '../system/memory-limits.ts';
 import { strangerOn, thisCaller } from '../system/path-trust.ts';
-import { takeSystemd } from '../system/systemd.ts';
+import { takeSystemd } from './systemd.ts';
 import { isSocket } from './descriptors.ts';
 import { leave, panicOnUncaught } from './exit.ts';
 import { openProcessFigures } from '../report/process-figures.ts';
@@ -42,25 +38,30 @@ import { assembleServer, type Server } from './server.ts';
 
 const endingSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
 
-interface ServeOptions {
-  socket: string;
-  choice: ReturnType<typeof configChoice>;
+export interface StandaloneOptions {
+  /** An absolute path. */
+  socketPath: string;
+  /** Which main.cf is read, and what is set over it. */
+  mainCf: Pick<LoadOptions, 'configDirectory' | 'overrides'>;
+  /** How often `-v` was given. */
   verbose: number;
+  /** systemd's variables are taken out of it. */
+  environment: NodeJS.ProcessEnv;
 }
 
-/** Serves until a signal; ends the process itself. Throws FatalError when it can't start. */
-export async function runServe(args: readonly string[], io: CliIo): Promise<number> {
-  const options = serveOptions(args);
+/** Returns once it serves; a signal ends the process. Throws FatalError when it can't start. */
+export async function serveStandalone(options: StandaloneOptions): Promise<void> {
+  const { socketPath } = options;
   const log = consoleLogger({ tag: 'tlsmgr', withTime: true });
   log.verbose = options.verbose;
-  const systemd = takeSystemd(io.environment, log);
-  const folder = dirname(options.socket);
+  const systemd = takeSystemd(options.environment, log);
+  const folder = dirname(socketPath);
   if (systemd.descriptors.length === 0) {
     requireOwnFolder(folder);
-    requireUnserved(options.socket);
+    requireUnserved(socketPath);
   }
   makeFolder(folder);
-  const load = loadOptions(options, folder, io, log);
+  const load = loadOptions(options, folder, log);
   let config = withOwnFolders(loadConfig(load));
 
   const figures = openProcessFigures();
@@ -75,7 +76,7 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   forbidCores(log);
   raiseOpenFiles(log);
   const server = assembleServer({ config, log, prng, caches, figures, mode: 'standalone' });
-  const listeners = await listen(options.socket, systemd.descriptors, server, {
+  const listeners = await listen(socketPath, systemd.descriptors, server, {
     log,
     warn: server.limiter.warn,
     transport: config.transport,
@@ -97,7 +98,7 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   }
   const status = (): string => {
     const on = caches.all.filter(({ cache }) => cache !== undefined).map(({ label }) => label);
-    return `serving on ${placeName(options.socket, systemd.descriptors)}, caches: ${on.join(' ') || 'none'}`;
+    return `serving on ${placeName(socketPath, systemd.descriptors)}, caches: ${on.join(' ') || 'none'}`;
   };
   const reloadOnce = async (): Promise<void> => {
     systemd.reloading();
@@ -115,7 +116,6 @@ export async function runServe(args: readonly string[], io: CliIo): Promise<numb
   log.info(status());
   systemd.ready(status());
   systemd.startWatchdog();
-  return 0;
 }
 
 /** The socket of our own, or those that systemd has handed over. */
@@ -149,26 +149,6 @@ function placeName(path: string, descriptors: readonly number[]): string {
   return descriptors.length === 0 ? path : `descriptor ${descriptors.join(', ')} of systemd`;
 }
 
-function serveOptions(args: readonly string[]): ServeOptions {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      socket: { type: 'string' },
-      ...configOptions,
-      verbose: { type: 'boolean', short: 'v', multiple: true },
-    },
-  });
-  if (positionals[0] !== undefined) {
-    throw new UsageError(`unexpected command-line argument: ${positionals[0]}`);
-  }
-  return {
-    socket: resolve(namedSocket(values.socket ?? standaloneSocket)),
-    choice: configChoice(values),
-    verbose: values.verbose?.length ?? 0,
-  };
-}
-
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -181,12 +161,12 @@ function makeFolder(folder: string): void {
 }
 
 /**
- * Sessions and the pool's state are nobody else's, and nobody else's files are
- * ours to change. The way there counts too: who may rename a folder above puts
- * another in its place, and no verb would trust the socket there.
+ * Nobody else may read the sessions and the pool's state, and we change nobody
+ * else's files. The folders above count too: whoever may rename one of them can
+ * put another folder in its place, and no verb would trust the socket there.
  */
 function requireOwnFolder(folder: string): void {
-  // What isn't there, or out of reach, is told by whoever opens a file in it.
+  // A folder that is missing or out of reach is reported when a file in it is opened.
   const fault = strangerOn(folder, thisCaller(), 'fine');
   if (fault === undefined) {
     return;
@@ -200,9 +180,8 @@ function requireOwnFolder(folder: string): void {
 
 /** main.cf where there is one, with defaults that need no Postfix. */
 function loadOptions(
-  { choice }: ServeOptions,
+  { mainCf, environment }: StandaloneOptions,
   folder: string,
-  io: CliIo,
   log: ProcessLogger,
 ): LoadOptions {
   const defaults = new Map([
@@ -213,8 +192,8 @@ function loadOptions(
     ]),
   ]);
   return {
-    ...choice,
-    environment: io.environment,
+    ...mainCf,
+    environment,
     programName: 'tlsmgr',
     mode: 'standalone',
     serviceName: 'tlsmgr',

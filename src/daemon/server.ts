@@ -18,7 +18,8 @@ import { systemClock } from '../system/clock.ts';
 import { KeyRing } from '../tickets/key-ring.ts';
 import { type ConnectionRoom, connectionRoom } from './connection-room.ts';
 import { type Counters, History } from '../report/history.ts';
-import { makeReport, type Report, type ReportMode } from '../report/report.ts';
+import { makeReport } from '../report/make-report.ts';
+import type { Report, ReportMode } from '../report/report.ts';
 import type { ProcessFigures } from '../report/process-figures.ts';
 
 export interface ServerParts {

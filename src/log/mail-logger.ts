@@ -9,7 +9,6 @@
  * Connections are made at once, before a chroot can hide their paths. Follows
  * src/global/maillog_client.c and src/global/mail_task.c.
  */
-import type { LogSettings } from '../config/config.ts';
 import { type Clock, systemClock } from '../system/clock.ts';
 import { fitsSocketAddress } from '../system/socket-path.ts';
 import { makeTag } from './line.ts';
@@ -30,6 +29,22 @@ export interface MailLoggerOptions {
   clock?: Clock | undefined;
   /** Where a copy on standard error goes. */
   stderrDescriptor?: number | undefined;
+}
+
+/** What main.cf says of the log. */
+export interface LogSettings {
+  /** What stands before `/tlsmgr` in the tag. */
+  syslogName: string;
+  /** One of syslogFacilities. */
+  syslogFacility: string;
+  /** Not empty: lines go to postlogd instead of syslogd. */
+  maillogFile: string;
+  /** Path of postlogd's socket, from outside the chroot. */
+  postlogSocket: string;
+  /** What lines to postlogd name as this host. */
+  hostname: string;
+  /** Whether valid UTF-8 stays as it is. */
+  keepUtf8: boolean;
 }
 
 const defaultName = 'postfix';

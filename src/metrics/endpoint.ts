@@ -14,7 +14,6 @@
 import { chmodSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { Logger, LogWarning } from '../log/logger.ts';
-import { releaseLowPorts } from '../daemon/privileges.ts';
 import type { Report } from '../report/report.ts';
 import { reasonOf } from '../system/calls.ts';
 import { bindOwnSocket, closeOwnSocket } from '../system/own-socket.ts';
@@ -29,6 +28,8 @@ export interface EndpointOptions {
   /** This host's name: a Host header may have it. */
   hostname: string;
   log: Logger;
+  /** Called when a port has been bound: nothing more of root's rights is needed. */
+  portBound?: (() => void) | undefined;
   names?: HostAddressOptions;
   schedule?: typeof after;
 }
@@ -137,7 +138,7 @@ export class MetricsEndpoint {
       this.#tryAgain(thrown);
       return;
     }
-    releaseLowPorts();
+    this.#options.portBound?.();
     this.#tellServed();
   }
 

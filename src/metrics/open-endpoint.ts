@@ -6,10 +6,14 @@ import type { Config } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MetricsEndpoint } from './endpoint.ts';
 
-/** @returns an endpoint that doesn't listen yet; undefined when there is to be none. */
+/**
+ * @param portBound called when its port has been bound.
+ * @returns an endpoint that doesn't listen yet; undefined when main.cf wants none.
+ */
 export async function openMetricsEndpoint(
   config: Config,
   log: Logger,
+  portBound?: () => void,
 ): Promise<MetricsEndpoint | undefined> {
   if (config.metricsListen === undefined) {
     return undefined;
@@ -19,5 +23,6 @@ export async function openMetricsEndpoint(
     address: config.metricsListen,
     hostname: config.log.hostname,
     log,
+    portBound,
   });
 }

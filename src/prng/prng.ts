@@ -5,7 +5,6 @@
  * the source before start(), after privileges are dropped. No fault of a source
  * or of the file costs a client a seed. Follows src/tlsmgr/tlsmgr.c.
  */
-import type { RandomSettings } from '../config/config.ts';
 import { FatalError, messageOf } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Clock } from '../system/clock.ts';
@@ -21,6 +20,18 @@ import { sourceOf } from './source.ts';
 const longLockMs = 60_000;
 
 const lockRetryMs = 1000;
+
+export interface PrngSettings {
+  /** `dev:/path`, `egd:/path`, a path, or empty. */
+  source: string;
+  /** Bytes read from the source at each reseed. */
+  bytes: number;
+  reseedPeriodSeconds: number;
+  /** Of the exchange file. */
+  updatePeriodSeconds: number;
+  /** Path of a socket that serves the EGD protocol to others; empty: none. */
+  egdListen: string;
+}
 
 export interface PrngDependencies {
   log: Logger;
@@ -49,7 +60,7 @@ export interface PrngStatistics {
 
 export class Prng {
   readonly pool: Pool;
-  readonly #settings: RandomSettings;
+  readonly #settings: PrngSettings;
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #reader: SourceReader | undefined;
@@ -63,7 +74,7 @@ export class Prng {
   #removalTold = false;
   #egdServer: EgdServer | undefined;
 
-  constructor(settings: RandomSettings, dependencies: PrngDependencies) {
+  constructor(settings: PrngSettings, dependencies: PrngDependencies) {
     const { log, clock, systemEntropy, sourceTimeoutMs } = dependencies;
     this.#settings = settings;
     this.#log = log;

@@ -1,38 +1,20 @@
 /**
- * What is wrong at this moment, worst first: the first line of `tlsmgr status`,
- * the answer of /healthz, the head of the page. What the log says of the past
- * isn't here.
+ * Finds what is wrong at this moment, worst first. `tlsmgr status` shows it in
+ * its first line, /healthz answers with it, and the page shows it at its top.
+ * Past faults are in the log only.
  */
 import type { CacheName } from '../config/cache-names.ts';
 import type { ParameterFault } from '../config/config.ts';
 import { parameterOf } from '../sessions/caches.ts';
-import type { CacheReport, Report } from './report.ts';
+import type { CacheReport, Problem, Report } from './report.ts';
 
-export interface Problem {
-  /** `error`: something that main.cf asks for isn't served. */
-  severity: 'error' | 'warning';
-  /** For scripts: stays when the text changes. */
-  name: ProblemName;
-  text: string;
-}
-
-export type ProblemName =
-  | 'cache-off'
-  | 'cache-in-memory'
-  | 'cache-too-small'
-  | 'source-none'
-  | 'source-failing'
-  | 'exchange-failing'
-  | 'parameter-refused'
-  | 'key-file-unusable';
-
-/** Which members of the report tell of health. */
+/** The members of the report that health depends on, and what else it depends on. */
 export type Vitals = Pick<Report, 'caches' | 'prng'> & {
-  /** Valid sessions that had to go within five minutes. */
+  /** How many valid sessions were removed for lack of room within five minutes. */
   evictedOfLate(label: CacheName): number;
-  /** Parameters of ours that have their default, as what main.cf says can't be used. */
+  /** Our own parameters whose value in main.cf can't be used: each has its default. */
   faults: readonly ParameterFault[];
-  /** Why cache files can't be sealed; empty when they can, or needn't be. */
+  /** Why cache files can't be encrypted; empty when they can be, or needn't be. */
   keyFault: string;
 };
 
@@ -68,7 +50,7 @@ function rank({ severity }: Problem): number {
   return severity === 'error' ? 0 : 1;
 }
 
-/** The limit that such a cache has met. */
+/** The parameter whose limit such a cache has reached. */
 function limitOf({ entries = 0, entryLimit = 0 }: CacheReport, label: CacheName): string {
   const which = entryLimit > 0 && entries >= entryLimit ? 'entry' : 'size';
   return `${label}_tls_session_cache_${which}_limit`;

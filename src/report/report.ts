@@ -1,23 +1,18 @@
 /**
- * What the daemon tells of itself: the answer to `stats`, shown by `tlsmgr
- * status`. Counters and times only; no key, seed, id or session.
+ * The shape of what a running tlsmgr reports about itself: the answer to the
+ * request `stats`, and what `tlsmgr status --json` prints. It holds counters
+ * and times only, and no key, seed, id or session.
  */
 import type { CacheName } from '../config/cache-names.ts';
-import type { Config } from '../config/config.ts';
-import type { Prng } from '../prng/prng.ts';
-import type { CountsByStatus, RequestCounts } from '../requests/request-counts.ts';
 import type { TroubleReport } from '../log/troubles.ts';
-import type { Caches, ServedCache } from '../sessions/caches.ts';
+import type { PrngStatistics } from '../prng/prng.ts';
+import type { CountsByStatus } from '../requests/request-counts.ts';
 import type { CacheStatistics } from '../sessions/session-cache.ts';
-import type { ConnectionCounts, Service } from '../socket/service.ts';
+import type { ConnectionCounts } from '../socket/service.ts';
 import type { ServiceTimeReport } from '../socket/service-times.ts';
 import type { TransportName } from '../socket/transport.ts';
-import type { KeyDescription, KeyRing } from '../tickets/key-ring.ts';
-import { version } from '../version.ts';
-import { type Problem, problemsOf } from './health.ts';
-export type { HistoryPoint } from './history.ts';
-import type { History, HistoryReport, RateReport } from './history.ts';
-import type { ProcessFigures } from './process-figures.ts';
+import type { KeyDescription } from '../tickets/key-ring.ts';
+import type { HistoryReport, RateReport } from './history.ts';
 
 /** How this process was started. */
 export type ReportMode = 'daemon' | 'standalone';
@@ -31,10 +26,26 @@ export interface CacheReport extends Partial<CacheStatistics> {
   lifetimeSeconds: number;
 }
 
-/** Changes when a member goes or changes its meaning; new members don't change it. */
-const schemaVersion = 1;
+export interface Problem {
+  /** `error`: something that main.cf asks for isn't served. */
+  severity: 'error' | 'warning';
+  /** For scripts: stays when the text changes. */
+  name: ProblemName;
+  text: string;
+}
+
+export type ProblemName =
+  | 'cache-off'
+  | 'cache-in-memory'
+  | 'cache-too-small'
+  | 'source-none'
+  | 'source-failing'
+  | 'exchange-failing'
+  | 'parameter-refused'
+  | 'key-file-unusable';
 
 export interface Report {
+  /** Raised when a member is removed or changes its meaning; new members don't raise it. */
   schemaVersion: number;
   /** What is wrong now, worst first; empty when all is well. */
   problems: Problem[];
@@ -47,7 +58,7 @@ export interface Report {
   uptimeSeconds: number;
   caches: Record<CacheName, CacheReport>;
   tickets: { enabled: boolean; keys: KeyDescription[] };
-  prng: ReturnType<Prng['statistics']>;
+  prng: PrngStatistics;
   rates: RateReport;
   requests: { total: number; byName: Record<string, CountsByStatus> };
   connections: ConnectionCounts & { limit: number; transport: TransportName | null };
@@ -55,70 +66,4 @@ export interface Report {
   log: TroubleReport;
   process: { residentBytes: number; processorSeconds: number };
   history: HistoryReport;
-}
-
-export interface ReportSources {
-  config: Config;
-  caches: Caches;
-  keys: KeyRing;
-  prng: Prng;
-  counts: RequestCounts;
-  service: Service;
-  history: History;
-  log: { readonly troubles: { report(): TroubleReport } };
-  figures: ProcessFigures;
-  mode: ReportMode;
-}
-
-export function makeReport(sources: ReportSources): Report {
-  const { config, caches, keys, prng, counts, service, history, log, figures, mode } = sources;
-  const uptimeSeconds = process.uptime();
-  const cacheReports = Object.fromEntries(
-    caches.all.map((served) => [served.label, reportOf(served)]),
-  );
-  const pool = prng.statistics();
-  return {
-    schemaVersion,
-    problems: problemsOf({
-      caches: cacheReports,
-      prng: pool,
-      faults: config.faults,
-      keyFault: caches.keyFault,
-      evictedOfLate: (label) => history.evictedOfLate(label),
-    }),
-    version,
-    node: process.version,
-    pid: process.pid,
-    mode,
-    serviceName: config.serviceName,
-    startedAt: new Date(Date.now() - uptimeSeconds * 1000).toISOString(),
-    uptimeSeconds: Math.floor(uptimeSeconds),
-    caches: cacheReports,
-    tickets: { enabled: keys.enabled, keys: keys.describe() },
-    prng: pool,
-    rates: history.rates(),
-    requests: { total: counts.total, byName: counts.byName() },
-    connections: {
-      ...service.counts,
-      limit: service.connectionLimit,
-      transport: service.transport,
-    },
-    serviceTimes: service.serviceTimes.report(),
-    log: log.troubles.report(),
-    process: {
-      residentBytes: figures.residentBytes(),
-      processorSeconds: figures.processorSeconds(),
-    },
-    history: history.report(),
-  };
-}
-
-function reportOf({ cache, database, type, lifetimeSeconds }: ServedCache): CacheReport {
-  return {
-    enabled: cache !== undefined,
-    database,
-    type,
-    lifetimeSeconds,
-    ...cache?.statistics(),
-  };
 }

@@ -1,27 +1,31 @@
 /**
- * Where a file that tlsmgr writes really goes. A path whose directory does not
- * belong to mail_owner moves to data_directory under its last part, with two
- * warnings; a directory that can't be examined leaves the path as it is.
- * Used for cache files and for the exchange file, by names only: nothing is
- * opened here.
+ * Finds the path that a file of tlsmgr really gets. When the directory doesn't
+ * belong to mail_owner, the file moves to data_directory. It keeps the last
+ * part of its path, and two warnings are logged. When the directory can't be
+ * examined, the path stays as it is. Cache files and the exchange file use
+ * this. It works on names only and opens nothing.
  *
  * Behaviour: Postfix src/global/data_redirect.c.
  */
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { Logger } from '../log/logger.ts';
+
+/** Gets the two warnings of a redirection. Every logger is one. */
+export interface RedirectWarnings {
+  warning(text: string): void;
+}
 
 export interface RedirectSettings {
   mailOwner: { name: string; uid: number };
   dataDirectory: string;
 }
 
-/** @param named what the warning calls it: `file /x/prng_exch`, `table btree:/x/scache`. */
+/** @param named what the warning calls the file: `file /x/prng_exch`, `table btree:/x/scache`. */
 function redirectPath(
   path: string,
   named: string,
   settings: RedirectSettings,
-  log: Logger,
+  log: RedirectWarnings,
 ): string {
   const directory = dirname(path);
   const ownerUid = statSync(directory, { throwIfNoEntry: false, bigint: false });
@@ -38,19 +42,23 @@ function redirectExaminable(
   path: string,
   named: string,
   settings: RedirectSettings,
-  log: Logger,
+  log: RedirectWarnings,
 ): string {
   try {
     return redirectPath(path, named, settings, log);
   } catch {
-    // No permission on the way, or a path that no system call takes: whoever
-    // opens it gets to know the reason.
+    // A directory on the way can't be searched, or no system call takes the
+    // path. Opening the file will fail for the same reason and report it.
     return path;
   }
 }
 
-/** The path that stands for `path`: itself, or the one in data_directory. */
-export function redirectFile(path: string, settings: RedirectSettings, log: Logger): string {
+/** @returns the path to use for `path`: the same, or the one in data_directory. */
+export function redirectFile(
+  path: string,
+  settings: RedirectSettings,
+  log: RedirectWarnings,
+): string {
   return redirectExaminable(path, `file ${path}`, settings, log);
 }
 
@@ -59,7 +67,7 @@ export function redirectTable(
   table: string,
   path: string,
   settings: RedirectSettings,
-  log: Logger,
+  log: RedirectWarnings,
 ): string {
   return redirectExaminable(path, `table ${table}`, settings, log);
 }

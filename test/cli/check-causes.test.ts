@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import type { Finding } from '../../src/cli/check/finding.ts';
 import { runningFindings } from '../../src/cli/check/running.ts';
-import type { Problem } from '../../src/report/health.ts';
+import type { Problem } from '../../src/report/report.ts';
 import { noCDaemon } from '../config/c-daemon.ts';
 import { writeMainCf } from '../postfix/main-cf.ts';
 import { CheckSetUp, nobody, usualLine } from './check-set-up.ts';

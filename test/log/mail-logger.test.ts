@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { LogSettings } from '../../src/config/config.ts';
+
 import { FatalError } from '../../src/errors.ts';
 import { consoleLogger } from '../../src/log/console-logger.ts';
-import { MailLogger } from '../../src/log/mail-logger.ts';
+import { type LogSettings, MailLogger } from '../../src/log/mail-logger.ts';
 import { DatagramCollector } from './collector.ts';
 import { scratchDirectory, TestClock } from './scratch.ts';
 

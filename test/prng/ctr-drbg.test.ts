@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { CtrDrbg } from '../../src/prng/ctr-drbg.ts';
-import { implemented, passes, type VectorFile } from '../../src/prng/vectors.ts';
+import { implemented, passes, type VectorFile } from '../../scripts/nist-vectors.ts';
 
 const root = join(import.meta.dirname, '../..');
 const folder = join(import.meta.dirname, 'vectors');

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RandomSettings } from '../../src/config/config.ts';
+import type { PrngSettings } from '../../src/prng/prng.ts';
 import type { Logger } from '../../src/log/logger.ts';
 
 /** A logger that keeps its lines, and lets a test wait for one. */
@@ -43,10 +43,9 @@ export function scratchFolder(): { path(name: string): string; remove(): void } 
   };
 }
 
-export function settings(changes: Partial<RandomSettings>): RandomSettings {
+export function settings(changes: Partial<PrngSettings>): PrngSettings {
   return {
     source: '',
-    exchangeName: '',
     bytes: 32,
     reseedPeriodSeconds: 3600,
     updatePeriodSeconds: 3600,

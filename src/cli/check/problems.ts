@@ -4,7 +4,7 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import type { Problem } from '../../report/health.ts';
+import type { Problem } from '../../report/report.ts';
 import type { Report } from '../../report/report.ts';
 import { databaseOf } from '../../sessions/database.ts';
 import { redirectTable } from '../../system/data-redirect.ts';

@@ -6,7 +6,8 @@
 import { constants } from 'node:os';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { TlsmgrClient } from '../../client/client.ts';
-import type { HistoryPoint, Report } from '../../report/report.ts';
+import type { HistoryPoint } from '../../report/history.ts';
+import type { Report } from '../../report/report.ts';
 import { messageOf } from '../../errors.ts';
 import { printable, printableValues } from '../../log/printable.ts';
 import { duration } from '../output.ts';

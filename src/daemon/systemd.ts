@@ -6,7 +6,7 @@
  */
 import { closeSync } from 'node:fs';
 import type { Logger } from '../log/logger.ts';
-import { connectUnix, reasonOf, sendNow } from './calls.ts';
+import { connectUnix, reasonOf, sendNow } from '../system/calls.ts';
 
 const firstDescriptor = 3;
 const variables = [

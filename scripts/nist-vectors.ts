@@ -6,7 +6,7 @@
  * latter compared with `returnedBits` unless that is null. With
  * `predictionResistance` each generate reseeds first (SP 800-90A, 9.3.1 step 7).
  */
-import { CtrDrbg, type CtrDrbgOptions } from './ctr-drbg.ts';
+import { CtrDrbg, type CtrDrbgOptions } from '../src/prng/ctr-drbg.ts';
 
 interface ReseedStep {
   entropyInput: string;

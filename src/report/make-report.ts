@@ -1,0 +1,82 @@
+/** Makes the report from the parts of a running tlsmgr. */
+import type { Config } from '../config/config.ts';
+import type { TroubleReport } from '../log/troubles.ts';
+import type { Prng } from '../prng/prng.ts';
+import type { RequestCounts } from '../requests/request-counts.ts';
+import type { Caches, ServedCache } from '../sessions/caches.ts';
+import type { Service } from '../socket/service.ts';
+import type { KeyRing } from '../tickets/key-ring.ts';
+import { version } from '../version.ts';
+import { problemsOf } from './health.ts';
+import type { History } from './history.ts';
+import type { ProcessFigures } from './process-figures.ts';
+import type { CacheReport, Report, ReportMode } from './report.ts';
+
+/** Explained at Report. */
+const schemaVersion = 1;
+
+export interface ReportSources {
+  config: Config;
+  caches: Caches;
+  keys: KeyRing;
+  prng: Prng;
+  counts: RequestCounts;
+  service: Service;
+  history: History;
+  log: { readonly troubles: { report(): TroubleReport } };
+  figures: ProcessFigures;
+  mode: ReportMode;
+}
+
+export function makeReport(sources: ReportSources): Report {
+  const { config, caches, keys, prng, counts, service, history, log, figures, mode } = sources;
+  const uptimeSeconds = process.uptime();
+  const cacheReports = Object.fromEntries(
+    caches.all.map((served) => [served.label, reportOf(served)]),
+  );
+  const pool = prng.statistics();
+  return {
+    schemaVersion,
+    problems: problemsOf({
+      caches: cacheReports,
+      prng: pool,
+      faults: config.faults,
+      keyFault: caches.keyFault,
+      evictedOfLate: (label) => history.evictedOfLate(label),
+    }),
+    version,
+    node: process.version,
+    pid: process.pid,
+    mode,
+    serviceName: config.serviceName,
+    startedAt: new Date(Date.now() - uptimeSeconds * 1000).toISOString(),
+    uptimeSeconds: Math.floor(uptimeSeconds),
+    caches: cacheReports,
+    tickets: { enabled: keys.enabled, keys: keys.describe() },
+    prng: pool,
+    rates: history.rates(),
+    requests: { total: counts.total, byName: counts.byName() },
+    connections: {
+      ...service.counts,
+      limit: service.connectionLimit,
+      transport: service.transport,
+    },
+    serviceTimes: service.serviceTimes.report(),
+    log: log.troubles.report(),
+    process: {
+      residentBytes: figures.residentBytes(),
+      processorSeconds: figures.processorSeconds(),
+    },
+    history: history.report(),
+  };
+}
+
+function reportOf({ cache, database, type, lifetimeSeconds }: ServedCache): CacheReport {
+  return {
+    enabled: cache !== undefined,
+    database,
+    type,
+    lifetimeSeconds,
+    ...cache?.statistics(),
+  };
+}
