@@ -10,7 +10,7 @@ import { reasonOf, reasonOfErrno } from '../system/calls.ts';
 import { unmovedBuffer } from '../system/secret-memory.ts';
 import { openForReading } from '../system/safe-open.ts';
 import { constants as osConstants } from 'node:os';
-import type { EntropySource } from './source.ts';
+import type { EntropySource } from './entropy-source.ts';
 
 const retryMs = 100;
 

@@ -9,7 +9,7 @@ import { TlsmgrError } from '../errors.ts';
 import { reasonOf } from '../system/calls.ts';
 import { connectToPath } from '../system/socket-path.ts';
 import { egd } from './egd-protocol.ts';
-import type { EntropySource } from './source.ts';
+import type { EntropySource } from './entropy-source.ts';
 
 interface Waiting {
   resolve(data: Buffer): void;

@@ -9,7 +9,7 @@ import { TlsmgrError } from '../errors.ts';
 import { reasonOf } from '../system/calls.ts';
 import { unmovedBuffer } from '../system/secret-memory.ts';
 import { openForReading } from '../system/safe-open.ts';
-import type { EntropySource } from './source.ts';
+import type { EntropySource } from './entropy-source.ts';
 
 const pieceBytes = 8192;
 const readPiece = promisify(read);

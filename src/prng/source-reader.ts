@@ -8,10 +8,11 @@ import { messageOf } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
+import type { EntropySource } from './entropy-source.ts';
 import { HealthTests } from './health-tests.ts';
 import type { Pool } from './pool.ts';
 import { randomDelaySeconds } from './schedule.ts';
-import { longestRead, type EntropySource } from './source.ts';
+import { longestRead } from './source.ts';
 
 const shortestRetrySeconds = 1;
 const longestRetrySeconds = 60;

@@ -1,6 +1,5 @@
 /**
- * An external source of entropy. Opened before the chroot with root's rights,
- * read afterwards, never waited for by anybody but its reader.
+ * Finds the source of entropy that a value of tls_random_source names.
  *
  *     dev:/path   a device: one read at a time        device-source.ts
  *     egd:/path   an EGD server's socket              egd-source.ts
@@ -9,6 +8,7 @@
  */
 import { DeviceSource } from './device-source.ts';
 import { EgdSource } from './egd-source.ts';
+import type { EntropySource } from './entropy-source.ts';
 import { FileSource } from './file-source.ts';
 
 /** The most that one read asks of a device or an EGD server. */
@@ -16,19 +16,6 @@ export const longestRead = 255;
 
 /** How long each step may take. Source: src/tlsmgr/tlsmgr.c, TLS_MGR_TIMEOUT. */
 export const sourceTimeoutMs = 10_000;
-
-export interface EntropySource {
-  /**
-   * Opens or connects. Throws TlsmgrError `SOURCE` with the log's text; may be
-   * called again after a failure.
-   */
-  open(): Promise<void>;
-  /** What the source gives at once or within the time limit; throws TlsmgrError `SOURCE`. */
-  read(bytes: number): Promise<Buffer>;
-  /** Whether there is anything to read again later. */
-  readonly lasting: boolean;
-  close(): void;
-}
 
 /** The source that a value of tls_random_source names; undefined for an empty one. */
 export function sourceOf(value: string, timeoutMs = sourceTimeoutMs): EntropySource | undefined {

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { parameterPage } from '../../src/config/parameter-page.ts';
+import { parameterPage } from '../../scripts/parameter-page.ts';
 import { parameters } from '../../src/config/parameters.ts';
 import { noPostconf } from './scratch.ts';
 

@@ -1,6 +1,6 @@
 /** Makes docs/parameters.md from the table of parameters. A test compares the file with it. */
-import type { Parameter, ParameterGroup } from './parameter.ts';
-import { parameters } from './parameters.ts';
+import type { Parameter, ParameterGroup } from '../src/config/parameter.ts';
+import { parameters } from '../src/config/parameters.ts';
 
 const titles: readonly (readonly [ParameterGroup, string])[] = [
   ['cache', 'Session caches'],
