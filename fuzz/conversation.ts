@@ -8,7 +8,7 @@
  */
 import assert from 'node:assert/strict';
 import { Connection } from '../src/socket/connection.ts';
-import type { Service } from '../src/socket/service.ts';
+import type { SocketServer } from '../src/socket/socket-server.ts';
 import type { Transport } from '../src/socket/transport.ts';
 
 /** A request that is answered later is answered within so many microtasks, */
@@ -90,7 +90,7 @@ function nextTurn(): Promise<void> {
 }
 
 /** Settles once the service has closed the connection. */
-export async function converse(service: Service, plan: ConversationPlan): Promise<Received> {
+export async function converse(service: SocketServer, plan: ConversationPlan): Promise<Received> {
   const transport = new SlowTransport(plan.takesWrite);
   const connection = new Connection(transport, service);
   /** Until the service reads again, or has closed. */

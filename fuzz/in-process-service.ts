@@ -5,14 +5,14 @@
  */
 import { Pool } from '../src/prng/pool.ts';
 import { CircularLog } from '../src/sessions/memory/circular-log.ts';
-import type { Service } from '../src/socket/service.ts';
+import type { SocketServer } from '../src/socket/socket-server.ts';
 import { systemClock } from '../src/system/clock.ts';
 import { serviceOf } from '../test/socket/service-parts.ts';
 import { lateCache } from '../test/contracts/late-cache.ts';
 import { lifetimeSeconds } from './reference.ts';
 
 export interface InProcessService {
-  service: Service;
+  service: SocketServer;
   /** What it said of faults of its own. */
   faults: string[];
   /** Begins again with empty caches. */

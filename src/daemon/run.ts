@@ -46,7 +46,7 @@ import {
 } from './privileges.ts';
 import { openProcessFigures } from '../report/process-figures.ts';
 import { forbidCores, raiseOpenFiles } from './process-limits.ts';
-import { assembleServer, type Server } from './server.ts';
+import { assembleTlsmgr, type Tlsmgr } from './tlsmgr.ts';
 import { serveStandardInput } from './standard-input.ts';
 import type { StartRecord } from './start-record.ts';
 import { limitStart, startIsOver, startWatchdog } from './watchdog.ts';
@@ -155,7 +155,7 @@ async function start(
   });
   forbidCores(log);
 
-  const server = assembleServer({
+  const tlsmgr = assembleTlsmgr({
     config,
     log,
     prng,
@@ -171,18 +171,18 @@ async function start(
           },
         }),
   });
-  const end = (): never => leave(log, () => server.close(), record);
+  const end = (): never => leave(log, () => tlsmgr.close(), record);
   for (const signal of endingSignals) {
     process.on(signal, end);
   }
   prng.start();
-  metrics?.serve(server.report, server.limiter.warn);
+  metrics?.serve(tlsmgr.report, tlsmgr.limiter.warn);
   if (master === undefined) {
     startIsOver();
-    await serveStandardInput(server.service.dispatcher);
+    await serveStandardInput(tlsmgr.socketServer.dispatcher);
     return end();
   }
-  await serve(options, config, server, { master, log, end });
+  await serve(options, config, tlsmgr, { master, log, end });
 }
 
 /** The record is left as it is: this start has failed, and the next one may have written to it. */
@@ -291,13 +291,13 @@ function chdir(directory: string): void {
 async function serve(
   options: DaemonOptions,
   config: Config,
-  server: Server,
+  tlsmgr: Tlsmgr,
   { master, log, end }: { master: MasterWatch; log: MailLogger; end: () => never },
 ): Promise<void> {
   const { transport } = config;
-  const listenerOptions = { log, warn: server.limiter.warn, transport };
+  const listenerOptions = { log, warn: tlsmgr.limiter.warn, transport };
   for (let index = 0; index < options.socketCount; index += 1) {
-    await listenOnDescriptor(firstListener + index, server.service, listenerOptions);
+    await listenOnDescriptor(firstListener + index, tlsmgr.socketServer, listenerOptions);
   }
   startWatchdog(config.daemonTimeoutSeconds);
   master.serve(() => {

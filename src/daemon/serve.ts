@@ -34,7 +34,7 @@ import { leave, panicOnUncaught } from './exit.ts';
 import { openProcessFigures } from '../report/process-figures.ts';
 import { forbidCores, raiseOpenFiles } from './process-limits.ts';
 import { inTurn, reload } from './reload.ts';
-import { assembleServer, type Server } from './server.ts';
+import { assembleTlsmgr, type Tlsmgr } from './tlsmgr.ts';
 
 const endingSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
 
@@ -75,10 +75,10 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
   const caches = openCaches(config, { log, clock: systemClock, room: roomOf(memoryLimits()) });
   forbidCores(log);
   raiseOpenFiles(log);
-  const server = assembleServer({ config, log, prng, caches, figures, mode: 'standalone' });
-  const listeners = await listen(socketPath, systemd.descriptors, server, {
+  const tlsmgr = assembleTlsmgr({ config, log, prng, caches, figures, mode: 'standalone' });
+  const listeners = await listen(socketPath, systemd.descriptors, tlsmgr, {
     log,
-    warn: server.limiter.warn,
+    warn: tlsmgr.limiter.warn,
     transport: config.transport,
   });
   panicOnUncaught(log);
@@ -90,7 +90,7 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
         listener.close();
       }
       metrics?.close();
-      server.close();
+      tlsmgr.close();
     });
   };
   for (const signal of endingSignals) {
@@ -105,14 +105,14 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
     config = await reload({
       config,
       read: async () => withOwnFolders(await loadConfigAtRest(load)),
-      change: (next) => server.change(next),
+      change: (next) => tlsmgr.change(next),
       log,
     });
     systemd.ready(status());
   };
   process.on('SIGHUP', inTurn(reloadOnce));
   prng.start();
-  metrics?.serve(server.report, server.limiter.warn);
+  metrics?.serve(tlsmgr.report, tlsmgr.limiter.warn);
   log.info(status());
   systemd.ready(status());
   systemd.startWatchdog();
@@ -122,11 +122,11 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
 async function listen(
   path: string,
   descriptors: readonly number[],
-  { service }: Server,
+  { socketServer }: Tlsmgr,
   options: ListenerOptions,
 ): Promise<Listener[]> {
   if (descriptors.length === 0) {
-    return [await listenOnPath(path, service, options)];
+    return [await listenOnPath(path, socketServer, options)];
   }
   const listeners: Listener[] = [];
   for (const fd of descriptors) {
@@ -135,7 +135,7 @@ async function listen(
         throw new Error('not a socket');
       }
       setCloseOnExec(fd);
-      listeners.push(await listenOnDescriptor(fd, service, options));
+      listeners.push(await listenOnDescriptor(fd, socketServer, options));
     } catch (thrown) {
       throw new FatalError(`descriptor ${fd} of LISTEN_FDS: ${reasonOf(thrown)}`, {
         cause: thrown,

@@ -4,7 +4,7 @@ import type { TroubleReport } from '../log/troubles.ts';
 import type { Prng } from '../prng/prng.ts';
 import type { RequestCounts } from '../requests/request-counts.ts';
 import type { Caches, ServedCache } from '../sessions/caches.ts';
-import type { Service } from '../socket/service.ts';
+import type { SocketServer } from '../socket/socket-server.ts';
 import type { KeyRing } from '../tickets/key-ring.ts';
 import { version } from '../version.ts';
 import { problemsOf } from './health.ts';
@@ -21,7 +21,7 @@ export interface ReportSources {
   keys: KeyRing;
   prng: Prng;
   counts: RequestCounts;
-  service: Service;
+  socketServer: SocketServer;
   history: History;
   log: { readonly troubles: { report(): TroubleReport } };
   figures: ProcessFigures;
@@ -29,7 +29,7 @@ export interface ReportSources {
 }
 
 export function makeReport(sources: ReportSources): Report {
-  const { config, caches, keys, prng, counts, service, history, log, figures, mode } = sources;
+  const { config, caches, keys, prng, counts, socketServer, history, log, figures, mode } = sources;
   const uptimeSeconds = process.uptime();
   const cacheReports = Object.fromEntries(
     caches.all.map((served) => [served.label, reportOf(served)]),
@@ -57,11 +57,11 @@ export function makeReport(sources: ReportSources): Report {
     rates: history.rates(),
     requests: { total: counts.total, byName: counts.byName() },
     connections: {
-      ...service.counts,
-      limit: service.connectionLimit,
-      transport: service.transport,
+      ...socketServer.counts,
+      limit: socketServer.connectionLimit,
+      transport: socketServer.transport,
     },
-    serviceTimes: service.serviceTimes.report(),
+    serviceTimes: socketServer.serviceTimes.report(),
     log: log.troubles.report(),
     process: {
       residentBytes: figures.residentBytes(),

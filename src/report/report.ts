@@ -8,7 +8,7 @@ import type { TroubleReport } from '../log/troubles.ts';
 import type { PrngStatistics } from '../prng/prng.ts';
 import type { CountsByStatus } from '../requests/request-counts.ts';
 import type { CacheStatistics } from '../sessions/session-cache.ts';
-import type { ConnectionCounts } from '../socket/service.ts';
+import type { ConnectionCounts } from '../socket/socket-server.ts';
 import type { ServiceTimeReport } from '../socket/service-times.ts';
 import type { TransportName } from '../socket/transport.ts';
 import type { KeyDescription } from '../tickets/key-ring.ts';

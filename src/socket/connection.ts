@@ -1,22 +1,22 @@
 /**
- * One client: its bytes to lists, lists to replies, replies back in the order
- * of the requests. All requests that a turn answers are answered with one write.
+ * One client. Its bytes become lists, and each list gets a reply, in the order
+ * of the requests. All replies of one turn leave in one write.
  *
  * No client can make another wait. A half-sent request waits here, within
- * limits of size and time; while a client doesn't read its replies, nothing
- * more is read from it; a request that is answered later holds up only those
- * behind it on its own connection; who sends many requests at once waits for
- * its turns (turns.ts).
+ * limits of size and time. While a client doesn't read its replies, nothing
+ * more is read from it. A request that is answered later holds up only those
+ * behind it on its own connection. A client that sends many requests at once
+ * waits for its turns (turns.ts).
  */
 import { messageOf } from '../errors.ts';
 import { refuseList } from '../requests/dispatcher.ts';
 import type { WriteReply } from '../requests/request-type.ts';
 import { Decoder } from '../protocol/decoder.ts';
 import { tellEndWithin, tellTooLong, tellUnfinished, tellUnreadReplies } from './complaints.ts';
-import type { Client, Service } from './service.ts';
+import { type ConnectionState, owes } from './connection-state.ts';
+import type { Client, SocketServer } from './socket-server.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 import { isBareString, isWakeup } from './trigger.ts';
-import type { TurnTaker } from './turns.ts';
 
 /** Replies are sent when they amount to this, though there are more requests to answer. */
 const batchBytes = 64 * 1024;
@@ -27,27 +27,11 @@ const clockedOneIn = 16;
 /** Of a request that isn't there whole: beyond so much, what follows is read in turns. */
 const pacedBytes = 16 * 1024;
 
-/** Where a connection is. Only `serving` reads from the client. */
-export type ConnectionState =
-  /** Answers what comes. */
-  | 'serving'
-  /** Its turn is over; what has been read waits for the next. */
-  | 'queued'
-  /** Much of a long request has been read; the next part is read at its turn. */
-  | 'paced'
-  /** A request is being answered later. */
-  | 'waiting'
-  /** Replies have not been sent whole. */
-  | 'sending'
-  /** Nothing more is answered; the transport closes once all is sent. */
-  | 'closing'
-  | 'closed';
-
-export class Connection implements TransportEvents, Client, TurnTaker {
+export class Connection implements TransportEvents, Client {
   stalledSinceMs = 0;
   active = true;
   place = 0;
-  readonly #service: Service;
+  readonly #server: SocketServer;
   readonly #transport: Transport;
   readonly #decoder: Decoder;
   #state: ConnectionState = 'serving';
@@ -58,29 +42,26 @@ export class Connection implements TransportEvents, Client, TurnTaker {
   /** The client sends no more. */
   #ended = false;
   #watched = false;
-  /** What the service counts as held by this connection; of it, unsent replies. */
+  /** What the server counts as held by this connection; of it, unsent replies. */
   #heldBytes = 0;
   #unsentBytes = 0;
   /** When it last had many requests to answer; 0: never. */
   #busyMs = 0;
-  /** Requests answered, up to two. */
-  #answers = 0;
-  /** One request has been answered, and it was for a seed. */
-  #seedOnly = false;
+  /** What has been answered so far: one request for a seed, or anything else. */
+  #asked: 'nothing' | 'seed' | 'more' = 'nothing';
   readonly #openedMs: number;
 
-  constructor(transport: Transport, service: Service) {
-    this.#service = service;
+  constructor(transport: Transport, server: SocketServer) {
+    this.#server = server;
     this.#transport = transport;
-    this.#decoder = new Decoder(service.maxRequestBytes);
-    service.opened(this, transport.descriptor);
-    service.trace?.('connection established');
-    const { announcement, announcements } = service;
+    this.#decoder = new Decoder(server.maxRequestBytes);
+    server.opened(this, transport.descriptor);
+    const { announcement, announcements } = server;
     this.#openedMs = announcements.nowMs();
     if (announcement === undefined) {
       announcements.openedSilently(this);
     } else {
-      service.replies.list(announcement);
+      server.replies.list(announcement);
       this.#sendReplies();
       this.#settle(false);
     }
@@ -95,11 +76,11 @@ export class Connection implements TransportEvents, Client, TurnTaker {
       return;
     }
     this.active = true;
-    const service = this.#service;
-    if (this.#answers === 0) {
-      service.announcements.forget(this);
+    const server = this.#server;
+    if (this.#asked === 'nothing') {
+      server.announcements.forget(this);
     }
-    const { serviceTimes, turns } = service;
+    const { serviceTimes, turns } = server;
     const beganMs = serviceTimes.begin();
     try {
       this.#decoder.push(chunk, length);
@@ -143,37 +124,29 @@ export class Connection implements TransportEvents, Client, TurnTaker {
     } else {
       this.#state = 'waiting';
     }
-    this.#guarded(() => {
-      this.#service.turns.begin();
-      this.#replyLate();
-      this.#answer();
-    });
+    this.#goOn();
   }
 
   closed(): void {
     if (this.#state === 'closed') {
       return;
     }
-    const service = this.#service;
+    const server = this.#server;
     this.#state = 'closed';
     this.#late = undefined;
     this.#decoder.reset();
-    service.closed(this);
-    service.hold(-this.#heldBytes);
-    service.announcements.forget(this);
-    service.turns.leave(this);
-    if (this.#seedOnly && service.announcement !== undefined) {
-      service.announcements.closedAfterSeed(this.#openedMs);
+    if (this.#asked === 'seed' && server.announcement !== undefined) {
+      server.announcements.closedAfterSeed(this.#openedMs);
     }
-    service.trace?.('connection closed');
+    server.closed(this, this.#heldBytes);
   }
 
   /** The time limit is reached. */
   giveUp(): void {
     if (this.#state === 'sending' || this.#state === 'closing') {
-      tellUnreadReplies(this.#service);
+      tellUnreadReplies(this.#server);
     } else {
-      tellUnfinished(this.#service, this.#decoder);
+      tellUnfinished(this.#server, this.#decoder);
     }
     this.#close();
   }
@@ -187,7 +160,7 @@ export class Connection implements TransportEvents, Client, TurnTaker {
     return this.#state === 'closing' || this.#state === 'closed';
   }
 
-  /** A fault of our own costs one connection, not the service. */
+  /** A fault of our own costs one connection, not the server. */
   #guarded(task: () => void): void {
     try {
       task();
@@ -197,9 +170,9 @@ export class Connection implements TransportEvents, Client, TurnTaker {
   }
 
   #fault(thrown: unknown): void {
-    this.#service.replies.clear();
-    this.#service.warn('connection fault', () => {
-      return `connection of ${this.#service.peer} closed after a fault: ${messageOf(thrown)}`;
+    this.#server.replies.clear();
+    this.#server.warn('connection fault', () => {
+      return `connection of ${this.#server.peer} closed after a fault: ${messageOf(thrown)}`;
     });
     this.#close();
   }
@@ -212,12 +185,11 @@ export class Connection implements TransportEvents, Client, TurnTaker {
       this.#decoder.keepRest();
     }
     if (this.#state === 'serving' && this.#decoder.pendingBytes >= pacedBytes) {
-      this.#state = 'paced';
-      this.#service.turns.queue(this);
+      this.#queue('paced');
     }
     // A request that is answered later is answered by #replyLate().
     if (answered > (this.#late === undefined ? 0 : 1)) {
-      this.#service.answered();
+      this.#server.answered();
     }
     this.#settle(answered > 0);
   }
@@ -225,7 +197,7 @@ export class Connection implements TransportEvents, Client, TurnTaker {
   /** @returns how many requests have been taken up: all are answered but one that is answered later. */
   #answerLists(): number {
     const decoder = this.#decoder;
-    const { replies, dispatcher } = this.#service;
+    const { replies, dispatcher } = this.#server;
     let answered = 0;
     while (this.#state === 'serving') {
       const found = decoder.next();
@@ -247,12 +219,11 @@ export class Connection implements TransportEvents, Client, TurnTaker {
       answered += 1;
       const later = dispatcher.answer(decoder, replies);
       const request = dispatcher.answered;
-      if (this.#answers < 2) {
-        this.#answers += 1;
-        this.#seedOnly = this.#answers === 1 && request?.name === 'seed';
+      if (this.#asked !== 'more') {
+        this.#asked = this.#asked === 'nothing' && request?.name === 'seed' ? 'seed' : 'more';
       }
       if (later !== undefined) {
-        this.#answerLater(later);
+        void this.#answerLater(later);
         break;
       }
       const full = replies.length >= batchBytes;
@@ -272,7 +243,7 @@ export class Connection implements TransportEvents, Client, TurnTaker {
 
   /** A client that has much to ask has had its time: what is left waits in the queue. */
   #endTurnWhenOver(costly: boolean): void {
-    const { turns } = this.#service;
+    const { turns } = this.#server;
     const over = turns.isOver();
     this.#busyMs = turns.lookedAtMs;
     if ((over || costly) && this.#state === 'serving' && this.#decoder.pendingBytes > 0) {
@@ -282,20 +253,20 @@ export class Connection implements TransportEvents, Client, TurnTaker {
 
   /** Who was busy of late has no turn before others that were. */
   #serveOrQueue(): void {
-    if (this.#busyMs !== 0 && this.#service.turns.mustQueue(this.#busyMs)) {
+    if (this.#busyMs !== 0 && this.#server.turns.mustQueue(this.#busyMs)) {
       this.#queue();
     } else {
       this.#state = 'serving';
     }
   }
 
-  #queue(): void {
-    this.#state = 'queued';
-    this.#service.turns.queue(this);
+  #queue(state: 'queued' | 'paced' = 'queued'): void {
+    this.#state = state;
+    this.#server.turns.queue(this);
   }
 
   #sendReplies(): void {
-    const { replies } = this.#service;
+    const { replies } = this.#server;
     if (replies.length > 0 && !this.#isOver()) {
       if (!this.#transport.write(replies.buffer, replies.length)) {
         this.#state = 'sending';
@@ -307,12 +278,8 @@ export class Connection implements TransportEvents, Client, TurnTaker {
     replies.clear();
   }
 
-  #answerLater(later: Promise<WriteReply>): void {
+  async #answerLater(later: Promise<WriteReply>): Promise<void> {
     this.#state = 'waiting';
-    void this.#continueAfter(later);
-  }
-
-  async #continueAfter(later: Promise<WriteReply>): Promise<void> {
     const late: { write: WriteReply | undefined } = { write: undefined };
     this.#late = late;
     const write = await later;
@@ -323,12 +290,17 @@ export class Connection implements TransportEvents, Client, TurnTaker {
     late.write = write;
     // Else replies before it are still on their way: it is next.
     if (this.#state === 'waiting') {
-      this.#guarded(() => {
-        this.#service.turns.begin();
-        this.#replyLate();
-        this.#answer();
-      });
+      this.#goOn();
     }
+  }
+
+  /** After a wait: the answer that has come, then what has been read meanwhile. */
+  #goOn(): void {
+    this.#guarded(() => {
+      this.#server.turns.begin();
+      this.#replyLate();
+      this.#answer();
+    });
   }
 
   #replyLate(): void {
@@ -338,9 +310,9 @@ export class Connection implements TransportEvents, Client, TurnTaker {
     }
     this.#late = undefined;
     this.#state = 'serving';
-    write(this.#service.replies);
+    write(this.#server.replies);
     this.#sendReplies();
-    this.#service.answered();
+    this.#server.answered();
     // Many that are answered soon must not keep the event loop from coming round.
     if (this.#state === 'serving' && this.#decoder.pendingBytes > 0) {
       this.#queue();
@@ -357,7 +329,7 @@ export class Connection implements TransportEvents, Client, TurnTaker {
       return;
     }
     if (this.#ended && this.#state === 'serving') {
-      tellEndWithin(this.#service, this.#decoder);
+      tellEndWithin(this.#server, this.#decoder);
       this.#end();
     }
     const state = this.#state;
@@ -373,24 +345,20 @@ export class Connection implements TransportEvents, Client, TurnTaker {
         this.#transport.pause();
       }
     }
-    const owes =
-      state === 'sending' ||
-      state === 'closing' ||
-      state === 'paced' ||
-      (state === 'serving' && this.#decoder.pendingBytes > 0);
-    if (owes && (!this.#watched || progress)) {
+    const late = owes(state, this.#decoder.pendingBytes);
+    if (late && (!this.#watched || progress)) {
       this.stalledSinceMs = performance.now();
       this.#watched = true;
-      this.#service.watch(this);
-    } else if (!owes && this.#watched) {
+      this.#server.watch(this);
+    } else if (!late && this.#watched) {
       this.#watched = false;
-      this.#service.unwatch(this);
+      this.#server.unwatch(this);
     }
     const heldBytes = this.#decoder.heldBytes + this.#unsentBytes;
     const more = heldBytes - this.#heldBytes;
     if (more !== 0) {
       this.#heldBytes = heldBytes;
-      this.#service.hold(more);
+      this.#server.hold(more);
     }
   }
 
@@ -407,15 +375,13 @@ export class Connection implements TransportEvents, Client, TurnTaker {
   }
 
   #refuseTooLong(): void {
-    this.#service.counts.sizeLimitHits += 1;
-    tellTooLong(this.#service);
+    tellTooLong(this.#server);
     this.#sendReplies();
     this.#close();
   }
 
   #wakeUp(): void {
-    this.#service.counts.wakeups += 1;
-    this.#service.trace?.('received master trigger');
+    this.#server.wokenUp();
     this.#sendReplies();
     this.#end();
   }

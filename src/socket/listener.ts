@@ -16,7 +16,7 @@ import { AcceptWatch } from './accept-watch.ts';
 import { Connection } from './connection.ts';
 import { serveHandles } from './handle-transport.ts';
 import { serveSocket } from './net-transport.ts';
-import type { Service } from './service.ts';
+import type { SocketServer } from './socket-server.ts';
 import type { Transport, TransportName } from './transport.ts';
 
 /** master(8)'s own backlog: its process limits' default. */
@@ -36,11 +36,11 @@ export interface Listener {
 /** Serves a descriptor that is bound and listening. Throws FatalError when the kernel refuses. */
 export async function listenOnDescriptor(
   fd: number,
-  service: Service,
+  socketServer: SocketServer,
   options: ListenerOptions,
 ): Promise<Listener> {
   try {
-    return await listen({ fd, backlog }, service, options);
+    return await listen({ fd, backlog }, socketServer, options);
   } catch (thrown) {
     throw new FatalError(`listen on descriptor ${fd}: ${reasonOf(thrown)}`, { cause: thrown });
   }
@@ -63,12 +63,12 @@ export function requireUnserved(path: string): void {
 /** Serves a UNIX-domain socket of our own. Throws FatalError when somebody else does. */
 export async function listenOnPath(
   path: string,
-  service: Service,
+  socketServer: SocketServer,
   options: ListenerOptions,
 ): Promise<Listener> {
   requireUnserved(path);
   try {
-    return await bindOwnSocket(path, () => listen({ path, backlog }, service, options));
+    return await bindOwnSocket(path, () => listen({ path, backlog }, socketServer, options));
   } catch (thrown) {
     throw new FatalError(`listen on ${path}: ${reasonOf(thrown)}`, { cause: thrown });
   }
@@ -77,12 +77,16 @@ export async function listenOnPath(
 /** What net.Server's listen() takes. */
 type Where = { fd: number; backlog: number } | { path: string; backlog: number };
 
-async function listen(where: Where, service: Service, options: ListenerOptions): Promise<Listener> {
+async function listen(
+  where: Where,
+  socketServer: SocketServer,
+  options: ListenerOptions,
+): Promise<Listener> {
   const { log } = options;
   let watch: AcceptWatch | undefined;
   const accept = (transport: Transport): Connection => {
     watch?.accepted();
-    return new Connection(transport, service);
+    return new Connection(transport, socketServer);
   };
   const server = createServer({ allowHalfOpen: true }, (socket) => serveSocket(socket, accept));
   await started(server, where);
@@ -96,12 +100,12 @@ async function listen(where: Where, service: Service, options: ListenerOptions):
     serveHandles(server, accept, (errno) => {
       options.warn('accept', () => `accept connection: ${reasonOfErrno(errno)}`);
     });
-  if (options.transport === 'handle' && !byHandle && service.transport === null) {
+  if (options.transport === 'handle' && !byHandle && socketServer.transport === null) {
     log.warning(
       `tlsmgr_transport = handle: the handles of Node.js ${process.version} aren't as expected: served through sockets, which is slower`,
     );
   }
-  service.transport = byHandle ? 'handle' : 'socket';
+  socketServer.transport = byHandle ? 'handle' : 'socket';
   const close = (): void => {
     watch?.close();
     if ('path' in where) {

@@ -9,13 +9,13 @@ import type { RequestCounts } from '../../src/requests/request-counts.ts';
 import type { RequestType } from '../../src/requests/request-type.ts';
 import type { ByteSpan, SessionCache } from '../../src/sessions/session-cache.ts';
 import { listenOnPath } from '../../src/socket/listener.ts';
-import type { Service } from '../../src/socket/service.ts';
+import type { SocketServer } from '../../src/socket/socket-server.ts';
 import { type Clock, systemClock } from '../../src/system/clock.ts';
 import { serviceOf } from './service-parts.ts';
 
 export interface TestService {
   path: string;
-  service: Service;
+  service: SocketServer;
   counts: RequestCounts;
   warnings: string[];
   pool: { stirs: number; samples: number };

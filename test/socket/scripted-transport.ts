@@ -2,7 +2,7 @@
 import { postfixCacheNames } from '../../src/config/cache-names.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { Connection } from '../../src/socket/connection.ts';
-import type { Service } from '../../src/socket/service.ts';
+import type { SocketServer } from '../../src/socket/socket-server.ts';
 import type { Transport } from '../../src/socket/transport.ts';
 import { type ServiceParts, serviceOf } from './service-parts.ts';
 
@@ -10,7 +10,7 @@ import { type ServiceParts, serviceOf } from './service-parts.ts';
 export function serviceOfTypes(
   extraTypes: NonNullable<ServiceParts['extraTypes']>,
   parts: Partial<ServiceParts> = {},
-): Service {
+): SocketServer {
   const off = { lifetimeSeconds: 60, cache: undefined };
   return serviceOf({
     pool: { fill: () => {}, stirTime: () => {}, stirData: () => {} },
@@ -41,7 +41,7 @@ export class ScriptedTransport implements Transport {
   sent = '';
   readonly connection: Connection;
 
-  constructor(service: Service, descriptor?: number) {
+  constructor(service: SocketServer, descriptor?: number) {
     this.descriptor = descriptor;
     this.connection = new Connection(this, service);
   }

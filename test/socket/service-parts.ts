@@ -6,7 +6,7 @@ import { RequestCounts } from '../../src/requests/request-counts.ts';
 import type { RequestType } from '../../src/requests/request-type.ts';
 import { type Services, requestTable } from '../../src/requests/table.ts';
 import { AnnouncementWatch } from '../../src/socket/announcement-watch.ts';
-import { Service } from '../../src/socket/service.ts';
+import { SocketServer } from '../../src/socket/socket-server.ts';
 import type { Turns } from '../../src/socket/turns.ts';
 import type { Clock } from '../../src/system/clock.ts';
 import { KeyRing } from '../../src/tickets/key-ring.ts';
@@ -36,7 +36,7 @@ export interface ServiceParts {
   firstAnswer?: () => void;
 }
 
-export function serviceOf(parts: ServiceParts): { service: Service; counts: RequestCounts } {
+export function serviceOf(parts: ServiceParts): { service: SocketServer; counts: RequestCounts } {
   const { pool, caches, clock, warn } = parts;
   const keys = new KeyRing(parts.lifetimeSeconds, pool, clock);
   const types = [
@@ -44,7 +44,7 @@ export function serviceOf(parts: ServiceParts): { service: Service; counts: Requ
     ...(parts.extraTypes ?? []),
   ];
   const counts = new RequestCounts(types.map(({ name }) => name));
-  const service = new Service({
+  const service = new SocketServer({
     dispatcher: new Dispatcher({
       types,
       serviceName: 'tlsmgr',

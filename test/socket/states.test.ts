@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type RequestType, writeRefusal } from '../../src/requests/request-type.ts';
-import type { ConnectionState } from '../../src/socket/connection.ts';
-import type { Service } from '../../src/socket/service.ts';
+import type { ConnectionState } from '../../src/socket/connection-state.ts';
+import type { SocketServer } from '../../src/socket/socket-server.ts';
 import { list } from './harness.ts';
 import { nextTurn, ScriptedTransport, serviceOfTypes } from './scripted-transport.ts';
 
@@ -13,7 +13,7 @@ const half = 'request\0no';
 const longHalf = `request\0now\0more\0${'x'.repeat(16 * 1024)}`;
 
 interface Stage {
-  service: Service;
+  service: SocketServer;
   transport: ScriptedTransport;
   warnings: string[];
   release: () => void;

@@ -1,7 +1,8 @@
 /**
- * Puts the opened parts together into a service: what is the same under
+ * Puts the opened parts together into one tlsmgr. This is the same under
  * master(8), standalone and on standard input. The parts know nothing of each
- * other; this file and the two that open them (run.ts, serve.ts) know all.
+ * other. This file and the two that open the parts (run.ts, serve.ts) know all
+ * of them.
  */
 import { type CacheName, serverCacheName } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
@@ -13,7 +14,7 @@ import { RequestCounts } from '../requests/request-counts.ts';
 import { requestTable } from '../requests/table.ts';
 import type { Caches } from '../sessions/caches.ts';
 import { AnnouncementWatch } from '../socket/announcement-watch.ts';
-import { Service, type ServiceLimits } from '../socket/service.ts';
+import { SocketServer, type SocketLimits } from '../socket/socket-server.ts';
 import { systemClock } from '../system/clock.ts';
 import { KeyRing } from '../tickets/key-ring.ts';
 import { type ConnectionRoom, connectionRoom } from './connection-room.ts';
@@ -22,7 +23,7 @@ import { makeReport } from '../report/make-report.ts';
 import type { Report, ReportMode } from '../report/report.ts';
 import type { ProcessFigures } from '../report/process-figures.ts';
 
-export interface ServerParts {
+export interface TlsmgrParts {
   config: Config;
   log: ProcessLogger;
   prng: Prng;
@@ -33,29 +34,29 @@ export interface ServerParts {
   firstAnswer?: () => void;
 }
 
-export interface Server {
-  readonly service: Service;
+export interface Tlsmgr {
+  readonly socketServer: SocketServer;
   readonly limiter: WarningLimiter;
   readonly report: () => Report;
   /**
-   * Goes by other settings from now on, as far as that can be (reload.ts), or,
-   * when it rejects, by the same as before. One call at a time.
+   * Applies other settings, as far as a reload can (reload.ts). When it rejects,
+   * the settings are as before. One call at a time.
    * @returns the caches whose database changes at the next start only.
    */
   change(next: Config): Promise<CacheName[]>;
   /**
-   * Saves what must survive, wipes what must not. Synchronous, for the end of
-   * the process; what fails is logged and does not keep the rest from being saved.
+   * Saves what must survive the process and wipes what must not. Synchronous, as
+   * the process is ending. A failure is logged, and the rest is saved all the same.
    */
   close(): void;
 }
 
-export function assembleServer(parts: ServerParts): Server {
+export function assembleTlsmgr(parts: TlsmgrParts): Tlsmgr {
   const { config, log, prng, caches, firstAnswer } = parts;
   const limiter = new WarningLimiter(log, systemClock);
   const { warn } = limiter;
   const keys = new KeyRing(ticketSeconds(config), prng.pool, systemClock);
-  const report = (): Report => makeReport({ ...parts, keys, counts, service, history });
+  const report = (): Report => makeReport({ ...parts, keys, counts, socketServer, history });
   const types = requestTable({
     pool: prng.pool,
     caches,
@@ -66,7 +67,7 @@ export function assembleServer(parts: ServerParts): Server {
   const counts = new RequestCounts(types.map(({ name }) => name));
   const verbose = log.verbose > 0;
   const room = connectionRoom(config.limits.connections, config.metricsListen !== undefined, log);
-  const service = new Service({
+  const socketServer = new SocketServer({
     dispatcher: new Dispatcher({
       types,
       serviceName: config.serviceName,
@@ -80,23 +81,23 @@ export function assembleServer(parts: ServerParts): Server {
           : undefined,
     }),
     serviceName: config.serviceName,
-    ...serviceLimits(config, room),
+    ...socketLimits(config, room),
     scarceDescriptor: room.scarceDescriptor,
     warn,
     announcements: new AnnouncementWatch(systemClock, (text) => log.warning(text)),
     trace: verbose ? (text) => log.info(text) : undefined,
     ...(firstAnswer === undefined ? {} : { firstAnswer }),
   });
-  const history = new History(() => countersOf(service, counts, caches), systemClock);
+  const history = new History(() => countersOf(socketServer, counts, caches), systemClock);
   history.start();
   return {
-    service,
+    socketServer,
     limiter,
     report,
     async change(next) {
       const kept = await caches.change(next);
       keys.changeLifetime(ticketSeconds(next));
-      service.change(serviceLimits(next, room));
+      socketServer.change(socketLimits(next, room));
       return kept;
     },
     close() {
@@ -110,8 +111,8 @@ export function assembleServer(parts: ServerParts): Server {
   };
 }
 
-function countersOf(service: Service, counts: RequestCounts, caches: Caches): Counters {
-  // Of caches that are off, too: these must only grow.
+function countersOf(socketServer: SocketServer, counts: RequestCounts, caches: Caches): Counters {
+  // Caches that are off count too: the sums must only grow.
   const all = caches.all.map(({ counters }) => counters);
   return {
     requests: counts.total,
@@ -121,8 +122,8 @@ function countersOf(service: Service, counts: RequestCounts, caches: Caches): Co
     evicted: Object.fromEntries(
       caches.all.map(({ label, counters: { evicted } }) => [label, evicted]),
     ),
-    accepted: service.counts.accepted,
-    serviceTimes: service.serviceTimes.counts,
+    accepted: socketServer.counts.accepted,
+    serviceTimes: socketServer.serviceTimes.counts,
   };
 }
 
@@ -130,7 +131,7 @@ function ticketSeconds({ caches }: Config): number {
   return caches.get(serverCacheName)!.lifetimeSeconds;
 }
 
-function serviceLimits({ announce, limits }: Config, room: ConnectionRoom): ServiceLimits {
+function socketLimits({ announce, limits }: Config, room: ConnectionRoom): SocketLimits {
   return {
     announce,
     maxRequestBytes: limits.requestSizeBytes,

@@ -1,6 +1,7 @@
 /**
- * What all connections of one tlsmgr share: the dispatcher, the reply buffer,
- * the limits, and a watch over those that keep us waiting.
+ * The listening side of a tlsmgr: what all connections share. These are the
+ * dispatcher, the reply buffer, the limits, and a watch over the connections
+ * that keep us waiting.
  */
 import type { LogWarning } from '../log/logger.ts';
 import { Encoder, encodedName } from '../protocol/encoder.ts';
@@ -10,10 +11,10 @@ import type { Dispatcher } from '../requests/dispatcher.ts';
 import { ServiceTimes } from './service-times.ts';
 import { type Member, OpenConnections } from './open-connections.ts';
 import type { TransportName } from './transport.ts';
-import { Turns } from './turns.ts';
+import { type TurnTaker, Turns } from './turns.ts';
 
-/** What may change while the service goes on. */
-export interface ServiceLimits {
+/** What may change while it serves. */
+export interface SocketLimits {
   announce: boolean;
   maxRequestBytes: number;
   requestTimeSeconds: number;
@@ -21,7 +22,7 @@ export interface ServiceLimits {
   connectionLimit: number;
 }
 
-export interface ServiceOptions extends ServiceLimits {
+export interface SocketServerOptions extends SocketLimits {
   dispatcher: Dispatcher;
   /** The service's name, as warnings call the socket. */
   serviceName: string;
@@ -37,8 +38,8 @@ export interface ServiceOptions extends ServiceLimits {
   turns?: Turns | undefined;
 }
 
-/** A connection, as far as the service has to do with it. */
-export interface Client extends Member {
+/** A connection, as the socket server sees it. */
+export interface Client extends Member, TurnTaker {
   /** Monotonic milliseconds; when a half-sent request or unread replies began to wait. */
   readonly stalledSinceMs: number;
   /** It has kept us waiting for too long. */
@@ -68,7 +69,7 @@ const leastHeldLimitBytes = 64 * 1024 * 1024;
 /** With a large limit of a request, so many of that size. */
 const heldRequests = 16;
 
-export class Service {
+export class SocketServer {
   readonly dispatcher: Dispatcher;
   readonly peer: string;
   maxRequestBytes = 0;
@@ -105,7 +106,7 @@ export class Service {
   #firstAnswer: (() => void) | undefined;
   #sweeper: NodeJS.Timeout | undefined;
 
-  constructor(options: ServiceOptions) {
+  constructor(options: SocketServerOptions) {
     this.dispatcher = options.dispatcher;
     this.peer = `${options.serviceName} socket`;
     this.warn = options.warn;
@@ -118,7 +119,7 @@ export class Service {
   }
 
   /** Other limits, for connections that come; the time limit for those that are there too. */
-  change(limits: ServiceLimits): void {
+  change(limits: SocketLimits): void {
     this.announcement = limits.announce ? encodedAnnouncement() : undefined;
     this.maxRequestBytes = limits.maxRequestBytes;
     this.requestTimeSeconds = limits.requestTimeSeconds;
@@ -142,12 +143,24 @@ export class Service {
     while (this.#open.size > this.#places && this.#makeRoomFor(connection)) {
       // One after the other.
     }
+    this.trace?.('connection established');
   }
 
-  closed(connection: Client): void {
+  /** @param heldBytes what the connection held: it holds nothing any more. */
+  closed(connection: Client, heldBytes: number): void {
     this.counts.open -= 1;
     this.#open.remove(connection);
     this.unwatch(connection);
+    this.hold(-heldBytes);
+    this.announcements.forget(connection);
+    this.turns.leave(connection);
+    this.trace?.('connection closed');
+  }
+
+  /** master(8) has sent a wake-up. */
+  wokenUp(): void {
+    this.counts.wakeups += 1;
+    this.trace?.('received master trigger');
   }
 
   /** Takes note that a request has been answered. */
