@@ -57,17 +57,21 @@ export interface MasterWatch {
   serve(lost: () => void): void;
 }
 
+type State =
+  | { name: 'starting' }
+  /** Master has closed its end, and the start goes on for a limited time. */
+  | { name: 'let go'; limit: NodeJS.Timeout }
+  | { name: 'serving'; lost: () => void; leastUntilMs: number }
+  /** `lost` is called, or is going to be. */
+  | { name: 'ending' };
+
 /** Watches from the start on. Calls `late` when master has let go of a start that comes to no end. */
 export function watchMaster(late: () => void): MasterWatch {
-  let state: 'there' | 'gone' = 'there';
-  let lost: (() => void) | undefined;
-  let leastUntilMs = 0;
-  let limit: NodeJS.Timeout | undefined;
-  const end = (): void => {
+  let state: State = { name: 'starting' };
+  const end = (lost: () => void, leastUntilMs: number): void => {
+    state = { name: 'ending' };
     const leftMs = leastUntilMs - performance.now();
-    if (lost === undefined) {
-      limit = setTimeout(late, longestStartMs);
-    } else if (leftMs > 0) {
+    if (leftMs > 0) {
       setTimeout(lost, leftMs);
     } else {
       lost();
@@ -75,19 +79,23 @@ export function watchMaster(late: () => void): MasterWatch {
   };
   const channel = new Socket({ fd: statusDescriptor, readable: true, writable: false });
   channel.once('close', () => {
-    state = 'gone';
-    end();
+    if (state.name === 'starting') {
+      state = { name: 'let go', limit: setTimeout(late, longestStartMs) };
+    } else if (state.name === 'serving') {
+      end(state.lost, state.leastUntilMs);
+    }
   });
   channel.on('error', () => channel.destroy());
   channel.on('end', () => channel.destroy());
   channel.resume();
   return {
-    serve(callback) {
-      lost = callback;
-      leastUntilMs = performance.now() + shortestServiceMs;
-      clearTimeout(limit);
-      if (state === 'gone') {
-        end();
+    serve(lost) {
+      const leastUntilMs = performance.now() + shortestServiceMs;
+      if (state.name === 'let go') {
+        clearTimeout(state.limit);
+        end(lost, leastUntilMs);
+      } else {
+        state = { name: 'serving', lost, leastUntilMs };
       }
     },
   };

@@ -56,8 +56,7 @@ export class MetricsEndpoint {
   #warn: LogWarning;
   #triesInUse = 0;
   #retry: Timer | undefined;
-  #isServing = false;
-  #isClosed = false;
+  #state: 'opened' | 'serving' | 'closed' = 'opened';
   /** What the log says of where it is served: nothing yet, that it isn't, or that it is. */
   #told: 'nothing' | 'missing' | 'served' = 'nothing';
 
@@ -106,13 +105,13 @@ export class MetricsEndpoint {
   serve(makeReport: () => Report, warn: LogWarning): void {
     this.#warn = warn;
     this.#pages.serve(makeReport);
-    this.#isServing = true;
+    this.#state = 'serving';
     this.#tellServed();
   }
 
   /** Removes a socket's file: not for where the next process may have made its own already. */
   close(): void {
-    this.#isClosed = true;
+    this.#state = 'closed';
     this.#retry?.cancel();
     const { address } = this.#options;
     if (address.kind === 'unix' && this.#server.listening) {
@@ -130,7 +129,7 @@ export class MetricsEndpoint {
     }
     try {
       const found = host.known ?? (await host.ask());
-      if (this.#isClosed) {
+      if (this.#state === 'closed') {
         return;
       }
       await this.#bind({ host: found, port: address.port });
@@ -157,7 +156,7 @@ export class MetricsEndpoint {
 
   #tellServed(): void {
     const { address, log } = this.#options;
-    if (!this.#isServing || !this.#server.listening || this.#told === 'served') {
+    if (this.#state !== 'serving' || !this.#server.listening || this.#told === 'served') {
       return;
     }
     if (this.#told === 'missing') {

@@ -1,8 +1,9 @@
 /**
- * Spreads answers over time: so many at once, then so many a second, each later
- * one in its turn. Who asks faster waits, and keeps the event loop no busier
- * than who doesn't. A turn is taken when it has come, not before: who gives up
- * waiting costs those behind nothing. The generic cell rate algorithm, ITU-T I.371.
+ * Limits how often answers are given: a number at once, and then a number per
+ * second. Further requests wait in the order in which they came. So clients
+ * that ask faster don't keep the event loop busier. A request uses up a place
+ * in the rate only when it is answered. When a client stops waiting, those
+ * behind it lose nothing. This is the generic cell rate algorithm, ITU-T I.371.
  */
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
@@ -16,9 +17,9 @@ export class Pace {
   readonly #schedule: typeof after;
   readonly #spacingMs: number;
   readonly #toleranceMs: number;
-  /** When the next one would be due, were all of them evenly spread. */
+  /** When the next answer is due if all are spread evenly. */
   #dueMs = Number.NEGATIVE_INFINITY;
-  /** In the order of their turns. */
+  /** In the order in which they asked. */
   readonly #waiting = new Set<Waiting>();
   #timer: Timer | undefined;
 
@@ -34,7 +35,7 @@ export class Pace {
     return this.#waiting.size;
   }
 
-  /** Calls `begin` when its turn has come, perhaps at once. @returns what gives the turn up. */
+  /** Calls `begin` when it may be answered, perhaps at once. @returns a function that stops waiting. */
   ask(begin: () => void): () => void {
     const waiting = { begin };
     this.#waiting.add(waiting);

@@ -1,10 +1,11 @@
 /**
- * A connection as node:http gets it: one request at a time. Behind the end of a
- * header nothing is let through until the answer has left. The parser of
- * node:http would go through all that has been read, two thousand requests in 64
- * kB, with nobody served meanwhile. Reading goes on, so that a client that
- * closes is noticed; who sends more before it has its answer is cut off. Empty
- * lines before a request are left out (RFC 9112, 2.2).
+ * A connection as node:http gets it: one request at a time. After the end of a
+ * header nothing is passed on until the answer has left. The parser of node:http
+ * would work through everything that has been read. That can be two thousand
+ * requests in 64 kB, and nobody else is served meanwhile. Reading goes on, so
+ * that we notice when the client closes. A client that sends more before it has
+ * its answer is cut off. Empty lines before a request are left out (RFC 9112,
+ * 2.2).
  */
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -17,11 +18,10 @@ export class RequestStream extends Duplex {
   /** Whether something came together with the request, behind it. */
   sentAhead = false;
   readonly #socket: Socket;
-  #state: 'reading' | 'answering' = 'reading';
+  /** `begun`: something but line ends has come of the request. */
+  #state: 'waiting' | 'begun' | 'answering' = 'waiting';
   /** The last bytes, in which an end may have begun. */
   #tail = '';
-  /** Whether something but line ends has come of the request. */
-  #hasBegun = false;
 
   constructor(socket: Socket, patienceMs: number) {
     super();
@@ -37,8 +37,7 @@ export class RequestStream extends Duplex {
 
   /** The answer has left: another request may come. */
   next(): void {
-    this.#state = 'reading';
-    this.#hasBegun = false;
+    this.#state = 'waiting';
   }
 
   /** What node:http calls behind a last answer. */
@@ -68,11 +67,11 @@ export class RequestStream extends Duplex {
       this.destroy();
       return;
     }
-    const chunk = this.#hasBegun ? received : withoutLineEnds(received);
+    const chunk = this.#state === 'begun' ? received : withoutLineEnds(received);
     if (chunk.length === 0) {
       return;
     }
-    this.#hasBegun = true;
+    this.#state = 'begun';
     const text = this.#tail + chunk.toString('latin1');
     const match = headerEnd.exec(text);
     if (match === null) {

@@ -1,8 +1,8 @@
 /**
  * Serves the EGD protocol from the pool to other programs: tlsmgr_egd_listen.
- * Rate-limited: so many bytes a second over all clients, kept as a budget that
- * fills with time. `01` gets what the budget has, `02` waits for it. What a
- * client writes is stirred in and credited nothing.
+ * The rate is limited over all clients together: a budget of bytes grows with
+ * time. `01` gets what the budget has, `02` waits for it. What a client writes
+ * is stirred into the pool and doesn't count as entropy.
  *
  * The socket is made before the chroot with mail_owner's rights, mode 0600; a
  * stale one is replaced.
@@ -12,14 +12,14 @@ import { FatalError } from '../errors.ts';
 import { reasonOf } from '../system/calls.ts';
 import { bindOwnSocket, closeOwnSocket } from '../system/own-socket.ts';
 import type { Clock } from '../system/clock.ts';
-import { takeCommand, type EgdCommand } from './egd-protocol.ts';
+import { EgdClient } from './egd-client.ts';
+import type { EgdCommand } from './egd-protocol.ts';
 import type { Pool } from './pool.ts';
 
 /** Bytes a second, and the most that is saved up. */
 const bytesPerSecond = 16_384;
 
-/** Longest command that is kept unfinished, and clients at once. */
-const longestInput = 8192;
+/** At once. */
 const mostClients = 64;
 
 export class EgdServer {
@@ -35,7 +35,9 @@ export class EgdServer {
     this.#pool = pool;
     this.#clock = clock;
     this.#filledAtMs = clock.monotonicMs();
-    this.#server = createServer((socket) => this.#serve(socket));
+    this.#server = createServer(
+      (socket) => new EgdClient(socket, (command) => this.#answer(command, socket)),
+    );
     this.#server.maxConnections = mostClients;
     this.#server.unref();
   }
@@ -58,48 +60,6 @@ export class EgdServer {
 
   close(): void {
     closeOwnSocket(this.#server, this.#path);
-  }
-
-  #serve(socket: Socket): void {
-    let input = Buffer.alloc(0);
-    let waiting: NodeJS.Timeout | undefined;
-    socket.unref();
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => clearTimeout(waiting));
-    const work = (): void => {
-      waiting = undefined;
-      for (;;) {
-        const taken = takeCommand(input);
-        if (taken === null || input.length > longestInput) {
-          socket.destroy();
-          return;
-        }
-        if (taken === undefined) {
-          return;
-        }
-        const delayMs = this.#answer(taken.command, socket);
-        if (delayMs > 0) {
-          waiting = setTimeout(work, delayMs);
-          return;
-        }
-        input = input.subarray(taken.length);
-        if (socket.writableNeedDrain) {
-          // Who doesn't read its answers isn't read either.
-          socket.pause();
-          socket.once('drain', () => {
-            socket.resume();
-            work();
-          });
-          return;
-        }
-      }
-    };
-    socket.on('data', (chunk: Buffer) => {
-      input = Buffer.concat([input, chunk]);
-      if (waiting === undefined && !socket.writableNeedDrain) {
-        work();
-      }
-    });
   }
 
   /** @returns 0 when answered, else milliseconds until it may be. */

@@ -1,13 +1,14 @@
 /**
- * The exchange file carries the pool's state from one process to the next: 1024
- * bytes, mode 0600, mail_owner's. An update locks it, stirs in what it holds,
- * and writes fresh output in its place. It is opened before the chroot and kept.
+ * The exchange file carries the pool's state from one process to the next. It
+ * has 1024 bytes and mode 0600, and belongs to mail_owner. An update locks it,
+ * stirs its content into the pool, and writes fresh output in its place. The
+ * file is opened before the chroot and kept open.
  *
- * Opening fails with FatalError, as in the original; with TlsmgrError `STORAGE`
- * when there is something that isn't to be written to, which the original would
- * have written to: no reason to go without seeds. A failing update is told to the caller as a
- * TlsmgrError `STORAGE` and tried again at the next time; a lock that somebody
- * else holds is not waited for. Follows src/tls/tls_prng_exch.c.
+ * Opening fails with FatalError, as in the original. It fails with TlsmgrError
+ * `STORAGE` when something stands at the path that must not be written to. The
+ * original would write to it; we go on without the file. A failing update throws
+ * TlsmgrError `STORAGE`. A lock that another process holds is not waited for.
+ * Follows src/tls/tls_prng_exch.c.
  */
 import { closeSync, fstatSync, readSync, statSync, writeSync } from 'node:fs';
 import { FatalError, TlsmgrError } from '../errors.ts';
@@ -17,12 +18,20 @@ import type { Pool } from './pool.ts';
 
 const exchangeBytes = 1024;
 
-/** What an update came to. */
-export type ExchangeOutcome = 'done' | 'locked' | 'removed';
+/** What an update came to; with the last two it was written as well. */
+export type ExchangeOutcome =
+  | 'done'
+  /** Another process holds the lock. Nothing was written. */
+  | 'locked'
+  /** The file has lost its name since the last update. */
+  | 'removed'
+  /** It had lost its name before. */
+  | 'nameless';
 
 export class ExchangeFile {
   readonly path: string;
   #fd: number;
+  #name: 'there' | 'removed' = 'there';
 
   private constructor(path: string, fd: number) {
     this.path = path;
@@ -45,7 +54,7 @@ export class ExchangeFile {
       pool.reseed(data.subarray(0, length));
       pool.fill(data, 0, exchangeBytes);
       this.#attempt('write', () => this.#writeAll(data));
-      return removed ? 'removed' : 'done';
+      return this.#outcomeOf(removed);
     } finally {
       data.fill(0);
       this.#attempt('unlock', () => unlock(this.#fd));
@@ -66,11 +75,21 @@ export class ExchangeFile {
     }
     closeSync(this.#fd);
     this.#fd = fd;
+    this.#name = 'there';
     return true;
   }
 
   close(): void {
     closeSync(this.#fd);
+  }
+
+  #outcomeOf(removed: boolean): ExchangeOutcome {
+    const before = this.#name;
+    this.#name = removed ? 'removed' : 'there';
+    if (!removed) {
+      return 'done';
+    }
+    return before === 'there' ? 'removed' : 'nameless';
   }
 
   #writeAll(data: Buffer): void {

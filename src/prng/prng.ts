@@ -1,25 +1,18 @@
 /**
  * The PRNG manager: the pool, what feeds it, and the file that carries its state
- * on. It goes through the phases of a daemon's start: the source is opened with
- * root's rights, the exchange file with mail_owner's, and nothing is read from
- * the source before start(), after privileges are dropped. No fault of a source
- * or of the file costs a client a seed. Follows src/tlsmgr/tlsmgr.c.
+ * to the next process. A start has three phases. The source is opened with
+ * root's rights. The exchange file is opened with mail_owner's rights. After
+ * privileges are dropped, start() reads the source for the first time. A fault
+ * of a source or of the file costs no client a seed. Follows
+ * src/tlsmgr/tlsmgr.c.
  */
-import { FatalError, messageOf } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Clock } from '../system/clock.ts';
-import type { Timer } from '../system/timers.ts';
 import { EgdServer } from './egd-server.ts';
-import { ExchangeFile } from './exchange-file.ts';
+import { ExchangeUpdates } from './exchange-updates.ts';
 import { Pool, type SystemEntropy } from './pool.ts';
-import { atRandomTimes } from './schedule.ts';
 import { SourceReader } from './source-reader.ts';
 import { sourceOf } from './source.ts';
-
-/** How long somebody else may hold the lock before it is said. */
-const longLockMs = 60_000;
-
-const lockRetryMs = 1000;
 
 export interface PrngSettings {
   /** `dev:/path`, `egd:/path`, a path, or empty. */
@@ -64,14 +57,8 @@ export class Prng {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #reader: SourceReader | undefined;
-  #exchange: ExchangeFile | undefined;
-  #exchangeTimer: Timer | undefined;
-  #lockRetry: NodeJS.Timeout | undefined;
-  #lockedSinceMs: number | undefined;
-  #lockTold = false;
-  #exchangeUpdates = 0;
-  #exchangeHealthy = true;
-  #removalTold = false;
+  /** `refused`: what stands at the path must not be written to. */
+  #exchange: ExchangeUpdates | 'none' | 'refused' = 'none';
   #egdServer: EgdServer | undefined;
 
   constructor(settings: PrngSettings, dependencies: PrngDependencies) {
@@ -107,18 +94,11 @@ export class Prng {
     if (path === '') {
       return;
     }
-    try {
-      this.#exchange = ExchangeFile.open(path);
-    } catch (thrown) {
-      if (thrown instanceof FatalError) {
-        throw thrown;
-      }
-      this.#exchangeHealthy = false;
-      this.#log.error(messageOf(thrown));
-      return;
-    }
-    if (this.#log.verbose > 0) {
-      this.#log.info(`tls_prng_exch_open: opened PRNG exchange file ${path}`);
+    const { pool } = this;
+    const log = this.#log;
+    this.#exchange = ExchangeUpdates.open(path, { pool, log, clock: this.#clock }) ?? 'refused';
+    if (this.#exchange !== 'refused' && log.verbose > 0) {
+      log.info(`tls_prng_exch_open: opened PRNG exchange file ${path}`);
     }
   }
 
@@ -132,27 +112,19 @@ export class Prng {
   /** First read of the source, in the background; exchange file; both again at random times. */
   start(): void {
     void this.#reader?.start();
-    if (this.#exchange !== undefined) {
-      this.#updateExchange();
-      this.#exchangeTimer = atRandomTimes(this.#settings.updatePeriodSeconds, this.pool, () =>
-        this.#updateExchange(),
-      );
-    }
+    this.#updates?.start(this.#settings.updatePeriodSeconds);
   }
 
   /** Saves the state, as the process is ending. A failure is logged. */
   saveNow(): void {
-    this.#updateExchange();
+    this.#updates?.update();
   }
 
   /** Stops all work and overwrites the state. */
   close(): void {
-    this.#exchangeTimer?.cancel();
-    clearTimeout(this.#lockRetry);
     this.#reader?.close();
     this.#egdServer?.close();
-    this.#exchange?.close();
-    this.#exchange = undefined;
+    this.#updates?.close();
     this.pool.wipe();
   }
 
@@ -167,64 +139,13 @@ export class Prng {
       reseeds: this.#reader?.reads ?? 0,
       refills: this.pool.refills,
       bytesServed: this.pool.bytesServed,
-      exchangeFile: this.#exchange?.path ?? '',
-      exchangeUpdates: this.#exchangeUpdates,
-      exchangeHealthy: this.#exchangeHealthy,
+      exchangeFile: this.#updates?.path ?? '',
+      exchangeUpdates: this.#updates?.count ?? 0,
+      exchangeHealthy: this.#updates?.healthy ?? this.#exchange !== 'refused',
     };
   }
 
-  #updateExchange(): void {
-    const exchange = this.#exchange;
-    if (exchange === undefined) {
-      return;
-    }
-    if (this.#log.verbose > 0) {
-      this.#log.info('tlsmgr_prng_exch_event: update PRNG exchange file');
-    }
-    try {
-      const outcome = exchange.update(this.pool);
-      if (outcome === 'locked') {
-        this.#lockedOut();
-        return;
-      }
-      this.#lockedSinceMs = undefined;
-      this.#lockTold = false;
-      this.#exchangeUpdates += 1;
-      this.#exchangeHealthy = true;
-      if (outcome === 'removed') {
-        this.#removed(exchange);
-      }
-    } catch (thrown) {
-      if (this.#exchangeHealthy) {
-        this.#log.warning(messageOf(thrown));
-      }
-      this.#exchangeHealthy = false;
-    }
-  }
-
-  #lockedOut(): void {
-    const nowMs = this.#clock.monotonicMs();
-    this.#lockedSinceMs ??= nowMs;
-    if (nowMs - this.#lockedSinceMs >= longLockMs && !this.#lockTold) {
-      this.#lockTold = true;
-      this.#exchangeHealthy = false;
-      this.#log.warning(
-        `cannot lock PRNG exchange file ${this.#exchange!.path}: another process holds it`,
-      );
-    }
-    clearTimeout(this.#lockRetry);
-    this.#lockRetry = setTimeout(() => this.#updateExchange(), lockRetryMs);
-    this.#lockRetry.unref();
-  }
-
-  /** Goes on with a new file where it can; in a chroot with the one that has no name. */
-  #removed(exchange: ExchangeFile): void {
-    if (!this.#removalTold) {
-      this.#log.warning('PRNG exchange file was removed');
-    }
-    this.#removalTold = !exchange.reopen();
-    if (!this.#removalTold) {
-      this.#updateExchange();
-    }
+  get #updates(): ExchangeUpdates | undefined {
+    return typeof this.#exchange === 'string' ? undefined : this.#exchange;
   }
 }

@@ -1,8 +1,9 @@
 /**
- * Reads a source again and again without anybody waiting for it. A fault is
- * logged once when it begins, its end once; between, the source is tried again
+ * Reads a source again and again. Nobody waits for it. A fault is logged once
+ * when it begins and once when it ends. Meanwhile the source is tried again
  * after 1 s, 2 s, and so on up to 60 s. Data that fails the health tests is
- * mixed in all the same, but credited nothing and reported once.
+ * mixed in all the same, but it doesn't count as a read, and this is logged
+ * once.
  */
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
@@ -28,6 +29,28 @@ export interface SourceReaderOptions {
   clock: Clock;
 }
 
+/**
+ * `stuck`: the data fails its health tests. Both faults may be there, and each
+ * is logged once until the source is healthy again.
+ */
+type State = 'healthy' | 'failing' | 'stuck' | 'failing and stuck' | 'closed';
+
+const whenFailing = {
+  healthy: 'failing',
+  failing: 'failing',
+  stuck: 'failing and stuck',
+  'failing and stuck': 'failing and stuck',
+  closed: 'closed',
+} as const satisfies Record<State, State>;
+
+const whenStuck = {
+  healthy: 'stuck',
+  failing: 'failing and stuck',
+  stuck: 'stuck',
+  'failing and stuck': 'failing and stuck',
+  closed: 'closed',
+} as const satisfies Record<State, State>;
+
 export class SourceReader {
   /** Healthy reads. */
   reads = 0;
@@ -35,19 +58,17 @@ export class SourceReader {
   lastReadMs: number | undefined;
   readonly #options: SourceReaderOptions;
   readonly #health = new HealthTests();
-  #failing = false;
-  #stuck = false;
+  #state: State = 'healthy';
   #retrySeconds = shortestRetrySeconds;
   #timer: Timer | undefined;
-  #closed = false;
 
   constructor(options: SourceReaderOptions) {
     this.#options = options;
   }
 
-  /** False while the source fails, or gives data that looks stuck. */
+  /** False while the source fails, gives data that looks stuck, or is closed. */
   get healthy(): boolean {
-    return !this.#failing && !this.#stuck;
+    return this.#state === 'healthy';
   }
 
   /** Opens the source, with the rights of the moment. */
@@ -62,13 +83,13 @@ export class SourceReader {
   /** Reads now, and then at random times. Settles after the first try. */
   async start(): Promise<void> {
     const next = await this.#readOnce();
-    if (next !== undefined && !this.#closed) {
+    if (next !== undefined && !this.#isClosed()) {
       this.#timer = after(next, () => void this.start());
     }
   }
 
   close(): void {
-    this.#closed = true;
+    this.#state = 'closed';
     this.#timer?.cancel();
     this.#options.source.close();
   }
@@ -80,7 +101,7 @@ export class SourceReader {
     try {
       data = await source.read(source.lasting ? Math.min(bytes, longestRead) : bytes);
     } catch (thrown) {
-      if (this.#closed) {
+      if (this.#isClosed()) {
         return undefined;
       }
       this.#fail(thrown);
@@ -88,7 +109,7 @@ export class SourceReader {
       this.#retrySeconds = Math.min(seconds * 2, longestRetrySeconds);
       return seconds;
     }
-    if (this.#closed) {
+    if (this.#isClosed()) {
       data.fill(0);
       return undefined;
     }
@@ -107,12 +128,10 @@ export class SourceReader {
     if (this.#health.check(data)) {
       this.reads += 1;
       this.lastReadMs = clock.monotonicMs();
-      if (!this.healthy) {
+      if (this.#enter('healthy')) {
         log.info(`entropy source ${name} is back`);
       }
-      this.#failing = this.#stuck = false;
-    } else if (!this.#stuck) {
-      this.#stuck = true;
+    } else if (this.#enter(whenStuck[this.#state])) {
       this.failures += 1;
       log.warning(`entropy source ${name} fails its health test: its data counts for nothing`);
     }
@@ -121,10 +140,20 @@ export class SourceReader {
     }
   }
 
+  /** @returns whether the state is another one now. */
+  #enter(state: State): boolean {
+    const before = this.#state;
+    this.#state = state;
+    return state !== before;
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
   #fail(thrown: unknown): void {
     this.failures += 1;
-    if (!this.#failing) {
-      this.#failing = true;
+    if (this.#enter(whenFailing[this.#state])) {
       this.#options.log.warning(messageOf(thrown));
     }
   }

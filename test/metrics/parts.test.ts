@@ -200,7 +200,7 @@ describe('what a daemon without metrics loads', { skip: notBuilt }, () => {
     test(`${name}: neither prom-client nor node:http`, () => {
       const files = startedFrom(name);
       const text = [...files.values()].join('\n');
-      assert.ok(text.includes('assembleServer'), 'the files are found');
+      assert.ok(text.includes('assembleTlsmgr'), 'the files are found');
       assert.doesNotMatch(text, /from "(?:prom-client|node:http)"/u);
       assert.match(text, /import\("\.\/endpoint-[^"]+"\)/u);
     });
