@@ -1,7 +1,7 @@
 /**
- * How many clients the limit of open files leaves room for. Connections are
- * closed before descriptors run out: then libuv would take new clients and
- * close them at once, and nobody could be told.
+ * Tells how many connections the limit of open files allows. Idle connections
+ * are closed before descriptors run out. Without descriptors libuv would accept
+ * new clients and close them at once, and nothing could be logged.
  */
 import type { Logger } from '../log/logger.ts';
 import { openDescriptors, openFilesLimit } from '../system/calls.ts';
@@ -10,7 +10,7 @@ import { openDescriptors, openFilesLimit } from '../system/calls.ts';
 const spare = 16;
 const metricsClients = 16;
 
-/** The last of all descriptors stay free, whoever has the others. */
+/** This many descriptors always stay free. */
 const keptFree = 8;
 
 /** Fewer are worth a line, if more are wanted. */
@@ -39,7 +39,7 @@ export function roomFor({ limit, open, metrics }: Descriptors): ConnectionRoom {
   };
 }
 
-/** Call it once all is open; says when it is less than what main.cf allows. */
+/** Call it when everything else is open. Warns when it is less than main.cf allows. */
 export function connectionRoom(wanted: number, metrics: boolean, log: Logger): ConnectionRoom {
   const limit = openFilesLimit();
   const room = roomFor({ limit, open: openDescriptors(), metrics });

@@ -1,11 +1,11 @@
 /**
- * The ways in which the process ends. A fatal error and a panic are logged, and
- * followed by a pause of a second: master(8) starts another process at once,
- * and must not be made to spin. Source: src/util/msg.c, src/global/mail_task.c.
+ * How the process ends. A fatal error or a panic is logged, and a pause of a
+ * second follows, as master(8) starts another process at once and would do so in
+ * a tight loop. Source: src/util/msg.c, src/global/mail_task.c.
  *
- * A start that fails where the launcher keeps a record of it ends with status 0
- * and without a pause: after any other master(8) would let a minute pass, and
- * the next start is that of Postfix's own tlsmgr.
+ * When the launcher keeps a record of the start, a start that fails ends with
+ * status 0 and without a pause. With another status master(8) would wait for a
+ * minute, but the next start is that of Postfix's own tlsmgr.
  */
 import { FatalError, messageOf } from '../errors.ts';
 import type { ProcessLogger } from '../log/process-logger.ts';
@@ -13,7 +13,7 @@ import type { StartRecord } from './start-record.ts';
 
 const pauseMs = 1000;
 
-/** Lines on their way out may take this long when nothing is wrong. */
+/** How long log lines may take to leave when nothing is wrong. */
 const drainMs = 200;
 
 /** Logs what was thrown, as fatal or as a panic, and ends the process. */

@@ -40,13 +40,14 @@ export function reportServed(generation: number): void {
 }
 
 /**
- * A process that starts to serve serves for so long. When reloads follow each
- * other faster than Node starts, master has let go of each process before it
- * serves: if none of them answered, clients would wait until the last reload.
+ * A process that starts to serve goes on for at least this time. Reloads can
+ * follow each other faster than Node starts. Then master has let go of each
+ * process before it serves, and without this time no client would be answered
+ * until the last reload.
  */
 const shortestServiceMs = 250;
 
-/** How long a start may go on when master has let go: nobody is served, and no other starts. */
+/** How long a start may go on after master has let go: nobody is served meanwhile, and no other process starts. */
 const longestStartMs = 5000;
 
 export interface MasterWatch {
@@ -65,7 +66,7 @@ type State =
   /** `lost` is called, or is going to be. */
   | { name: 'ending' };
 
-/** Watches from the start on. Calls `late` when master has let go of a start that comes to no end. */
+/** Watches from now on. Calls `late` when master has let go of a start that takes too long. */
 export function watchMaster(late: () => void): MasterWatch {
   let state: State = { name: 'starting' };
   const end = (lost: () => void, leastUntilMs: number): void => {

@@ -1,8 +1,8 @@
 /**
- * Whose rights the process has, step by step: root opens the entropy source,
- * mail_owner's effective ids open what is written, then root is given up for
- * good. Node's calls go through the C library, which applies them to every
- * thread. Source: src/util/set_eugid.c, chroot_uid.c.
+ * Changes the rights of the process step by step. Root opens the entropy source.
+ * Files that are written are opened with mail_owner's effective ids. Then root's
+ * rights are given up for good. Node's calls go through the C library, which
+ * applies them to every thread. Source: src/util/set_eugid.c, chroot_uid.c.
  */
 import { FatalError } from '../errors.ts';
 import type { MailOwner } from '../config/config.ts';
@@ -67,7 +67,7 @@ export function dropPrivileges(options: PrivilegeOptions): void {
   }
 }
 
-/** Gives up the last that was root's. */
+/** Gives up the last right of root's: to bind ports below 1024. */
 export function releaseLowPorts(): void {
   if (lowPortsKept) {
     lowPortsKept = false;

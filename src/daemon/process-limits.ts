@@ -1,6 +1,6 @@
 /**
- * What a process asks of the kernel for its own good. When the kernel refuses,
- * mail must go on: a warning, and it serves without.
+ * Limits that the process sets for itself. When the kernel refuses, a warning is
+ * logged and service goes on without, as mail must go on.
  */
 import type { Logger } from '../log/logger.ts';
 import { forbidCoreDumps, raiseOpenFilesLimit, reasonOf } from '../system/calls.ts';

@@ -1,7 +1,7 @@
 /**
- * main.cf read once more while standalone service goes on: what can be changed
- * is, with sessions, keys and connections as they are; what can't is named. A
- * main.cf with a fault changes nothing.
+ * Reads main.cf again while standalone service goes on. Settings that can be
+ * applied are applied; sessions, keys and connections stay. The log names the
+ * settings that wait for the next start. A main.cf with a fault changes nothing.
  */
 import type { CacheName } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
@@ -53,7 +53,7 @@ export async function reload({ config, read, change, log }: Reloading): Promise<
   return next;
 }
 
-/** One at a time: signals that come while one is under way are one more after it. */
+/** Runs one reload at a time. Signals during a reload lead to one more reload after it. */
 export function inTurn(task: () => Promise<void>): () => void {
   let state: 'idle' | 'running' | 'wanted again' = 'idle';
   const run = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 /**
- * `-S`: the client is on standard input and output. As in the original one
- * request is answered, without an announcement. Source: src/master/multi_server.c.
+ * `-S`: the client is on standard input and output. As in the original, one
+ * request is answered, and no announcement is sent. Source:
+ * src/master/multi_server.c.
  */
 import { writeSync } from 'node:fs';
 import { Encoder } from '../protocol/encoder.ts';

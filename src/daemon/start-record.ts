@@ -1,10 +1,11 @@
 /**
- * What the launcher wants to know of a start: whether it came to serve, and why
- * not. It leaves a file open for that, below queue_directory and root's alone,
- * and gives the number of the descriptor in the environment; bin/tlsmgr tells
- * what follows from each state. Written over in place, which needs no room on a
- * full disk, and closed with the first answer. Needs nothing but Node itself, as
- * what it may have to tell of is a library that can't be loaded.
+ * The record that tells the launcher whether a start came to serve, and why not.
+ * The launcher opens a file for it below queue_directory, which only root may
+ * read, and puts the number of the descriptor into the environment. bin/tlsmgr
+ * explains what follows from each state. The file is overwritten in place, which
+ * needs no room on a full disk, and closed with the first answer. This module
+ * imports nothing but Node's own modules, as it may have to report that a
+ * library can't be loaded.
  *
  *     record = state " " options LF reload LF failures " " second LF reason LF
  *

@@ -1,8 +1,8 @@
 /**
- * What systemd and a service that it started tell each other: how the service
- * is (sd_notify(3)), that it still lives (the watchdog), and which sockets it
- * was handed (sd_listen_fds(3)). Without systemd nothing here does anything. A
- * message that can't be sent is one warning, and never holds up the service.
+ * The interface to systemd: reports the state of the service (sd_notify(3)) and
+ * that it still runs (the watchdog), and takes over listening sockets
+ * (sd_listen_fds(3)). Without systemd nothing here does anything. When a message
+ * can't be sent, one warning is logged, and service goes on.
  */
 import { closeSync } from 'node:fs';
 import type { Logger } from '../log/logger.ts';
@@ -53,7 +53,7 @@ export function takeSystemd(environment: NodeJS.ProcessEnv, log: Logger): System
   return {
     descriptors: descriptorsOf(taken.get('LISTEN_PID')!, taken.get('LISTEN_FDS')!),
     ready: (status) => notify(`READY=1\nSTATUS=${status}`),
-    // systemd waits for a READY that is younger than this time of its own clock.
+    // systemd then waits for a READY that was sent after this time.
     reloading: () => notify(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`),
     stopping: () => notify('STOPPING=1'),
     startWatchdog() {

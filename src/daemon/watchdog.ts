@@ -1,8 +1,8 @@
 /**
- * The kernel's watchdog: alarm(2), armed again by the event loop. A loop that
- * stands still for daemon_timeout is ended by SIGALRM, whatever it hangs in, and
- * master(8) starts another process. Source of the purpose: src/util/watchdog.c.
- * Before there is a loop to watch, the start itself has a limit.
+ * A watchdog by alarm(2), which the event loop arms again and again. When the
+ * loop hangs for daemon_timeout, SIGALRM ends the process, and master(8) starts
+ * another one. The start has a limit of its own, as there is no event loop to
+ * watch yet. The original has the same: src/util/watchdog.c.
  */
 import { alarm } from '../system/calls.ts';
 
@@ -17,7 +17,7 @@ export interface Watchdog {
   stop(): void;
 }
 
-/** From here to startWatchdog() or startIsOver() the kernel waits no longer than that. */
+/** Limits the time from here to startWatchdog() or startIsOver(). */
 export function limitStart(): void {
   alarm(longestStartSeconds);
 }

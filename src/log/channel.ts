@@ -1,7 +1,7 @@
 /**
- * Where log messages leave the process, one kind per module: sockets in
- * socket-channel.ts, a descriptor in stderr.ts. No call ever waits, and a
- * failure is an outcome, because there is nowhere to report it to.
+ * How log messages leave the process: through a socket (socket-channel.ts) or a
+ * descriptor (stderr.ts). No call ever waits. A failure is returned as an
+ * outcome, because there is nowhere to report it.
  */
 
 /**

@@ -1,7 +1,7 @@
 /**
- * What every part logs through. A part is handed a logger and never imports
- * one. A fatal or a panic is thrown (errors.ts) and logged where it ends the
- * process.
+ * The interface that every part logs through. A part gets its logger as an
+ * argument and never imports one. A fatal error or a panic is thrown
+ * (errors.ts), and is logged where it ends the process.
  */
 
 /** Postfix's severities; info has no prefix in the text, the others do. */
@@ -16,7 +16,8 @@ export interface Logger {
 }
 
 /**
- * A warning that a client can cause: at most one a second of each kind, with a
- * count of those left out. The text is made only when it is going to be logged.
+ * Logs a warning that a client can cause: at most one per second of each kind,
+ * with a count of those that were left out. `text` is called only when the
+ * warning is logged.
  */
 export type LogWarning = (kind: string, text: () => string) => void;

@@ -1,6 +1,6 @@
 /**
- * The daemon's logger: syslog or postlog, never both, with a copy on standard
- * error when `-V` asks for it. It speaks from the first step of a start, when
+ * The daemon's logger. It writes to syslogd or to postlogd, never to both, and
+ * with `-V` to standard error too. It works from the first step of a start, when
  * main.cf is not known yet:
  *
  *   early      MAIL_LOGTAG/program, to POSTLOG_SERVICE, else to syslog as mail

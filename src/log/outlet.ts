@@ -1,10 +1,11 @@
 /**
- * One destination of the log, with a small queue before it for the time when
- * its reader is behind or away. Logging never waits and never fails: what finds
- * no place pushes out the oldest message, and the next line to get through says
- * how many were lost.
+ * One destination of the log. A small queue keeps messages while the reader is
+ * slow or away. Logging never waits and never fails. When the queue is full, the
+ * oldest message is dropped, and the next line that is sent says how many were
+ * lost.
  *
- * Order is kept. A reader that is away is looked for at most once a second.
+ * The order of messages is kept. A reader that is away is tried at most once a
+ * second.
  */
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
@@ -37,7 +38,7 @@ const drainStepMs = 10;
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 export class Outlet {
-  /** May be changed: lines that wait keep the form that they have. */
+  /** May be changed. Lines that wait already keep their old format. */
   format: LineFormat;
   readonly channel: Channel;
   readonly #clock: Clock;
@@ -82,9 +83,9 @@ export class Outlet {
   }
 
   /**
-   * Tries for so long to get rid of what waits, standing still meanwhile: for
-   * the end of the process. Waits for a reader that is behind; for one that is
-   * away only if told to. @returns false when something is left.
+   * Blocks until all waiting messages are sent, or the limit is reached: for the
+   * end of the process. It waits for a slow reader. It waits for a reader that is
+   * away only with `awaitReader`. @returns false when something is left.
    */
   drainNow(limitMs: number, awaitReader: boolean): boolean {
     this.#flush(true);
@@ -98,7 +99,7 @@ export class Outlet {
     return this.pending === 0;
   }
 
-  /** Sends what waits as soon as the reader takes it, then closes; nothing new may come. */
+  /** Sends what waits as soon as the reader takes it, then closes. Don't post() afterwards. */
   retire(): void {
     this.#retired = true;
     this.#flush(false);

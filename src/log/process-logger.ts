@@ -1,6 +1,6 @@
 /**
- * The logger of a whole process over any number of outlets: makes the text
- * printable and hands it on. Nothing here throws or waits, but for drainNow.
+ * The logger of a whole process. It makes the text printable and sends it to
+ * each of its outlets. Nothing here throws, and only drainNow() waits.
  */
 import { type Clock, systemClock } from '../system/clock.ts';
 import type { Logger, Severity } from './logger.ts';
@@ -47,9 +47,9 @@ export class ProcessLogger implements Logger {
   }
 
   /**
-   * Stands still for so long at most until every line has left: for the end of
-   * the process. For a reader that is away it waits only with a fatal or a panic
-   * to deliver. @returns false when lines are left.
+   * Blocks until every line has left, or the limit is reached: for the end of the
+   * process. It waits for a reader that is away only when a fatal error or a panic
+   * was logged. @returns false when lines are left.
    */
   drainNow(limitMs: number): boolean {
     const untilMs = performance.now() + limitMs;

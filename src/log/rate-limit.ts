@@ -1,13 +1,13 @@
 /**
- * Keeps warnings that a client can cause to one a second of each kind, so that
- * a flood of bad requests doesn't fill a disk. What was left out is counted in
- * the next line of its kind, or, if the flood has ended, in a last line that
- * repeats the text:
+ * Limits the warnings that a client can cause to one per second of each kind, so
+ * that a flood of bad requests doesn't fill a disk. The next line of the same
+ * kind says how many were left out. When no next line comes, a last line repeats
+ * the text with the number:
  *
  *   text (41 similar messages suppressed)
  *
- * A warning that is left out costs a look-up and an addition: its text is not
- * made. The number of kinds is bounded; further ones share one count.
+ * The text of a warning that is left out is never made. The number of kinds is
+ * bounded; further kinds share one count.
  */
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';

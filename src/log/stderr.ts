@@ -1,13 +1,13 @@
 /**
- * Lines on standard error, or on another descriptor:
+ * Writes lines to standard error, or to another descriptor:
  *
  *   tag: message                       -V and the verbs
  *   2026-11-03 07:08:09 tag: message   serving in the foreground
  *
- * Written before the call returns when there is room. A pipe or terminal that
- * nobody reads holds up nobody: the line waits like one for a socket. Once the
- * reader has gone, lines are dropped without a word, for there is nobody left
- * to tell. Follows src/util/msg_vstream.c.
+ * When there is room, a line is written before the call returns. When nobody
+ * reads the pipe or terminal, the line waits in the queue, as one for a socket
+ * does, and nothing else waits. When the reader has gone, lines are dropped
+ * silently, as nobody is left who could be told. Follows src/util/msg_vstream.c.
  */
 import { writeSync } from 'node:fs';
 import { canWriteNow } from '../system/calls.ts';

@@ -1,7 +1,7 @@
 /**
- * What went wrong of late: how many warnings and errors were logged, in all and
- * in the last hour, and the last line of them. Kept for `tlsmgr status` in a
- * fixed space, a count for each of the last sixty minutes.
+ * Counts the warnings and errors that were logged, since the start and in the
+ * last hour, and keeps the last one. `tlsmgr status` shows them. The space is
+ * fixed: one count for each of the last sixty minutes.
  */
 import type { Clock } from '../system/clock.ts';
 import type { Severity } from './logger.ts';

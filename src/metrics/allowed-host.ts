@@ -1,9 +1,10 @@
 /**
- * Whether a request's Host names us. A web page of somebody else's, whose name
- * is made to point at 127.0.0.1 (DNS rebinding), has the visitor's browser send
- * that name: it gets no answer. An address proves that no name was involved;
- * localhost, the name that was configured and this host's own can't be pointed
- * elsewhere by a stranger. RFC 9110 7.2, RFC 6761 6.3.
+ * Whether the Host header of a request names us. A stranger can make the name of
+ * his web page point at 127.0.0.1 (DNS rebinding). The visitor's browser then
+ * sends that name in the header, and gets no answer. An address is allowed, as
+ * no name was looked up. So are localhost, the configured name and this host's
+ * own name, as a stranger can't make them point elsewhere. RFC 9110 7.2, RFC
+ * 6761 6.3.
  */
 import { isIP } from 'node:net';
 

@@ -1,12 +1,10 @@
 /**
- * The listener of tlsmgr_metrics_listen in the phases of a daemon's start: made
- * before the chroot, bound to a path with mail_owner's rights or to a port with
- * root's, served when everything is there. It costs the daemon nothing but
- * itself: nobody waits for its host's name, and an address that can't be had is
- * one warning. A port is tried again, in the chroot too: after a reload the
- * process before may still have it, an interface may not be up yet, nor DNS.
- *
- *     opened -> [waiting ->] listening
+ * The listener of tlsmgr_metrics_listen. It is made before the chroot. It is
+ * bound to a path with mail_owner's rights, or to a port with root's, and it
+ * answers from serve() on. It never stops or delays the daemon: nobody waits for
+ * the look-up of its host, and an address that can't be bound is one warning. A
+ * port is tried again, in the chroot too: after a reload the earlier process may
+ * still have it, or the interface or DNS may not be up yet.
  *
  * A UNIX-domain socket has mode 0660, mail_owner and its group; a stale one is
  * replaced, anything else at its path refused.
@@ -37,10 +35,10 @@ export interface EndpointOptions {
 const parameter = 'tlsmgr_metrics_listen';
 
 const socketMode = 0o660;
-/** Newcomers are seen at once, and then it is decided who stays. */
+/** New connections are accepted at once; places.ts decides which of them stay. */
 const backlog = 100;
 
-/** While the process before may be on its way out nothing is said. */
+/** As long as the earlier process may still be ending, nothing is logged. */
 const silentTries = 10;
 const silentRetrySeconds = 0.25;
 const laterRetrySeconds = 10;

@@ -1,8 +1,9 @@
 /**
- * How late the event loop comes to its timers: what every client waits for on
- * top of its own request. Sampled twenty times a second and kept for whole
- * windows of half a minute, so that several readers see the same and none
- * empties what another has not read. It holds no process alive.
+ * Measures how late the event loop runs its timers. Every client waits that long
+ * in addition to its own request. There are twenty samples a second, and a
+ * result for each whole window of half a minute. So several readers see the same
+ * result, and none resets what another has not read. It doesn't keep the process
+ * alive.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
@@ -47,7 +48,7 @@ export class EventLoopDelay {
   }
 }
 
-/** The histogram tells the distance of two samples, the resolution included. */
+/** The histogram has the time between two samples, which includes the resolution. */
 function late(nanoseconds: number): number {
   return Math.max(0, nanoseconds / 1e9 - resolutionMs / 1000);
 }

@@ -1,9 +1,10 @@
 /**
- * The address of a host. An optional listener may delay nobody: the system's
- * own look-up, getaddrinfo(3), occupies a thread until name servers that don't
- * answer are given up, and the end of the process waits for that thread. So
- * /etc/hosts is read, and who isn't there is asked for in DNS without a thread,
- * from the servers that /etc/resolv.conf names. Both are read before the chroot.
+ * Finds the address of a host. An optional listener may delay nobody. The
+ * system's own look-up, getaddrinfo(3), occupies a thread until it gives up on
+ * name servers that don't answer, and the process can't end before that. So
+ * /etc/hosts is read here. A host that isn't there is looked up in DNS, without a
+ * thread, at the servers of /etc/resolv.conf. Both files are read before the
+ * chroot.
  */
 import { Resolver } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
@@ -26,7 +27,7 @@ export interface HostAddressOptions {
 }
 
 export class HostAddress {
-  /** What the host stands for without anybody being asked. */
+  /** The address, when no name server has to be asked. */
   readonly known: string | undefined;
   readonly #host: string;
   readonly #resolver: NameServers;

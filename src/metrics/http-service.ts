@@ -1,13 +1,13 @@
 /**
- * HTTP for the metrics and the page: GET and HEAD, few connections, short
- * patience. What a client may cost is bounded, for the event loop is the one
- * that serves the mail server: twenty requests a second over all of them, one at
- * a time on a connection, a small header, no client that stops reading.
+ * HTTP for the metrics and the page: GET and HEAD only, few connections, short
+ * time limits. The same event loop serves the mail server, so the cost of these
+ * clients is bounded: twenty requests a second over all of them, one request at
+ * a time on a connection, a small header, and no client that stops reading.
  *
- * Each connection has at most one request that waits for its turn, and takes it
- * along when it closes. So nobody waits for longer than the other places have
- * turns. What is refused takes no turn, and closes the connection. A fault of
- * ours is an answer of 500 and one limited warning.
+ * A connection has at most one request that waits, and the request is given up
+ * when the connection closes. So a request waits for at most one request of each
+ * other connection. A refused request isn't counted, and its connection is
+ * closed. A fault of ours gives an answer of 500 and one limited warning.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { messageOf } from '../errors.ts';

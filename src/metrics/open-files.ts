@@ -1,9 +1,9 @@
 /**
- * How many descriptors the process has, from inside a chroot as well. There is
- * no /proc there, and its folder may not be kept open: who has got control of
- * the process leaves the chroot by the descriptor of a folder outside. So a file
- * is kept, /proc/self/status, whose FDSize bounds the numbers of descriptors;
- * each number up to it is looked at. proc(5).
+ * Counts the open descriptors of the process, in a chroot too. In a chroot there
+ * is no /proc. Its folder must not stay open either: an attacker who controls
+ * the process could leave the chroot through the descriptor of a folder outside.
+ * So the file /proc/self/status stays open. Its FDSize is above every descriptor,
+ * and each number below it is checked. proc(5).
  */
 import { openSync, readSync } from 'node:fs';
 import { countDescriptors } from '../system/calls.ts';

@@ -1,16 +1,18 @@
 /**
- * Who has one of the few places for connections. When all are taken, somebody
- * makes room for the next: nobody who holds places can keep others out.
+ * Decides which connections keep one of the few places. When all are taken, one
+ * connection is closed for the next, so that nobody can keep others out by
+ * holding places.
  *
  *     fresh    connected, has asked nothing yet
  *     asking   its first request waits for an answer
  *     served   has had an answer, whatever it does since
  *
- * Room is made by an address that has most places, the newcomer's own where that
- * is one of them: by the one of its connections that has been fresh or served
- * for longest. Where all of them are asking, the last gives way to an address
- * that has at least two places fewer; otherwise the newcomer has to go, for each
- * of the others gets its answer within a moment and is served then.
+ * The connection to close belongs to the address with the most places. When the
+ * newcomer's own address is one of those, it is taken. Of its connections the
+ * one is closed that has been fresh or served for longest. When all of them are
+ * asking, the last one is closed if the newcomer's address has at least two
+ * places fewer. Otherwise the newcomer itself is closed: each of the others gets
+ * its answer within a moment, and can be closed then.
  */
 type State = 'fresh' | 'asking' | 'served';
 

@@ -1,8 +1,8 @@
 /**
- * A device as a source: opened once, one read at a time, without blocking where
- * the device allows it. A read that hangs keeps one thread of the pool and no
- * client; another isn't begun before it has come back. Follows
- * src/tls/tls_prng_dev.c.
+ * A device as a source. It is opened once and read one read at a time, without
+ * blocking where the device allows it. A read that hangs occupies one thread of
+ * libuv's pool and delays no client. No other read begins before it has returned.
+ * Follows src/tls/tls_prng_dev.c.
  */
 import { close, read } from 'node:fs';
 import { TlsmgrError } from '../errors.ts';

@@ -1,8 +1,8 @@
 /**
- * An EGD server as a source: one connection, kept; each read asks `01 nn` and
- * takes what the server has at once. A connection that fails is closed, and
- * opened again by the next read, as far as its path can be reached. Follows
- * src/tls/tls_prng_egd.c.
+ * An EGD server as a source, over one connection that stays open. Each read
+ * sends `01 nn` and takes what the server has at once. A connection that fails
+ * is closed. The next read opens another one, if the path can still be reached.
+ * Follows src/tls/tls_prng_egd.c.
  */
 import type { Socket } from 'node:net';
 import { TlsmgrError } from '../errors.ts';

@@ -1,7 +1,7 @@
 /**
- * A file as a source: opened before the chroot, read once and closed, in pieces
- * of 8192 bytes up to what is asked for. A device may be named so, too. Follows
- * src/tls/tls_prng_file.c.
+ * A file as a source. It is opened before the chroot, read once in pieces of
+ * 8192 bytes, up to the number of bytes asked for, and closed. The path may be
+ * that of a device. Follows src/tls/tls_prng_file.c.
  */
 import { closeSync, read } from 'node:fs';
 import { promisify } from 'node:util';

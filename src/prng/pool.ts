@@ -1,14 +1,14 @@
 /**
- * The pool: a CTR_DRBG of 256-bit strength (SP 800-90A) that is reseeded from
- * the operating system's generator at every refill, with everything gathered
- * since as additional input. So the worst source can't make it worse than
- * node:crypto, and a copy of the process parts from its twin at once.
+ * The pool: a CTR_DRBG of 256-bit strength (SP 800-90A). Every refill reseeds it
+ * from the operating system's generator, with everything gathered since as
+ * additional input. So even the worst source can't make it worse than
+ * node:crypto, and two copies of one process give different output at once.
  *
- * Output comes from a block made in advance, wiped as it is handed out and
- * dropped at every reseed and after a second. Events (the time of each request,
- * a digest of passing data) go into an accumulator of fixed size, without an
- * allocation. Output that is all zero, has equal halves or repeats the output
- * before never leaves: TlsmgrError `GENERATOR`.
+ * Output comes from a block that is made in advance. It is wiped as it is handed
+ * out, and dropped at every reseed and after a second. Events (the time of each
+ * request, a digest of passing data) go into an accumulator of fixed size,
+ * without an allocation. Output that is all zero, has two equal halves or repeats
+ * the output before is never handed out: TlsmgrError `GENERATOR`.
  */
 import { randomFillSync } from 'node:crypto';
 import { TlsmgrError } from '../errors.ts';
@@ -63,7 +63,7 @@ export class Pool implements RandomPool {
   readonly #entropy = unmovedBuffer(entropyBytes);
   readonly #gathered = new Uint32Array(lanes);
   #lane = 0;
-  /** Two sums over the last output: enough to know it again, too little to tell it. */
+  /** Two sums over the last output: enough to recognise it, too little to reveal it. */
   #lastLow = 0;
   #lastHigh = 0;
   #hasLast = false;

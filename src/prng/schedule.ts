@@ -1,7 +1,7 @@
 /**
- * Work at unpredictable times: the next one `period * r / 255` seconds from now,
- * r a fresh random byte, so uniformly between 0 and the period. Source:
- * src/tlsmgr/tlsmgr.c.
+ * Runs work at unpredictable times. The next time is `period * r / 255` seconds
+ * from now, where r is a fresh random byte: uniform between 0 and the period.
+ * Source: src/tlsmgr/tlsmgr.c.
  */
 import { after, type Timer } from '../system/timers.ts';
 import type { RandomPool } from './random.ts';
@@ -16,7 +16,7 @@ export function nextDelaySeconds(periodSeconds: number, randomByte: number): num
   return Math.floor((Math.min(periodSeconds, longestPeriodSeconds) * randomByte) / largestByte);
 }
 
-/** Seconds until a next time that nobody can foretell; never less than one. */
+/** Seconds until the next, unpredictable time; at least one. */
 export function randomDelaySeconds(periodSeconds: number, pool: RandomPool): number {
   const byte = Buffer.alloc(1);
   pool.fill(byte, 0, 1);

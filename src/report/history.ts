@@ -1,7 +1,7 @@
 /**
- * The last five minutes, a sample every five seconds: what rates and plots are
- * made of. The daemon keeps it, so that a glance shows rates at once and a page
- * that has just been opened isn't empty.
+ * Samples the counters every five seconds and keeps the samples of five minutes.
+ * Rates and plots are made from them. The daemon keeps them, so that `tlsmgr
+ * status` shows rates at once, and a page that has just been opened shows a plot.
  */
 import type { CacheName } from '../config/cache-names.ts';
 import type { CountsByStatus } from '../requests/request-counts.ts';
@@ -31,17 +31,17 @@ export interface HistoryPoint {
   connectionsPerSecond: number;
   /** 0 to 1, of all caches together; null without look-ups. */
   hitRatio: number | null;
-  /** To the bound of its bucket; null without samples, and beyond the last bound. */
+  /** The upper bound of its bucket; null without samples, and beyond the last bound. */
   p99Seconds: number | null;
 }
 
 export interface RateReport {
-  /** What the rates are the mean of: the last minute, less after a start. */
+  /** The rates are means over this time: the last minute, or less after a start. */
   overSeconds: number;
   requestsPerSecond: number;
   connectionsPerSecond: number;
   byName: Record<string, number>;
-  /** Within these seconds; null without look-ups. */
+  /** In the time of overSeconds; null without look-ups. */
   hitRatio: number | null;
   p50Seconds: number | null;
   p99Seconds: number | null;
@@ -167,7 +167,7 @@ function finite(seconds: number | undefined): number | null {
   return seconds === undefined || seconds === Number.POSITIVE_INFINITY ? null : seconds;
 }
 
-/** Three decimals: more would only lengthen the report. */
+/** To three decimals: more would only make the report longer. */
 function rounded(value: number): number {
   return Math.round(value * 1000) / 1000;
 }

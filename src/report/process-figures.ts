@@ -1,13 +1,14 @@
 /**
- * What the process uses, told from inside a chroot as well: there is no /proc
- * there, so its file is opened before and read by descriptor.
+ * Memory and processor time that the process uses. In a chroot there is no
+ * /proc, so its file is opened before the chroot and read through the
+ * descriptor.
  */
 import { openSync, readSync } from 'node:fs';
 
 const pageBytes = 4096;
 
 export interface ProcessFigures {
-  /** Resident memory, in bytes; 0 when it can't be told. */
+  /** Resident memory, in bytes; 0 when it isn't known. */
   residentBytes(): number;
   /** Processor time used, in seconds. */
   processorSeconds(): number;
@@ -37,7 +38,7 @@ function openStatm(): number | undefined {
   try {
     return openSync('/proc/self/statm', 'r');
   } catch {
-    // A system without /proc: the figure is told as 0.
+    // A system without /proc: the figure is 0.
     return undefined;
   }
 }

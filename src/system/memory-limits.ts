@@ -1,7 +1,7 @@
 /**
- * The limits on memory that hold for this process: those of its control group
- * and the groups above it, cgroups(7), of either version, and those of
- * setrlimit(2). Read from files, so before the chroot.
+ * Finds the limits on memory for this process: those of its control group and of
+ * the groups above it (cgroups(7), both versions), and those of setrlimit(2).
+ * They are read from files, so call this before the chroot.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,8 +1,8 @@
 /**
- * Makes a UNIX-domain socket of our own: mode 0600, in the place of a stale one
- * that an earlier process has left, and of nothing else: a file that happens to
- * stand at the path, or a socket that is served, is not ours to remove: neither
- * before nor at the end, when somebody may have put another in its place.
+ * Makes a UNIX-domain socket of our own, with mode 0600. It replaces a stale
+ * socket that an earlier process has left. It never removes another file at the
+ * path, nor a socket that is served: not before, and not at the end, when
+ * another file may stand in our socket's place.
  */
 import { lstatSync, statSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:net';
@@ -36,9 +36,10 @@ export function isServed(path: string): boolean {
 }
 
 /**
- * Runs `listen`, which binds the path before it first gives up control: the mask
- * is the whole process's, so it is ours for no longer than that. Rejects with
- * what the system calls throw: `EADDRINUSE` for a path that is served.
+ * Runs `listen`, which must bind the path before it first gives up control. The
+ * umask belongs to the whole process, so it is changed for that time only.
+ * Rejects with what the system calls throw: `EADDRINUSE` for a path that is
+ * served.
  */
 export async function bindOwnSocket<T>(path: string, listen: () => Promise<T>): Promise<T> {
   requireSocketPath(path);
@@ -61,9 +62,9 @@ export async function bindOwnSocket<T>(path: string, listen: () => Promise<T>): 
 }
 
 /**
- * Closes a server of bindOwnSocket(). libuv removes whatever has the name of its
- * socket then: where that is another file by now, the server is left to the end
- * of the process, and keeps nobody from it.
+ * Closes a server of bindOwnSocket(). When a server is closed, libuv removes the
+ * file that has the name of its socket. If that is another file by now, the
+ * server isn't closed: it ends with the process, and doesn't keep it alive.
  */
 export function closeOwnSocket(server: Server, path: string): void {
   const identity = identityOf(path);

@@ -1,9 +1,9 @@
 /**
- * Whether somebody else could have put what stands at a path there: each
- * directory and link on the way, and what is at its end, has to belong to the
- * caller or to root, and nobody else may write the directories. Told from owners
- * and modes; access control lists are not looked at. `tlsmgr serve` makes its
- * socket by the same rules as a verb asks one.
+ * Checks that nobody else can have put the file at a path there. Each directory
+ * and link on the way, and the file itself, must belong to the caller or to
+ * root, and nobody else may write to the directories. Owners and modes are
+ * checked; access control lists are not. `tlsmgr serve` makes its socket by the
+ * same rules by which a verb trusts one.
  */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

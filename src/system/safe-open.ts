@@ -1,15 +1,17 @@
 /**
- * Opens files in places where somebody else may have put something else. What
- * is at the path is looked at through the opened descriptor, before it is read,
- * cut, written, or given another mode. Nothing here waits for a FIFO.
+ * Opens files in places where somebody else may have put another file. The file
+ * is checked through the opened descriptor, before it is read, truncated or
+ * written, or its mode is changed. Nothing here waits for a FIFO.
  *
- * - State of ours, which is written: a regular file with one name, ours or
- *   root's. Otherwise a link would have us empty a file that isn't meant.
- * - What is only read: a file of the kinds that are wanted.
- * - The last part of a path may be a symbolic link only where its owner could
- *   do the same without us: root, for what is only read the caller too.
+ * - A file that we write must be a regular file with one name, and must belong
+ *   to us or to root. Otherwise a link could make us overwrite another file.
+ * - A file that we only read must be of one of the wanted kinds.
+ * - The last part of a path may be a symbolic link only when the link's owner
+ *   could do the same without us. That is root; for files that are only read it
+ *   is the caller too.
  *
- * What isn't so throws UnsafeFileError; all else throws what open(2) says.
+ * A file that breaks a rule throws UnsafeFileError. Other failures throw the
+ * error of open(2).
  *
  * Behaviour: Postfix src/util/safe_open.c.
  */
