@@ -8,7 +8,7 @@
  *     served   has had an answer, whatever it does since
  *
  * The connection to close belongs to the address with the most places. When the
- * newcomer's own address is one of those, it is taken. Of its connections the
+ * newcomer's own address is one of those, that one is chosen. Of its connections the
  * one is closed that has been fresh or served for longest. When all of them are
  * asking, the last one is closed if the newcomer's address has at least two
  * places fewer. Otherwise the newcomer itself is closed: each of the others gets
