@@ -1,5 +1,5 @@
 /**
- * The session caches, from the settings to caches that serve. Called
+ * The session caches, from the settings to caches that serve. Opened
  * while the effective ids are mail_owner's and before the chroot; afterwards a
  * file is opened by its path only where the path still leads to the same place.
  *
@@ -11,31 +11,33 @@
  * share a file, and for such a key file at a change.
  *
  * Behaviour: Postfix src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
+ *
+ * All of them together are in one of these states:
+ *
+ *     opening   until openCaches() returns
+ *     serving
+ *     changing  change() is under way; what was open serves on
+ *     closed    for good
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheName } from '../config/cache-names.ts';
 import type { CacheSettings } from '../config/config.ts';
 import { FatalError, TlsmgrError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { reasonOf } from '../system/calls.ts';
 import type { Clock } from '../system/clock.ts';
-import { mayPass } from './file/awaited-file.ts';
 import { type CacheCounters, newCounters } from './cache-counters.ts';
-import { fileSuffix, LockHeld, openCacheFile, type PreparedFile } from './file/cache-file.ts';
-import { type CacheKeys, readCacheKeys } from './file/cache-keys.ts';
+import { openerOf } from './cache-types.ts';
 import { databaseOf } from './database.ts';
+import { FileClaims } from './file-claims.ts';
 import { removeLeftFiles } from './left-files.ts';
-import { type FileFound, OpenCache } from './open-cache.ts';
-import { fitInto, type MemoryRoom } from './memory-share.ts';
-import {
-  type CachesSettings,
-  isEnabled,
-  planOf,
-  parameterOf,
-  refuseSharedFile,
-  type Wanted,
-} from './plan.ts';
-import type { CacheLimits, NamedCache, NamedCaches } from './session-cache.ts';
+import type { MemoryRoom } from './memory-share.ts';
+import { OpenCache } from './open-cache.ts';
+import { runBeforeServing, runWhileServing } from './opening.ts';
+import { type CachesSettings, type Plan, parameterOf, planOf, type Wanted } from './plan.ts';
+import { keysAtStart, keysOf } from './sealing.ts';
+import type { NamedCache, NamedCaches } from './session-cache.ts';
+import { SizeLimits } from './size-limits.ts';
+import type { Patience, Sealing, Store } from './store.ts';
 
 export { type CachesSettings, isEnabled, parameterOf } from './plan.ts';
 
@@ -77,26 +79,18 @@ export interface Caches extends NamedCaches {
 }
 
 const usualLockPatienceMs = 5000;
-const lockPauseMs = 20;
 
 /** Opens what the settings ask for. Synchronous: nobody is served yet. */
 export function openCaches(settings: CachesSettings, dependencies: CachesDependencies): Caches {
   return new CacheSet(settings, dependencies);
 }
 
-/** Which cache uses which file, by device and inode. */
-type Claims = Map<string, CacheSettings>;
-
-/** What seals files: keys, nothing, or keys that can't be had. */
-type Sealing = CacheKeys | undefined | 'unusable';
-
-/** How long all that are opened together wait for locks. */
-interface Patience {
-  leftMs: number;
+/** What one opening of caches goes by. */
+interface Round {
+  all: CachesSettings;
+  sealing: Sealing;
+  patience: Patience;
 }
-
-/** Waits for nothing itself: yields when there is something to wait for. */
-type Opening = Generator<void, OpenCache | undefined, void>;
 
 class CacheSet implements Caches {
   all: readonly ServedCache[];
@@ -104,26 +98,26 @@ class CacheSet implements Caches {
   readonly keyFault: string;
   readonly #dependencies: CachesDependencies;
   readonly #open = new Map<CacheName, OpenCache>();
-  readonly #claims: Claims = new Map();
+  readonly #claims = new FileClaims();
   readonly #counters = new Map<CacheName, CacheCounters>();
-  /** In force. */
+  readonly #limits: SizeLimits;
+  /** Of main.cf, as they are in force. */
   #settings: CachesSettings;
-  /** Where memory leaves less than main.cf asks for. */
-  #sizeLimits = new Map<CacheName, number>();
-  #toldOfMemory = '';
-  #closed = false;
+  #state: 'opening' | 'serving' | 'changing' | 'closed' = 'opening';
 
   constructor(settings: CachesSettings, dependencies: CachesDependencies) {
+    const { log, room } = dependencies;
     this.#settings = settings;
     this.#dependencies = dependencies;
-    const { come } = planOf(new Map(), settings, dependencies.log);
-    this.#fit(settings);
-    const { keys, fault } = keysAtStart(settings, dependencies.log);
+    this.#limits = new SizeLimits(room, log);
+    const { come } = planOf(new Map(), settings, log);
+    this.#limits.fit(settings);
+    const { keys, fault } = keysAtStart(settings, log);
     this.keyFault = fault;
-    const sealing = fault === '' ? keys : 'unusable';
-    const patience = this.#patience();
+    const sealing: Sealing = fault === '' ? keys : 'unusable';
+    const round = { all: settings, sealing, patience: this.#patience() };
     for (const wanted of come) {
-      this.#take(wanted, openNow(this.#opening(wanted, settings, sealing, patience)));
+      this.#take(runBeforeServing(this.#opening(wanted, round)));
     }
     keys?.wipe();
     this.#removeLeftFiles();
@@ -131,45 +125,37 @@ class CacheSet implements Caches {
     this.loaded = Promise.all([...this.#open.values()].map(({ loaded }) => loaded)).then(
       () => undefined,
     );
+    this.#state = 'serving';
   }
 
   async change(next: CachesSettings): Promise<CacheName[]> {
-    const { log } = this.#dependencies;
-    const inForce = new Map([...this.#open].map(([label, { wanted }]) => [label, wanted]));
-    const plan = planOf(inForce, next, log);
-    const keys = keysOf(next, log);
-    const before = this.#settings;
-    const keysBefore = plan.leaveFirst.length === 0 ? undefined : keysOf(before, log);
-    const patience = this.#patience();
-    this.#fit(next);
-    try {
-      for (const label of plan.leaveFirst) {
-        void this.#leave(label);
-      }
-      for (const wanted of plan.come) {
-        this.#take(wanted, await this.#openLater(this.#opening(wanted, next, keys, patience)));
-      }
-    } catch (error) {
-      this.#fit(before);
-      for (const { settings } of plan.come) {
-        void this.#leave(settings.label);
-      }
-      // Those that had to leave for it serve on.
-      for (const label of plan.leaveFirst) {
-        const wanted = inForce.get(label)!;
-        const opening = this.#opening(wanted, before, keysBefore, patience);
-        this.#take(wanted, await this.#openLater(opening));
-        this.all = this.#served();
-      }
-      throw error;
-    } finally {
-      keys?.wipe();
-      keysBefore?.wipe();
+    if (this.#state !== 'serving') {
+      throw new Error(`the caches can't be changed: ${this.#state}`);
     }
+    this.#state = 'changing';
+    try {
+      return await this.#change(next);
+    } finally {
+      this.#endChange();
+    }
+  }
+
+  closeNow(): void {
+    this.#state = 'closed';
+    for (const cache of this.#open.values()) {
+      cache.closeNow();
+    }
+  }
+
+  async #change(next: CachesSettings): Promise<CacheName[]> {
+    const inForce = new Map([...this.#open].map(([label, { wanted }]) => [label, wanted]));
+    const plan = planOf(inForce, next, this.#dependencies.log);
+    await this.#exchange(plan, inForce, next);
     const left = plan.leave.map((label) => this.#leave(label));
     this.#settings = next;
     for (const wanted of plan.change) {
-      this.#open.get(wanted.settings.label)?.change(wanted, this.#limitsOf(wanted));
+      const { settings } = wanted;
+      this.#open.get(settings.label)?.change(wanted, this.#limits.applyTo(settings));
     }
     this.all = this.#served();
     await Promise.all(left);
@@ -177,10 +163,49 @@ class CacheSet implements Caches {
     return plan.otherDatabase;
   }
 
-  closeNow(): void {
-    this.#closed = true;
-    for (const cache of this.#open.values()) {
-      cache.closeNow();
+  /** Opens those that come, in the place of those whose files they take; or, when it rejects, nothing. */
+  async #exchange(
+    { leaveFirst, come }: Plan,
+    inForce: ReadonlyMap<CacheName, Wanted>,
+    next: CachesSettings,
+  ): Promise<void> {
+    const { log } = this.#dependencies;
+    const before = this.#settings;
+    const keys = keysOf(next, log);
+    const keysBefore = leaveFirst.length === 0 ? undefined : keysOf(before, log);
+    const patience = this.#patience();
+    this.#limits.fit(next);
+    try {
+      for (const label of leaveFirst) {
+        void this.#leave(label);
+      }
+      await this.#openAll(come, { all: next, sealing: keys, patience });
+    } catch (error) {
+      this.#limits.fit(before);
+      for (const { settings } of come) {
+        void this.#leave(settings.label);
+      }
+      // Those that had to leave for it serve on.
+      const back = leaveFirst.map((label) => inForce.get(label)!);
+      await this.#openAll(back, { all: before, sealing: keysBefore, patience });
+      this.all = this.#served();
+      throw error;
+    } finally {
+      keys?.wipe();
+      keysBefore?.wipe();
+    }
+  }
+
+  async #openAll(come: readonly Wanted[], round: Round): Promise<void> {
+    for (const wanted of come) {
+      this.#take(await runWhileServing(this.#opening(wanted, round)));
+    }
+  }
+
+  /** Serving again, unless the process has begun to end meanwhile. */
+  #endChange(): void {
+    if (this.#state === 'changing') {
+      this.#state = 'serving';
     }
   }
 
@@ -188,41 +213,13 @@ class CacheSet implements Caches {
     return { leftMs: this.#dependencies.lockPatienceMs ?? usualLockPatienceMs };
   }
 
-  /** Shares the memory that there is among the caches that are wanted. Says so, when it is less than they want. */
-  #fit({ caches }: CachesSettings): void {
-    const { room, log } = this.#dependencies;
-    if (room?.limit === undefined) {
-      return;
-    }
-    const wanted = new Map(
-      [...caches.values()]
-        .filter((settings) => isEnabled(settings))
-        .map(({ label, sizeLimitBytes }) => [label, sizeLimitBytes]),
-    );
-    this.#sizeLimits = fitInto(room.bytes, wanted);
-    const lower = [...this.#sizeLimits].filter(([label, bytes]) => bytes !== wanted.get(label));
-    const told = lower
-      .map(([label, bytes]) => `${label}_tls_session_cache_size_limit = ${bytes}`)
-      .join(', ');
-    if (told !== '' && told !== this.#toldOfMemory) {
-      const { name, bytes } = room.limit;
-      log.warning(`memory is limited to ${bytes} bytes (${name}): session caches go by ${told}`);
-    }
-    this.#toldOfMemory = told;
-  }
-
-  #limitsOf({ settings }: Wanted): CacheLimits {
-    const { label, sizeLimitBytes } = settings;
-    return { ...settings, sizeLimitBytes: this.#sizeLimits.get(label) ?? sizeLimitBytes };
-  }
-
-  #take({ settings: { label } }: Wanted, cache: OpenCache | undefined): void {
+  #take(cache: OpenCache | undefined): void {
     if (cache === undefined) {
       return;
     }
-    this.#open.set(label, cache);
-    if (this.#closed) {
-      // The process has begun to end meanwhile.
+    this.#open.set(cache.wanted.settings.label, cache);
+    if (this.#state === 'closed') {
+      // The process has begun to end while this one was being opened.
       cache.closeNow();
     }
   }
@@ -238,8 +235,8 @@ class CacheSet implements Caches {
     cache.closeNow();
     // Nothing of it stays in memory, either.
     void cache.cache.flush();
-    this.#forgetClaims(label);
-    return cache.fileClosed;
+    this.#claims.forget(label);
+    return cache.released;
   }
 
   #removeLeftFiles(): void {
@@ -247,92 +244,43 @@ class CacheSet implements Caches {
     void removeLeftFiles(this.#settings, isUsed, this.#dependencies.log);
   }
 
-  #forgetClaims(label: CacheName): void {
-    for (const [identity, claimed] of this.#claims) {
-      if (claimed.label === label) {
-        this.#claims.delete(identity);
-      }
-    }
-  }
-
-  async #openLater(opening: Opening): Promise<OpenCache | undefined> {
-    for (;;) {
-      const { done, value } = opening.next();
-      if (done === true) {
-        return value;
-      }
-      await sleep(lockPauseMs);
-    }
-  }
-
-  *#opening(wanted: Wanted, all: CachesSettings, sealing: Sealing, patience: Patience): Opening {
-    const { log } = this.#dependencies;
+  /** @returns undefined for a cache that can't be opened: it is off, and the log says why. */
+  *#opening(wanted: Wanted, round: Round): Generator<void, OpenCache | undefined, void> {
+    const { log, clock } = this.#dependencies;
     const { settings, database, path } = wanted;
+    const { label } = settings;
     if (settings.logOperations) {
       const name = path === undefined ? settings.database : `${database.type}:${path}`;
-      log.info(`open ${settings.label} TLS cache ${name}`);
+      log.info(`open ${label} TLS cache ${name}`);
     }
-    let found: FileFound | undefined;
-    while (found === undefined) {
-      try {
-        found = this.#find(wanted, all, sealing);
-      } catch (error) {
-        if (error instanceof FatalError) {
-          throw error;
-        }
-        if (!(error instanceof LockHeld) || patience.leftMs <= 0) {
-          if (path === undefined || !mayPass(error)) {
-            log.error(`${parameterOf(settings.label)} = ${settings.database}: ${reasonOf(error)}`);
-            this.#forgetClaims(settings.label);
-            return undefined;
-          }
-          found = this.#missing(wanted, path, error, all);
-        }
+    const inForce = this.#limits.applyTo(settings);
+    try {
+      const store = yield* this.#openStore(wanted, inForce, round);
+      return new OpenCache(wanted, inForce, store, { log, clock });
+    } catch (error) {
+      if (error instanceof FatalError) {
+        throw error;
       }
-      if (found === undefined) {
-        patience.leftMs -= lockPauseMs;
-        yield;
-      }
+      log.error(`${parameterOf(label)} = ${settings.database}: ${reasonOf(error)}`);
+      this.#claims.forget(label);
+      return undefined;
     }
-    const keys = sealing === 'unusable' ? undefined : sealing;
-    return new OpenCache(wanted, this.#limitsOf(wanted), found, keys, {
-      ...this.#dependencies,
-      counters: this.#countersOf(settings.label),
-    });
   }
 
-  #find({ settings, database, path }: Wanted, all: CachesSettings, sealing: Sealing): FileFound {
+  *#openStore(wanted: Wanted, inForce: CacheSettings, round: Round): Generator<void, Store, void> {
+    const { database } = wanted;
     if (database.kind === 'unusable') {
       throw new TlsmgrError('STORAGE', database.reason);
     }
-    if (path === undefined) {
-      return { kind: 'none' };
-    }
-    return sealing === 'unusable'
-      ? { kind: 'untouched' }
-      : { kind: 'there', file: this.#openFile(settings, path, all) };
-  }
-
-  #missing({ settings }: Wanted, path: string, error: unknown, all: CachesSettings): FileFound {
-    const { persistentCaches: persistent } = all;
-    const open = (): PreparedFile => this.#openFile(settings, path, all);
-    return { kind: 'missing', path, error, persistent, open };
-  }
-
-  #openFile(settings: CacheSettings, path: string, all: CachesSettings): PreparedFile {
-    return openCacheFile(path + fileSuffix, settings, {
-      persistent: all.persistentCaches,
-      log: this.#dependencies.log,
-      claim: (identity) => {
-        const other = this.#claims.get(identity);
-        if (other !== undefined && other.label !== settings.label) {
-          refuseSharedFile(other, settings);
-        }
-        // A cache has one file: that of before has been put aside.
-        this.#forgetClaims(settings.label);
-        this.#claims.set(identity, settings);
-      },
+    const opened = openerOf(database.type)({
+      ...this.#dependencies,
+      ...round,
+      wanted,
+      inForce,
+      counters: this.#countersOf(inForce.label),
+      claims: this.#claims,
     });
+    return 'cache' in opened ? opened : yield* opened;
   }
 
   #served(): ServedCache[] {
@@ -357,41 +305,5 @@ class CacheSet implements Caches {
     const counters = this.#counters.get(label) ?? newCounters();
     this.#counters.set(label, counters);
     return counters;
-  }
-}
-
-function keysOf(settings: CachesSettings, log: Logger): CacheKeys | undefined {
-  return settings.persistentCaches && settings.cacheKeyFile !== ''
-    ? readCacheKeys(settings.cacheKeyFile, log)
-    : undefined;
-}
-
-/** Mail goes on without the files: nothing is written in the clear, and nothing that is sealed is lost. */
-function keysAtStart(
-  settings: CachesSettings,
-  log: Logger,
-): { keys: CacheKeys | undefined; fault: string } {
-  try {
-    return { keys: keysOf(settings, log), fault: '' };
-  } catch (error) {
-    if (!(error instanceof FatalError)) {
-      throw error;
-    }
-    log.error(
-      `${error.message}: session caches with a file are kept in memory alone. Mend the key file (tlsmgr check), then start again or run postfix reload`,
-    );
-    return { keys: undefined, fault: error.message };
-  }
-}
-
-/** Waits as a process does that serves nobody yet. */
-function openNow(opening: Opening): OpenCache | undefined {
-  const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (;;) {
-    const { done, value } = opening.next();
-    if (done === true) {
-      return value;
-    }
-    Atomics.wait(pause, 0, 0, lockPauseMs);
   }
 }

@@ -3,39 +3,33 @@
  *
  *     value = [type ":"] name
  *
- * Without a type it is default_database_type. Types that Postfix keeps in a
- * file it can update (btree, hash, dbm, sdbm, lmdb) all mean a file of ours at
- * that path; `internal` means memory alone; no other can be used.
+ * Without a type it is default_database_type. cache-types.ts has the types.
  */
+import { cacheTypes } from './cache-types.ts';
 
 export type Database =
   | { kind: 'file'; type: string; path: string }
   | { kind: 'memory'; type: string }
   | { kind: 'unusable'; type: string; path: string; reason: string; redirected: boolean };
 
-const fileTypes = new Set(['btree', 'hash', 'dbm', 'sdbm', 'lmdb']);
-const readOnlyTypes = new Set(['cdb', 'dbz']);
-
 export function databaseOf(value: string, defaultType: string): Database {
   const colon = value.indexOf(':');
   const type = colon < 0 ? defaultType : value.slice(0, colon);
   const path = value.slice(colon + 1);
-  if (type === 'internal') {
+  const unusable = (reason: string, redirected: boolean): Database => {
+    return { kind: 'unusable', type, path, reason, redirected };
+  };
+  const found = cacheTypes.get(type);
+  if (found === undefined) {
+    return unusable(`unsupported dictionary type: ${type}`, false);
+  }
+  if (found.keptIn === 'read-only') {
+    return unusable(`dictionary ${type}:${path} does not support update operations`, true);
+  }
+  if (found.keptIn === 'memory') {
     return { kind: 'memory', type };
   }
-  if (fileTypes.has(type)) {
-    return path === ''
-      ? {
-          kind: 'unusable',
-          type,
-          path,
-          reason: `open database ${type}:: no file name`,
-          redirected: false,
-        }
-      : { kind: 'file', type, path };
-  }
-  const reason = readOnlyTypes.has(type)
-    ? `dictionary ${type}:${path} does not support update operations`
-    : `unsupported dictionary type: ${type}`;
-  return { kind: 'unusable', type, path, reason, redirected: readOnlyTypes.has(type) };
+  return path === ''
+    ? unusable(`open database ${type}:: no file name`, false)
+    : { kind: 'file', type, path };
 }
