@@ -11,7 +11,7 @@ import { WarningLimiter } from '../log/rate-limit.ts';
 import type { Prng } from '../prng/prng.ts';
 import { Dispatcher, type TraceRequest } from '../requests/dispatcher.ts';
 import { RequestCounts } from '../requests/request-counts.ts';
-import { requestTable } from '../requests/table.ts';
+import { requestTypes } from '../requests/request-types.ts';
 import type { Caches } from '../sessions/caches.ts';
 import { AnnouncementWatch } from '../socket/announcement-watch.ts';
 import { SocketServer, type SocketLimits } from '../socket/socket-server.ts';
@@ -57,7 +57,7 @@ export function assembleTlsmgr(parts: TlsmgrParts): Tlsmgr {
   const { warn } = limiter;
   const keys = new KeyRing(ticketSeconds(config), prng.pool, systemClock);
   const report = (): Report => makeReport({ ...parts, keys, counts, socketServer, history });
-  const types = requestTable({
+  const types = requestTypes({
     pool: prng.pool,
     caches,
     keys,

@@ -8,7 +8,7 @@ import type { LogWarning } from '../log/logger.ts';
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
 import type { NamedCaches } from '../sessions/session-cache.ts';
-import { namedCache } from './cache-request.ts';
+import { namedCache } from './named-cache.ts';
 import { replyWith, type RequestType, writeRefusal } from './request-type.ts';
 
 const entriesName = encodedName('entries');

@@ -13,7 +13,7 @@ import type { LogWarning } from '../log/logger.ts';
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
 import type { EntryPage, NamedCaches } from '../sessions/session-cache.ts';
-import { namedCache } from './cache-request.ts';
+import { namedCache } from './named-cache.ts';
 import { replyWith, type RequestType, writeRefusal } from './request-type.ts';
 
 /** Entries of one page at most: a page must not hold up other requests. */

@@ -11,7 +11,7 @@ import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
 import { isLater } from '../sessions/later.ts';
 import type { ByteSpan, NamedCaches } from '../sessions/session-cache.ts';
-import { namedCache } from './cache-request.ts';
+import { namedCache } from './named-cache.ts';
 import { replyWith, type RequestType, writeRefusal } from './request-type.ts';
 
 const sessionName = encodedName('session');

@@ -11,7 +11,7 @@ import type { LogWarning } from '../log/logger.ts';
 import { encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
 import type { NamedCaches } from '../sessions/session-cache.ts';
-import { namedCache } from './cache-request.ts';
+import { namedCache } from './named-cache.ts';
 import { type RequestType, writeRefusal } from './request-type.ts';
 
 const cachableName = encodedName('cachable');

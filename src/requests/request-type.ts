@@ -1,6 +1,6 @@
 /**
  * What a request is: its attributes in order, what its reply holds, and what
- * answers it. Adding a request is adding one of these to table.ts.
+ * answers it. Adding a request is adding one of these to request-types.ts.
  */
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { isLater, type MaybeLater } from '../sessions/later.ts';

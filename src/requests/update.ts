@@ -12,7 +12,7 @@ import type { Encoder } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
 import type { RandomPool } from '../prng/random.ts';
 import type { NamedCaches } from '../sessions/session-cache.ts';
-import { namedCache } from './cache-request.ts';
+import { namedCache } from './named-cache.ts';
 import { replyWith, type RequestType, writeRefusal } from './request-type.ts';
 
 export function updateRequest(

@@ -21,16 +21,13 @@ import type { CacheName } from '../config/cache-names.ts';
 import type { CacheCounters } from './cache-counters.ts';
 import type { MaybeLater } from './later.ts';
 
-/** What the files behind caches call it. */
-export type CacheLabel = CacheName;
-
 /**
  * No id is longer. Those of Postfix have up to some 3 kB: service, destination,
  * host, address, digest and what the server calls itself.
  */
 export const longestIdBytes = 65_536;
 
-/** A stretch of somebody else's buffer, valid only until control returns to its owner. */
+/** A stretch of a buffer. Whose it is, and for how long, is told above. */
 export interface ByteSpan {
   buffer: Buffer;
   start: number;

@@ -285,10 +285,10 @@ export function sessionCacheContract(
       ['exactLimits', 'arrivalOrder'],
     );
 
-    const lists = (name: string, body: (under: CacheUnderTest) => Promise<void>): void =>
+    const listing = (name: string, body: (under: CacheUnderTest) => Promise<void>): void =>
       check(name, body, {}, ['listing', 'arrivalOrder']);
 
-    lists('in the order of arrival, page by page, stable under change', async (under) => {
+    listing('lists in the order of arrival, page by page, stable under change', async (under) => {
       const { cache, clock } = under;
       for (let n = 0; n < 50; n += 1) {
         await cache.update(span(`id${n}`), span('x'.repeat(n)));
@@ -319,7 +319,7 @@ export function sessionCacheContract(
       assert.equal((await listAll(cache, 9)).at(-1), 'id6');
     });
 
-    lists('long ids on short pages, each of them once', async ({ cache }) => {
+    listing('lists long ids on short pages, each of them once', async ({ cache }) => {
       const ids = Array.from({ length: 9 }, (_, n) => `${n}`.repeat(n === 4 ? 60_000 : 20_000));
       for (const id of ids) {
         await cache.update(span(id), span(''));
@@ -338,7 +338,7 @@ export function sessionCacheContract(
       assert.deepEqual(listed, ids);
     });
 
-    lists('from the start with a cursor that nobody gave out', async ({ cache }) => {
+    listing('a cursor that nobody gave out lists from the start', async ({ cache }) => {
       await cache.update(span('a'), span(''));
       assert.equal((await cache.list('no cursor', 10)).entries.length, 1);
     });

@@ -4,7 +4,7 @@ import type { RandomPool } from '../../src/prng/random.ts';
 import { Dispatcher } from '../../src/requests/dispatcher.ts';
 import { RequestCounts } from '../../src/requests/request-counts.ts';
 import type { RequestType } from '../../src/requests/request-type.ts';
-import { type Services, requestTable } from '../../src/requests/table.ts';
+import { type RequestContext, requestTypes } from '../../src/requests/request-types.ts';
 import { AnnouncementWatch } from '../../src/socket/announcement-watch.ts';
 import { SocketServer } from '../../src/socket/socket-server.ts';
 import type { Turns } from '../../src/socket/turns.ts';
@@ -13,7 +13,7 @@ import { KeyRing } from '../../src/tickets/key-ring.ts';
 
 export interface ServiceParts {
   pool: RandomPool;
-  caches: Services['caches'];
+  caches: RequestContext['caches'];
   /** Of ticket keys. */
   lifetimeSeconds: number;
   clock: Clock;
@@ -40,7 +40,7 @@ export function serviceOf(parts: ServiceParts): { service: SocketServer; counts:
   const { pool, caches, clock, warn } = parts;
   const keys = new KeyRing(parts.lifetimeSeconds, pool, clock);
   const types = [
-    ...requestTable({ pool, caches, keys, report: () => parts.report, warn }),
+    ...requestTypes({ pool, caches, keys, report: () => parts.report, warn }),
     ...(parts.extraTypes ?? []),
   ];
   const counts = new RequestCounts(types.map(({ name }) => name));

@@ -14,7 +14,7 @@ import { directoryOf } from '../../system/directory.ts';
 import { after, type Timer } from '../../system/timers.ts';
 import { LockHeld, type PreparedFile } from './cache-file.ts';
 import type { LogMirror } from '../memory/log-mirror.ts';
-import type { CacheLabel } from '../session-cache.ts';
+import type { CacheName } from '../../config/cache-names.ts';
 
 const usualRetrySeconds = 5;
 const longestRetrySeconds = 60;
@@ -55,7 +55,7 @@ export const missingFile: LogMirror = {
 };
 
 export interface AwaitedFileParts {
-  label: CacheLabel;
+  label: CacheName;
   path: string;
   /** Why the file couldn't be opened. */
   error: unknown;

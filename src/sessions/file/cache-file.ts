@@ -32,7 +32,7 @@ import { geometryOf } from './geometry.ts';
 import { encodeManifest, type Manifest } from './manifest.ts';
 import { overwriteAndClose } from './overwrite.ts';
 import { inspectFile } from './persistence.ts';
-import type { CacheLabel } from '../session-cache.ts';
+import type { CacheName } from '../../config/cache-names.ts';
 
 /** Added to the name in main.cf, as other programs make databases with that name. */
 export const fileSuffix = '.tlsmgr';
@@ -84,7 +84,7 @@ function openLocked(path: string, options: OpenOptions): number {
   }
 }
 
-function emptyManifest(label: CacheLabel, slotBytes: number): Buffer {
+function emptyManifest(label: CacheName, slotBytes: number): Buffer {
   return encodeManifest({
     label,
     slotBytes,
@@ -99,7 +99,7 @@ function emptyManifest(label: CacheLabel, slotBytes: number): Buffer {
 }
 
 interface Cache {
-  label: CacheLabel;
+  label: CacheName;
   sizeLimitBytes: number;
 }
 

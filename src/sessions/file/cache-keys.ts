@@ -21,7 +21,7 @@ import type { Logger } from '../../log/logger.ts';
 import { reasonOf } from '../../system/calls.ts';
 import { unmovedBuffer } from '../../system/secret-memory.ts';
 import { openForReading } from '../../system/safe-open.ts';
-import type { CacheLabel } from '../session-cache.ts';
+import type { CacheName } from '../../config/cache-names.ts';
 
 const keyBytes = 32;
 const nonceBytes = 12;
@@ -44,7 +44,7 @@ export interface FileKeys {
 
 export interface CacheKeys {
   /** @param fileId 8 random bytes. */
-  forFile(label: CacheLabel, fileId: Buffer): FileKeys;
+  forFile(label: CacheName, fileId: Buffer): FileKeys;
   /** Overwrites the keys. The keys of files, which were derived from them, stay. */
   wipe(): void;
 }
@@ -151,7 +151,7 @@ function idOf(key: Buffer): number {
   return createHmac('sha256', key).update('tlsmgr key id').digest().readUInt32LE(0) || 1;
 }
 
-function fileKeysOf(keys: NamedKey[], label: CacheLabel, fileId: Buffer): FileKeys {
+function fileKeysOf(keys: NamedKey[], label: CacheName, fileId: Buffer): FileKeys {
   const ofFile = keys.map(({ id, key }) => ({
     id,
     key: createHmac('sha256', key).update(`tlsmgr cache ${label} `).update(fileId).digest(),

@@ -37,7 +37,8 @@ import { reasonOf } from '../../system/calls.ts';
 import type { CircularLog } from '../memory/circular-log.ts';
 import type { LogMirror } from '../memory/log-mirror.ts';
 import type { Segment } from '../memory/segment.ts';
-import type { ByteSpan, CacheLabel } from '../session-cache.ts';
+import type { CacheName } from '../../config/cache-names.ts';
+import type { ByteSpan } from '../session-cache.ts';
 import type { FileKeys } from './cache-keys.ts';
 import { type WriteAt, writeAt, type WriteAtNow, writeAtNow } from './positioned-writes.ts';
 import { SegmentCopies, type SegmentCopy } from './segment-copy.ts';
@@ -79,7 +80,7 @@ export class FileMirror implements LogMirror {
   readonly unread: UnreadSlots;
   /** Resolves when the file is closed, and free for others. */
   readonly fileClosed: Promise<void>;
-  readonly #label: CacheLabel;
+  readonly #label: CacheName;
   readonly #fd: number;
   readonly #log: CircularLog;
   readonly #logger: Logger;
@@ -98,7 +99,7 @@ export class FileMirror implements LogMirror {
   #waiting: (() => void)[] = [];
 
   constructor(
-    label: CacheLabel,
+    label: CacheName,
     fd: number,
     log: CircularLog,
     history: FileHistory,

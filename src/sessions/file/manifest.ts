@@ -35,7 +35,7 @@ import { crc32 } from 'node:zlib';
 import { TlsmgrError } from '../../errors.ts';
 import type { TimeMark } from '../memory/cache-time.ts';
 import { mostSlots } from './geometry.ts';
-import type { CacheLabel } from '../session-cache.ts';
+import type { CacheName } from '../../config/cache-names.ts';
 
 export const manifestBytes = 262_144;
 /** Where slot 0 begins. */
@@ -59,7 +59,7 @@ export interface ManifestEntry {
 }
 
 export interface Manifest {
-  label: CacheLabel;
+  label: CacheName;
   slotBytes: number;
   generation: number;
   epoch: number;
@@ -177,7 +177,7 @@ export function decodeManifest(bytes: Buffer): Manifest | undefined {
   };
 }
 
-function labelIn(bytes: Buffer, [start, end]: [number, number]): CacheLabel {
+function labelIn(bytes: Buffer, [start, end]: [number, number]): CacheName {
   return bytes.toString('utf8', start, end).replace(/\0+$/u, '');
 }
 

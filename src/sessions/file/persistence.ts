@@ -11,7 +11,7 @@ import type { CircularLog } from '../memory/circular-log.ts';
 import { FileMirror, type FileMirrorDependencies } from './file-mirror.ts';
 import { hasMagic, type Manifest, newestManifest, slotsStart } from './manifest.ts';
 import { readBack } from './read-back.ts';
-import type { CacheLabel } from '../session-cache.ts';
+import type { CacheName } from '../../config/cache-names.ts';
 
 /**
  * New arrival and write numbers begin so far above those of the manifest. Frames
@@ -26,7 +26,7 @@ const numbersSkipped = 1 << 24;
  */
 export function inspectFile(
   fd: number,
-  label: CacheLabel,
+  label: CacheName,
   slotBytes: number,
 ): Manifest | 'empty' | 'useless' | 'foreign' {
   const front = Buffer.alloc(slotsStart);
@@ -50,12 +50,12 @@ export interface Persistent {
 
 /** A file that is begun later. Its keys are derived now, as the keys of the key file are wiped soon. */
 export interface NewFile {
-  label: CacheLabel;
+  label: CacheName;
   fileId: Buffer;
   keys: FileKeys | undefined;
 }
 
-export function newFile(label: CacheLabel, keys: CacheKeys | undefined): NewFile {
+export function newFile(label: CacheName, keys: CacheKeys | undefined): NewFile {
   const fileId = randomBytes(8);
   return { label, fileId, keys: keys?.forFile(label, fileId) };
 }
@@ -75,7 +75,7 @@ export function beginInFile(
 
 /** @param found what inspectFile() returned. */
 export function keepInFile(
-  label: CacheLabel,
+  label: CacheName,
   fd: number,
   log: CircularLog,
   found: Manifest | 'empty',

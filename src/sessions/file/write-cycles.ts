@@ -17,7 +17,7 @@
 import type { Logger } from '../../log/logger.ts';
 import { reasonOf } from '../../system/calls.ts';
 import type { CircularLog } from '../memory/circular-log.ts';
-import type { CacheLabel } from '../session-cache.ts';
+import type { CacheName } from '../../config/cache-names.ts';
 import { encodeManifest, manifestBytes, type ManifestEntry } from './manifest.ts';
 import type { SegmentCopies, SegmentCopy } from './segment-copy.ts';
 import { entryOf, type RetiredSlot, type SlotTable } from './slot-table.ts';
@@ -35,7 +35,7 @@ export interface FileHistory {
 export type WriteCycle = Generator<Write, void, void>;
 
 export interface WriteCyclesParts {
-  label: CacheLabel;
+  label: CacheName;
   log: CircularLog;
   history: FileHistory;
   copies: SegmentCopies;

@@ -1,5 +1,5 @@
 /**
- * Every request, the commonest first. Adding a request is adding a row.
+ * Every request, the commonest first, and what they are answered from. Adding a request is adding a row.
  */
 import type { LogWarning } from '../log/logger.ts';
 import type { RandomPool } from '../prng/random.ts';
@@ -17,7 +17,7 @@ import { ticketKeyRequest } from './ticket-key.ts';
 import { updateRequest } from './update.ts';
 
 /** What the requests are answered from. */
-export interface Services {
+export interface RequestContext {
   pool: RandomPool;
   caches: NamedCaches;
   keys: KeyRing;
@@ -26,7 +26,7 @@ export interface Services {
   warn: LogWarning;
 }
 
-export function requestTable({ pool, caches, keys, report, warn }: Services): RequestType[] {
+export function requestTypes({ pool, caches, keys, report, warn }: RequestContext): RequestType[] {
   return [
     seedRequest(pool, warn),
     updateRequest(caches, pool, warn),
