@@ -285,63 +285,77 @@ export function sessionCacheContract(
       ['exactLimits', 'arrivalOrder'],
     );
 
-    const listing = (name: string, body: (under: CacheUnderTest) => Promise<void>): void =>
-      check(name, body, {}, ['listing', 'arrivalOrder']);
+    const forListing: readonly (keyof Support)[] = ['listing', 'arrivalOrder'];
 
-    listing('lists in the order of arrival, page by page, stable under change', async (under) => {
-      const { cache, clock } = under;
-      for (let n = 0; n < 50; n += 1) {
-        await cache.update(span(`id${n}`), span('x'.repeat(n)));
-      }
-      const expected = Array.from({ length: 50 }, (_, n) => `id${n}`);
-      assert.deepEqual(await listAll(cache, 7), expected);
-      assert.deepEqual(await listAll(cache, 1000), expected);
-
-      clock.pass(10);
-      const first = await cache.list('', 5);
-      assert.deepEqual(
-        first.entries.map(({ id, ...rest }) => ({ id: id.toString(), ...rest }))[3],
-        {
-          id: 'id3',
-          sessionBytes: 3,
-          storedAtSeconds: clock.wallSeconds - 10,
-          expiresAtSeconds: clock.wallSeconds + 110,
-        },
-      );
-      await cache.delete(span('id4'));
-      await cache.delete(span('id5'));
-      await cache.update(span('id6'), span('again'));
-      const second = await cache.list(first.nextCursor, 2);
-      assert.deepEqual(
-        second.entries.map((entry) => entry.id.toString()),
-        ['id7', 'id8'],
-      );
-      assert.equal((await listAll(cache, 9)).at(-1), 'id6');
-    });
-
-    listing('lists long ids on short pages, each of them once', async ({ cache }) => {
-      const ids = Array.from({ length: 9 }, (_, n) => `${n}`.repeat(n === 4 ? 60_000 : 20_000));
-      for (const id of ids) {
-        await cache.update(span(id), span(''));
-      }
-      const listed: string[] = [];
-      for (let cursor = ''; ;) {
-        const { entries, nextCursor } = await cache.list(cursor, 500);
-        const texts = entries.map(({ id }) => id.toString());
-        assert.ok(texts.join('').length <= longestIdBytes, 'a page without bound');
-        listed.push(...texts);
-        if (nextCursor === '') {
-          break;
+    check(
+      'lists in the order of arrival, page by page, stable under change',
+      async (under) => {
+        const { cache, clock } = under;
+        for (let n = 0; n < 50; n += 1) {
+          await cache.update(span(`id${n}`), span('x'.repeat(n)));
         }
-        cursor = nextCursor;
-      }
-      assert.deepEqual(listed, ids);
-    });
+        const expected = Array.from({ length: 50 }, (_, n) => `id${n}`);
+        assert.deepEqual(await listAll(cache, 7), expected);
+        assert.deepEqual(await listAll(cache, 1000), expected);
 
-    listing('a cursor that nobody gave out lists from the start', async ({ cache }) => {
-      await cache.update(span('a'), span(''));
-      assert.equal((await cache.list('no cursor', 10)).entries.length, 1);
-    });
+        clock.pass(10);
+        const first = await cache.list('', 5);
+        assert.deepEqual(
+          first.entries.map(({ id, ...rest }) => ({ id: id.toString(), ...rest }))[3],
+          {
+            id: 'id3',
+            sessionBytes: 3,
+            storedAtSeconds: clock.wallSeconds - 10,
+            expiresAtSeconds: clock.wallSeconds + 110,
+          },
+        );
+        await cache.delete(span('id4'));
+        await cache.delete(span('id5'));
+        await cache.update(span('id6'), span('again'));
+        const second = await cache.list(first.nextCursor, 2);
+        assert.deepEqual(
+          second.entries.map((entry) => entry.id.toString()),
+          ['id7', 'id8'],
+        );
+        assert.equal((await listAll(cache, 9)).at(-1), 'id6');
+      },
+      {},
+      forListing,
+    );
+
+    check(
+      'lists long ids on short pages, each of them once',
+      async ({ cache }) => {
+        const ids = Array.from({ length: 9 }, (_, n) => `${n}`.repeat(n === 4 ? 60_000 : 20_000));
+        for (const id of ids) {
+          await cache.update(span(id), span(''));
+        }
+        const listed: string[] = [];
+        for (let cursor = ''; ;) {
+          const { entries, nextCursor } = await cache.list(cursor, 500);
+          const texts = entries.map(({ id }) => id.toString());
+          assert.ok(texts.join('').length <= longestIdBytes, 'a page without bound');
+          listed.push(...texts);
+          if (nextCursor === '') {
+            break;
+          }
+          cursor = nextCursor;
+        }
+        assert.deepEqual(listed, ids);
+      },
+      {},
+      forListing,
+    );
+
+    check(
+      'a cursor that nobody gave out lists from the start',
+      async ({ cache }) => {
+        await cache.update(span('a'), span(''));
+        assert.equal((await cache.list('no cursor', 10)).entries.length, 1);
+      },
+      {},
+      forListing,
+    );
 
     check('flushes', async ({ cache }) => {
       await cache.update(span('a'), span('one'));
