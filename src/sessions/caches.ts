@@ -33,13 +33,14 @@ import { removeLeftFiles } from './left-files.ts';
 import type { MemoryRoom } from './memory-share.ts';
 import { OpenCache } from './open-cache.ts';
 import { runBeforeServing, runWhileServing } from './opening.ts';
-import { type CachesSettings, type Plan, parameterOf, planOf, type Wanted } from './plan.ts';
+import { type Plan, planOf } from './plan.ts';
+import { type CachesSettings, parameterOf, type Wanted } from './wanted.ts';
 import { keysAtStart, keysOf } from './sealing.ts';
 import type { NamedCache, NamedCaches } from './session-cache.ts';
 import { SizeLimits } from './size-limits.ts';
 import type { Patience, Sealing, Store } from './store.ts';
 
-export { type CachesSettings, isEnabled, parameterOf } from './plan.ts';
+export { type CachesSettings, isEnabled, parameterOf } from './wanted.ts';
 
 export interface CachesDependencies {
   log: Logger;

@@ -6,11 +6,7 @@
  * Without a type it is default_database_type. cache-types.ts has the types.
  */
 import { cacheTypes } from './cache-types.ts';
-
-export type Database =
-  | { kind: 'file'; type: string; path: string }
-  | { kind: 'memory'; type: string }
-  | { kind: 'unusable'; type: string; path: string; reason: string; redirected: boolean };
+import type { Database } from './wanted.ts';
 
 export function databaseOf(value: string, defaultType: string): Database {
   const colon = value.indexOf(':');

@@ -1,7 +1,7 @@
 /** Which cache uses which file, by device and inode: no two may share one. */
 import type { CacheName } from '../config/cache-names.ts';
 import type { CacheSettings } from '../config/config.ts';
-import { refuseSharedFile } from './plan.ts';
+import { refuseSharedFile } from './wanted.ts';
 
 export class FileClaims {
   readonly #owners = new Map<string, CacheSettings>();

@@ -7,7 +7,7 @@ import type { Logger } from '../log/logger.ts';
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
 import { LoggedCache } from './logged-cache.ts';
-import type { Wanted } from './plan.ts';
+import type { Wanted } from './wanted.ts';
 import type { SessionCache } from './session-cache.ts';
 import type { Store } from './store.ts';
 

@@ -5,31 +5,12 @@
  */
 import { basename } from 'node:path';
 import type { CacheName } from '../config/cache-names.ts';
-import type { CacheSettings, MailOwner } from '../config/config.ts';
-import { FatalError } from '../errors.ts';
+import type { CacheSettings } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import { redirectTable } from '../system/data-redirect.ts';
 import { directoryOf } from '../system/directory.ts';
-import { type Database, databaseOf } from './database.ts';
-
-export interface CachesSettings {
-  caches: ReadonlyMap<CacheName, CacheSettings>;
-  persistentCaches: boolean;
-  cacheKeyFile: string;
-  dataDirectory: string;
-  mailOwner: MailOwner;
-  defaultDatabaseType: string;
-  /** Those of other processes; undefined: no file is taken for left. */
-  otherDatabases: readonly string[] | undefined;
-}
-
-/** A cache that is to be open. */
-export interface Wanted {
-  settings: CacheSettings;
-  database: Database;
-  /** After redirection, without suffix; undefined for no file. */
-  path: string | undefined;
-}
+import { databaseOf } from './database.ts';
+import { type CachesSettings, isEnabled, refuseSharedFile, type Wanted } from './wanted.ts';
 
 export interface Plan {
   leave: CacheName[];
@@ -40,16 +21,6 @@ export interface Plan {
   change: Wanted[];
   /** Those of them whose database is to be another one: that waits for the next start. */
   otherDatabase: CacheName[];
-}
-
-/** The parameter that names a cache's database. */
-export function parameterOf(label: CacheName): string {
-  return `${label}_tls_session_cache_database`;
-}
-
-/** Whether main.cf wants this cache. */
-export function isEnabled(settings: CacheSettings): boolean {
-  return settings.database !== '' && settings.lifetimeSeconds > 0;
 }
 
 /** Throws FatalError when two caches would share a file. */
@@ -88,12 +59,6 @@ export function planOf(
       .filter(({ settings: { label, database } }) => next.caches.get(label)!.database !== database)
       .map(({ settings: { label } }) => label),
   };
-}
-
-export function refuseSharedFile(first: CacheSettings, second: CacheSettings): never {
-  throw new FatalError(
-    `do not use the same TLS cache file ${first.database} for ${first.label} and ${second.label}`,
-  );
 }
 
 function wantedOf(settings: CacheSettings, all: CachesSettings, log: Logger): Wanted {

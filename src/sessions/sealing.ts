@@ -2,7 +2,7 @@
 import { FatalError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { type CacheKeys, readCacheKeys } from './file/cache-keys.ts';
-import type { CachesSettings } from './plan.ts';
+import type { CachesSettings } from './wanted.ts';
 
 /** Undefined: files aren't sealed. Throws FatalError when the key file can't be used. */
 export function keysOf(settings: CachesSettings, log: Logger): CacheKeys | undefined {

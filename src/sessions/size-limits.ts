@@ -3,7 +3,7 @@ import type { CacheName } from '../config/cache-names.ts';
 import type { CacheSettings } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import { fitInto, type MemoryRoom } from './memory-share.ts';
-import { type CachesSettings, isEnabled } from './plan.ts';
+import { type CachesSettings, isEnabled } from './wanted.ts';
 
 export class SizeLimits {
   readonly #room: MemoryRoom | undefined;

@@ -8,7 +8,7 @@ import type { Clock } from '../system/clock.ts';
 import type { CacheCounters } from './cache-counters.ts';
 import type { CacheKeys } from './file/cache-keys.ts';
 import type { FileClaims } from './file-claims.ts';
-import type { CachesSettings, Wanted } from './plan.ts';
+import type { CachesSettings, Wanted } from './wanted.ts';
 import type { SessionCache } from './session-cache.ts';
 
 export interface Store {

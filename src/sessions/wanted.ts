@@ -1,0 +1,46 @@
+/** What main.cf asks for: its settings of all caches, and one cache that is to be open. */
+import type { CacheName } from '../config/cache-names.ts';
+import type { CacheSettings, MailOwner } from '../config/config.ts';
+import { FatalError } from '../errors.ts';
+
+export interface CachesSettings {
+  caches: ReadonlyMap<CacheName, CacheSettings>;
+  persistentCaches: boolean;
+  cacheKeyFile: string;
+  dataDirectory: string;
+  mailOwner: MailOwner;
+  defaultDatabaseType: string;
+  /** Those of other processes; undefined: no file is taken for left. */
+  otherDatabases: readonly string[] | undefined;
+}
+
+/** A cache that is to be open. */
+export interface Wanted {
+  settings: CacheSettings;
+  database: Database;
+  /** After redirection, without suffix; undefined for no file. */
+  path: string | undefined;
+}
+
+/** What the value of a `..._tls_session_cache_database` parameter names. */
+export type Database =
+  | { kind: 'file'; type: string; path: string }
+  | { kind: 'memory'; type: string }
+  | { kind: 'unusable'; type: string; path: string; reason: string; redirected: boolean };
+
+/** The parameter that names a cache's database. */
+export function parameterOf(label: CacheName): string {
+  return `${label}_tls_session_cache_database`;
+}
+
+/** Whether main.cf wants this cache. */
+export function isEnabled(settings: CacheSettings): boolean {
+  return settings.database !== '' && settings.lifetimeSeconds > 0;
+}
+
+/** Throws FatalError with Postfix's text. */
+export function refuseSharedFile(first: CacheSettings, second: CacheSettings): never {
+  throw new FatalError(
+    `do not use the same TLS cache file ${first.database} for ${first.label} and ${second.label}`,
+  );
+}
