@@ -54,21 +54,39 @@ describe('the screen of status', () => {
     assert.match(screenLines(sick, '/s', plain)[0]!, /^WARNING +tlsmgr/u);
   });
 
-  test('it keeps to its columns, and to 24 rows with five problems', () => {
-    const long = report();
-    long.problems = Array.from({ length: 5 }, () => {
-      return { severity: 'warning', name: 'source-none', text: 'x'.repeat(300) } as const;
+  test('it keeps to its columns, and to 24 rows of 80 with five problems of a line', () => {
+    const many = report();
+    many.problems = Array.from({ length: 5 }, () => {
+      return { severity: 'warning', name: 'source-none', text: 'no entropy source' } as const;
     });
+    assert.ok(screenLines(many, '/var/spool/postfix/private/tlsmgr', plain).length <= 24);
+  });
+
+  test('what is longer than a line is wrapped, at any width, and never cut', () => {
+    const long = report();
+    const reason = `smtpd cache is off: ${'btree:/somewhere/else '.repeat(9)}can't be used (smtpd_tls_session_cache_database)`;
+    long.problems = [
+      { severity: 'error', name: 'cache-off', text: reason },
+      { severity: 'warning', name: 'source-none', text: 'x'.repeat(300) },
+    ];
     long.log.last = { severity: 'error', text: 'y'.repeat(300), ageSeconds: 1 };
+    const squeezed = (text: string): string => text.replaceAll(/[\s#.]+/gu, '');
+    const wide = screenLines(long, 'p'.repeat(300), { ...plain, columns: 2000 });
     fc.assert(
-      fc.property(fc.integer({ min: 75, max: 300 }), (columns) => {
+      fc.property(fc.integer({ min: 20, max: 300 }), (columns) => {
         const lines = screenLines(long, 'p'.repeat(300), { ...plain, columns });
-        assert.ok(lines.length <= 24, `${lines.length} rows`);
         for (const line of lines) {
           assert.ok(line.length <= columns, line);
         }
+        const text = squeezed(lines.join(' '));
+        for (const line of wide.filter((one) => !/^(?:cache|smtpd?) /u.test(one))) {
+          assert.ok(text.includes(squeezed(line)), line);
+        }
       }),
     );
+    const narrow = screenLines(report(), '/s', { ...plain, columns: 40 });
+    assert.ok(narrow.includes('smtpd       50% full, 123456 entries,'), narrow.join('\n'));
+    assert.ok(narrow.includes('            190.7 MiB, 90% hits,'), narrow.join('\n'));
   });
 
   test('colours only on a terminal that wants them', () => {
@@ -80,13 +98,17 @@ describe('the screen of status', () => {
     assert.equal(lookOf({ LANG: 'en_GB.UTF-8' }, terminal).blocks, true);
     assert.equal(lookOf({ LANG: 'en_GB.UTF-8', LC_ALL: 'C' }, terminal).blocks, false);
     assert.equal(lookOf({}, { columns: 0 }).columns, 80);
+    assert.equal(lookOf({ COLUMNS: '132' }, terminal).columns, 132);
+    assert.equal(lookOf({ COLUMNS: 'wide' }, terminal).columns, 100);
+    assert.equal(lookOf({ COLUMNS: '60' }, undefined).columns, 60);
+    assert.equal(lookOf({}, undefined).columns, Number.POSITIVE_INFINITY);
     const coloured = screenLines(report(), '/s', { ...plain, colours: true }).join('\n');
     assert.deepEqual(coloured.split('\u001B[32mOK').length, 2);
   });
 });
 
 describe('plots', () => {
-  test('a bar is as long as asked, and shows what is neither empty nor full', () => {
+  test("a bar is as long as asked, is empty at 0 %, and shows what isn't full", () => {
     fc.assert(
       fc.property(
         fc.double({ min: 0, max: 1, noNaN: true }),
@@ -94,7 +116,7 @@ describe('plots', () => {
         (share, cells) => {
           const drawn = bar(share, cells, plain);
           assert.equal(drawn.length, cells);
-          assert.equal(drawn.includes('#'), share > 0);
+          assert.equal(drawn.includes('#'), Math.round(share * 100) > 0);
           assert.equal(drawn.includes('.'), share < 1);
         },
       ),

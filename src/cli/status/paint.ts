@@ -1,7 +1,8 @@
 /**
  * How a screen may look on the reader's side: colours only on a terminal and
  * without NO_COLOR (no-color.org), block characters only where the locale is
- * UTF-8, as wide as the terminal.
+ * UTF-8, as wide as COLUMNS says, else as the terminal is. Through a pipe nothing
+ * is wrapped without COLUMNS: whoever searches there finds whole lines.
  */
 
 export type Tone = 'good' | 'warning' | 'bad' | 'faint' | 'strong';
@@ -22,7 +23,7 @@ const codes: Record<Tone, string> = {
 };
 
 const usualColumns = 80;
-const fewestColumns = 40;
+const fewestColumns = 20;
 
 /** @param terminal standard output, when it is a terminal. */
 export function lookOf(
@@ -33,10 +34,11 @@ export function lookOf(
     [environment['LC_ALL'], environment['LC_CTYPE'], environment['LANG']].find(
       (value) => value !== undefined && value !== '',
     ) ?? '';
-  const { NO_COLOR: noColour = '', TERM: kind } = environment;
+  const { NO_COLOR: noColour = '', TERM: kind, COLUMNS: asked = '' } = environment;
+  // A terminal that can't tell its width says 0.
+  const own = terminal === undefined ? Number.POSITIVE_INFINITY : terminal.columns || usualColumns;
   return {
-    // A terminal that can't tell its width says 0.
-    columns: Math.max(fewestColumns, terminal?.columns || usualColumns),
+    columns: Math.max(fewestColumns, /^[1-9][0-9]{0,4}$/u.test(asked) ? Number(asked) : own),
     colours: terminal !== undefined && noColour === '' && kind !== 'dumb',
     blocks: /utf-?8/iu.test(locale),
   };
@@ -44,14 +46,4 @@ export function lookOf(
 
 export function paint(look: Look, tone: Tone, text: string): string {
   return look.colours ? `\u001B[${codes[tone]}m${text}\u001B[0m` : text;
-}
-
-/** Cuts a text without colours to so many cells; a cut shows. */
-export function cut(text: string, cells: number): string {
-  if (text.length <= cells) {
-    return text;
-  }
-  const kept = text.slice(0, Math.max(0, cells - 3));
-  // A character of two units goes whole.
-  return `${kept.replace(/[\uD800-\uDBFF]$/u, '')}...`;
 }

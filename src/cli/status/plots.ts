@@ -8,9 +8,9 @@ const nothing = ' ';
 /** A bar of so many cells. @param share 0 to 1. */
 export function bar(share: number, cells: number, look: Look): string {
   const bounded = Math.min(1, Math.max(0, share));
-  // What isn't empty shows, and what isn't full doesn't look it.
+  // What counts as 1 % shows, and what isn't full doesn't look it.
   const filled =
-    bounded === 0
+    Math.round(bounded * 100) === 0
       ? 0
       : bounded === 1
         ? cells

@@ -1,16 +1,22 @@
 /**
  * One screen that tells how a tlsmgr is, for somebody who was woken: first
  * whether anything is wrong, then the caches, what is asked of it, the keys,
- * the entropy, the log. It fits into 80 columns and 24 rows.
+ * the entropy, the log. It fits into 80 columns and 24 rows when all is well. What
+ * is longer than a line is wrapped, and never cut.
  */
 import type { CacheReport, Report } from '../../report/report.ts';
 import { fullTime } from '../../log/line.ts';
 import { printable, printableValues } from '../../log/printable.ts';
 import { byteCount, duration, percent } from '../output.ts';
-import { cut, type Look, paint } from './paint.ts';
+import { wrap } from '../wrap.ts';
+import { type Look, paint } from './paint.ts';
 import { bar } from './plots.ts';
 
 const labelCells = 12;
+
+/** Of the table of caches without its bars. */
+const tableCells = 60;
+const fewestBarCells = 8;
 
 /** The whole screen, a line each. What comes from the daemon can't do anything to the terminal. */
 export function screenLines(from: Report, path: string, look: Look): string[] {
@@ -35,31 +41,33 @@ function headLines(report: Report, path: string, look: Look): string[] {
         : paint(look, 'warning', 'WARNING'.padEnd(labelCells));
   const since = fullTime(new Date(report.startedAt));
   const up = `tlsmgr ${report.version}, ${report.mode}, up ${duration(report.uptimeSeconds)}, since ${since}`;
-  const room = look.columns - labelCells;
+  const [first = '', ...more] = wrap(up, look.columns - labelCells);
   return [
-    verdict + paint(look, 'strong', cut(up, room)),
-    ...problems.map(({ severity, text }) => {
+    verdict + paint(look, 'strong', first),
+    ...more.map((line) => indented(paint(look, 'strong', line))),
+    ...problems.flatMap(({ severity, text }) => {
       const tone = severity === 'error' ? 'bad' : 'warning';
-      return paint(look, tone, row(severity, text, look));
+      return rows(severity, text, look).map((line) => paint(look, tone, line));
     }),
-    row('socket', path, look),
+    ...rows('socket', path, look),
   ];
 }
 
+/** A table, or where that is too wide a sentence a cache. */
 function cacheLines(report: Report, look: Look): string[] {
-  const barCells = Math.min(30, Math.max(8, look.columns - 60));
+  const barCells = Math.min(30, look.columns - tableCells);
+  const isWide = barCells >= fewestBarCells;
   const head = `${'cache'.padEnd(labelCells)}${'full'.padEnd(barCells + 6)}${'entries'.padStart(9)}${'size'.padStart(11)}${'hits'.padStart(6)}  lifetime`;
-  return [
-    paint(look, 'faint', cut(head, look.columns)),
-    ...Object.entries(report.caches).map(([name, cache]) => cacheLine(name, cache, barCells, look)),
-  ];
+  const lines = Object.entries(report.caches).flatMap(([label, cache]) => {
+    if (!cache.enabled) {
+      return rows(label, cache.database === '' ? 'off' : `off (${cache.database})`, look);
+    }
+    return isWide ? [cacheRow(label, cache, barCells, look)] : rows(label, cacheText(cache), look);
+  });
+  return isWide ? [paint(look, 'faint', head), ...lines] : lines;
 }
 
-function cacheLine(label: string, cache: CacheReport, barCells: number, look: Look): string {
-  if (!cache.enabled) {
-    const why = cache.database === '' ? 'off' : `off (${cache.database})`;
-    return row(label, why, look);
-  }
+function cacheRow(label: string, cache: CacheReport, barCells: number, look: Look): string {
   const { entries = 0, bytes = 0, hits = 0, misses = 0 } = cache;
   const share = fullness(cache);
   const tone = (cache.evicted ?? 0) > 0 && share > 0.9 ? 'warning' : 'good';
@@ -72,6 +80,17 @@ function cacheLine(label: string, cache: CacheReport, barCells: number, look: Lo
     percent(hits, hits + misses).padStart(6),
     `  ${duration(cache.lifetimeSeconds)}`,
   ].join('');
+}
+
+function cacheText(cache: CacheReport): string {
+  const { entries = 0, bytes = 0, hits = 0, misses = 0 } = cache;
+  return [
+    `${percent(fullness(cache), 1)} full`,
+    `${entries} entries`,
+    byteCount(bytes),
+    `${percent(hits, hits + misses)} hits`,
+    `lifetime ${duration(cache.lifetimeSeconds)}`,
+  ].join(', ');
 }
 
 /** How near a cache is to the limit that it will meet first: 0 to 1. */
@@ -89,14 +108,14 @@ function fullness({
 
 function sectionLines(report: Report, look: Look): string[] {
   return [
-    row('requests', requestText(report), look),
-    row('answered', answerText(report), look),
-    row('connections', connectionText(report), look),
-    row('ticket key', ticketText(report.tickets), look),
-    ...olderKeyTexts(report.tickets).map((text) => row('', text, look)),
-    row('entropy', poolText(report.prng), look),
+    ...rows('requests', requestText(report), look),
+    ...rows('answered', answerText(report), look),
+    ...rows('connections', connectionText(report), look),
+    ...rows('ticket key', ticketText(report.tickets), look),
+    ...olderKeyTexts(report.tickets).flatMap((text) => rows('', text, look)),
+    ...rows('entropy', poolText(report.prng), look),
     ...logLines(report, look),
-    row(
+    ...rows(
       'process',
       `${report.pid}, ${byteCount(report.process.residentBytes)} resident, ${duration(report.process.processorSeconds)} of processor time, Node ${report.node}`,
       look,
@@ -104,8 +123,14 @@ function sectionLines(report: Report, look: Look): string[] {
   ];
 }
 
-function row(label: string, text: string, look: Look): string {
-  return label.padEnd(labelCells) + cut(text, look.columns - labelCells);
+/** In as many lines as the text takes. */
+function rows(label: string, text: string, look: Look): string[] {
+  const [first = '', ...more] = wrap(text, look.columns - labelCells);
+  return [label.padEnd(labelCells) + first, ...more.map((line) => indented(line))];
+}
+
+function indented(line: string): string {
+  return ' '.repeat(labelCells) + line;
 }
 
 function requestText({ rates, requests }: Report): string {
@@ -181,12 +206,15 @@ function logLines({ log }: Report, look: Look): string[] {
   const tone = errors > 0 ? 'bad' : 'warning';
   const counts = `${plural(warnings, 'warning')}, ${plural(errors, 'error')} in the last hour`;
   if (log.last === null) {
-    return [row('log', counts, look)];
+    return rows('log', counts, look);
   }
   const { severity, text, ageSeconds } = log.last;
-  const last = row('', `${duration(ageSeconds)} ago: ${severity}: ${text}`, look);
+  const last = rows('', `${duration(ageSeconds)} ago: ${severity}: ${text}`, look);
   const recent = warnings + errors > 0;
-  return [row('log', counts, look), paint(look, recent ? tone : 'faint', last)];
+  return [
+    ...rows('log', counts, look),
+    ...last.map((line) => paint(look, recent ? tone : 'faint', line)),
+  ];
 }
 
 function plural(count: number, word: string): string {

@@ -12,7 +12,8 @@ import { messageOf } from '../../errors.ts';
 import { printable, printableValues } from '../../log/printable.ts';
 import { duration } from '../output.ts';
 import type { Place } from '../install/question.ts';
-import { cut, type Look, lookOf, paint } from './paint.ts';
+import { wrap } from '../wrap.ts';
+import { type Look, lookOf, paint } from './paint.ts';
 import { sparkline } from './plots.ts';
 import { figure, screenLines, waitText } from './screen.ts';
 
@@ -77,7 +78,8 @@ function draw(
   const look = lookOf(environment, output);
   const lines: string[] = [];
   if (trouble !== undefined) {
-    lines.push(paint(look, 'bad', cut(printable(trouble), look.columns)), '');
+    const told = wrap(printable(trouble), look.columns);
+    lines.push(...told.map((line) => paint(look, 'bad', line)), '');
   }
   if (report !== undefined) {
     lines.push(...screenLines(report, place.socketPath, look), '', ...plotLines(report, look));
@@ -90,7 +92,7 @@ function draw(
 /** One plot a line, each with the newest value. */
 function plotLines({ history }: Report, look: Look): string[] {
   const { points } = printableValues(history);
-  const cells = Math.min(60, look.columns - 30);
+  const cells = Math.max(1, Math.min(60, look.columns - 30));
   const line = (
     label: string,
     value: (point: HistoryPoint) => number | null,
