@@ -5,6 +5,7 @@
 //   node --import tsx scripts/manual.mjs --print   prints it
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { usageItems } from '../src/cli/help.ts';
 import { verbs } from '../src/cli/verbs.ts';
 import { parameters } from '../src/config/parameters.ts';
 
@@ -32,9 +33,10 @@ function plainWord(word) {
   return `\\&${roff(word)}`;
 }
 
-/** `[-c DIR] [-o NAME=VALUE]... ID` as arguments of a macro. */
-function usageMacros(usage) {
-  return usage.split(' ').map(usageWord).join(' ');
+/** A verb and `[-c DIR] [-o NAME=VALUE]... ID`, as arguments of a macro. */
+function verbMacros(verb) {
+  const words = usageItems(verb).flatMap((item) => item.split(' '));
+  return [verb.name, ...words.map((word) => usageWord(word))].join(' ');
 }
 
 function usageWord(word) {
@@ -51,15 +53,11 @@ function usageWord(word) {
 }
 
 function verbSynopsis() {
-  return verbs
-    .map(({ name, usage }) => `.Nm\n.Ic ${name}${usage === '' ? '' : ` ${usageMacros(usage)}`}`)
-    .join('\n.Pp\n');
+  return verbs.map((verb) => `.Nm\n.Ic ${verbMacros(verb)}`).join('\n.Pp\n');
 }
 
 function verbList() {
-  const items = verbs.map(({ name, usage, summary }) => {
-    return `.It Ic ${name}${usage === '' ? '' : ` ${usageMacros(usage)}`}\n${sentence(summary)}`;
-  });
+  const items = verbs.map((verb) => `.It Ic ${verbMacros(verb)}\n${sentence(verb.summary)}`);
   return ['.Bl -tag -width Ds', ...items, '.El'].join('\n');
 }
 

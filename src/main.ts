@@ -1,7 +1,8 @@
 /**
- * The entry: a first argument that is no option names a verb for people,
- * everything else is the daemon with master(8)'s generic options. Only what is
- * needed of the two is loaded.
+ * The entry: a first argument that is no option names a verb for people, and
+ * `--help`, `-h` and `--version` are for people as well: no generic option of
+ * Postfix's daemons is called so. Everything else is the daemon with master(8)'s
+ * generic options. Only what is needed of the two is loaded.
  */
 import { StartRecord } from './daemon/start-record.ts';
 
@@ -10,9 +11,10 @@ process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
 
 const args = process.argv.slice(2);
 const [first] = args;
+const forPeople = ['--help', '-h', '--version'];
 
-if (first !== undefined && !first.startsWith('-')) {
-  const { runVerb } = await import('./cli/verbs.ts');
+if (first !== undefined && (!first.startsWith('-') || isForPeople(first))) {
+  const { runVerb } = await import('./cli/run.ts');
   process.exitCode = await runVerb(first, args.slice(1));
 } else {
   await startDaemon();
@@ -37,4 +39,9 @@ async function startDaemon(): Promise<void> {
       throw thrown;
     }
   }
+}
+
+/** master(8) numbers its processes: what it starts gets no help. */
+function isForPeople(argument: string): boolean {
+  return forPeople.includes(argument) && process.env['GENERATION'] === undefined;
 }

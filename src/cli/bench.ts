@@ -2,10 +2,10 @@
  * tlsmgr bench: how fast a running daemon is, or two side by side. Rounds
  * alternate between the two; the ratio is taken within a round.
  */
-import { parseArgs } from 'node:util';
 import { type CliIo, UsageError } from './io.ts';
+import type { Given, benchOptions } from './options.ts';
 import { forgetSessions, type LoadResult, type Operation, runLoad } from './load.ts';
-import { placeOf, socketOption, tellPlace } from './reach.ts';
+import { placeOf, tellPlace } from './reach.ts';
 
 const workloads: readonly [Operation, connections: number, requests: number][] = [
   ['update', 1, 5000],
@@ -23,16 +23,7 @@ const workloads: readonly [Operation, connections: number, requests: number][] =
 const ids = 1000;
 const sessionBytes = 1500;
 
-export async function runBench(args: readonly string[], io: CliIo): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      ...socketOption,
-      against: { type: 'string' },
-      rounds: { type: 'string', default: '3' },
-      json: { type: 'boolean' },
-    },
-  });
+export async function runBench({ values }: Given<typeof benchOptions>, io: CliIo): Promise<number> {
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) {
     throw new UsageError(`bad number of rounds: ${values.rounds}`);

@@ -4,12 +4,12 @@
  * and the daemon that answers. Each finding has a severity, what it means and
  * what mends it. Changes nothing.
  *
- * Exit status by the worst: 0 nothing or notes, 3 a warning, 1 an error. What
- * can't be examined, for want of a Postfix, is left out, with a note.
+ * Exit status by the worst: 0 nothing or notes, 1 a warning, 2 an error; 3 when
+ * check itself fails. What can't be examined, for want of a Postfix, is left out,
+ * with a note.
  */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Setting } from '../config/main-cf.ts';
 import { FatalError, TlsmgrError, messageOf } from '../errors.ts';
 import { postfixFaults } from './check/config-fault.ts';
@@ -32,7 +32,7 @@ import {
 } from './check/master-entry.ts';
 import { postfixTlsFindings } from './check/postfix-tls.ts';
 import { runningFindings } from './check/running.ts';
-import { configChoice, configOptions } from './config-options.ts';
+import { configChoice } from './config-options.ts';
 import {
   announcementFor,
   isOurs,
@@ -41,16 +41,13 @@ import {
   parseLine,
 } from './install/master-line.ts';
 import type { CliIo } from './io.ts';
+import type { Given, checkOptions } from './options.ts';
 import { Postfix, PostfixFault } from './postfix.ts';
-import { namedSocket, socketOption } from './reach.ts';
+import { namedSocket } from './reach.ts';
 
 type Choice = ReturnType<typeof configChoice>;
 
-export async function runCheck(args: readonly string[], io: CliIo): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { json: { type: 'boolean' }, ...socketOption, ...configOptions },
-  });
+export async function runCheck({ values }: Given<typeof checkOptions>, io: CliIo): Promise<number> {
   const postfix = new Postfix(values.config, io.environment);
   const all = await allFindings(postfix, configChoice(values), values.socket, io);
   const found = forInstance(sorted(all), postfix.directory);

@@ -1,12 +1,6 @@
-/** `-c DIR` and `-o NAME=VALUE`, as the verbs that read a main.cf share them. */
+/** What `-c DIR` and `-o NAME=VALUE` say. */
 import type { Setting } from '../config/main-cf.ts';
 import { splitOverride } from '../config/override.ts';
-
-/** For parseArgs. */
-export const configOptions = {
-  config: { type: 'string', short: 'c' },
-  option: { type: 'string', short: 'o', multiple: true },
-} as const;
 
 /** For loadConfig. Throws FatalError for an override that is none. */
 export function configChoice(values: {

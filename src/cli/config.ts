@@ -4,24 +4,19 @@
  * fault that would keep the daemon from starting is told on standard error in
  * the daemon's words, exit status 1; the values that it leaves are still shown.
  */
-import { parseArgs } from 'node:util';
 import { fromByteText } from '../config/byte-text.ts';
 import { inspectConfig } from '../config/load.ts';
 import { type MainCf, openMainCf } from '../config/settings.ts';
 import { FatalError } from '../errors.ts';
 import { isUnprintable, printable } from '../log/printable.ts';
-import { configChoice, configOptions } from './config-options.ts';
+import { configChoice } from './config-options.ts';
 import { type CliIo, complain } from './io.ts';
+import type { Given, parameterOptions } from './options.ts';
 
-export async function runConfig(args: readonly string[], io: CliIo): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      json: { type: 'boolean' },
-      ...configOptions,
-    },
-  });
+export async function runConfig(
+  { values, words }: Given<typeof parameterOptions>,
+  io: CliIo,
+): Promise<number> {
   const warn = (text: string): void => complain(io, 'warning', text);
   try {
     const { overrides, ...directory } = configChoice(values);
@@ -40,7 +35,7 @@ export async function runConfig(args: readonly string[], io: CliIo): Promise<num
       overrides,
       serviceName: 'tlsmgr',
     });
-    const shown = chosen(text, positionals, warn);
+    const shown = chosen(text, words, warn);
     io.out(values.json === true ? asJson(shown) : asLines(shown));
     if (fault !== undefined) {
       throw fault;

@@ -13,12 +13,11 @@
  * Postfix's own files but master.cf is touched, so an upgrade of its package
  * changes nothing here. Throws TlsmgrError `UNAVAILABLE` after a rollback.
  */
-import { parseArgs } from 'node:util';
 import { TlsmgrError, messageOf } from '../errors.ts';
 import { printable } from '../log/printable.ts';
 import { version } from '../version.ts';
 import { findingText, forInstance } from './check/finding.ts';
-import { configChoice, configOptions } from './config-options.ts';
+import { configChoice } from './config-options.ts';
 import { requireRoot, whyNot } from './install/agree.ts';
 import { addressText, findTlsServer, waitForTls } from './install/handshake.ts';
 import { announcementFor, isOurs, lineText, parseLine } from './install/master-line.ts';
@@ -29,23 +28,17 @@ import { restartWith } from './install/restart.ts';
 import { abortOnSignals } from './install/signals.ts';
 import { smtpAddresses, type SmtpAddress } from './install/smtpd-services.ts';
 import { type CliIo, UsageError } from './io.ts';
+import type { Given, installOptions } from './options.ts';
 import { Postfix } from './postfix.ts';
 import { forgetStarts, reasonForOriginal, rehearseNextStart } from './starts.ts';
 
 /** The new process may have to wait for the old one to end. */
 const usualWaitSeconds = 20;
 
-export async function runInstall(args: readonly string[], io: CliIo): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      ...configOptions,
-      'dry-run': { type: 'boolean' },
-      yes: { type: 'boolean', short: 'y' },
-      node: { type: 'string' },
-      wait: { type: 'string' },
-    },
-  });
+export async function runInstall(
+  { values }: Given<typeof installOptions>,
+  io: CliIo,
+): Promise<number> {
   const waitSeconds = secondsOf(values.wait);
   requireRoot(values);
   const postfix = new Postfix(values.config, io.environment);

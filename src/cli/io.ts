@@ -8,6 +8,8 @@ export interface CliIo {
   /** Lines with colours of ours, written as they are: every value in them is printable() already. */
   screen(text: string): void;
   environment: NodeJS.ProcessEnv;
+  /** Of `-c`. */
+  configDirectory?: string;
 }
 
 /** The two ends of a verb, with what doesn't belong on a terminal escaped. */

@@ -1,17 +1,15 @@
 /** tlsmgr list CACHE: its entries, oldest first. */
-import { parseArgs } from 'node:util';
 import type { CliIo } from './io.ts';
 import { UsageError } from './io.ts';
+import type { Given, listOptions } from './options.ts';
 import { duration } from './output.ts';
-import { cacheArgument, idText, socketOption, withDaemon } from './reach.ts';
+import { cacheArgument, idText, withDaemon } from './reach.ts';
 
-export async function runList(args: readonly string[], io: CliIo): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { ...socketOption, limit: { type: 'string' }, json: { type: 'boolean' } },
-  });
-  const label = cacheArgument(positionals[0]);
+export async function runList(
+  { values, words }: Given<typeof listOptions>,
+  io: CliIo,
+): Promise<number> {
+  const label = cacheArgument(words[0]);
   const limit = values.limit === undefined ? Infinity : Number(values.limit);
   if (!(limit > 0)) {
     throw new UsageError(`bad limit: ${values.limit}`);

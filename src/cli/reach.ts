@@ -1,6 +1,7 @@
 /**
- * Finds the daemon that a verb is about: `--socket`, else run/tlsmgr.sock in
- * the current folder, else that of the Postfix whose main.cf is in use. One in
+ * Finds the daemon that a verb is about: `--socket`, else that of the Postfix
+ * that `-c` or MAIL_CONFIG names, else run/tlsmgr.sock in the current folder, else
+ * that of the usual Postfix. One in
  * the current folder has to be the caller's or root's: whoever can write there
  * could answer in the daemon's place.
  */
@@ -19,9 +20,6 @@ import { queueDirectoryOf, reasonForOriginal } from './starts.ts';
 
 export const standaloneSocket = 'run/tlsmgr.sock';
 
-/** The option that every verb shares, for parseArgs. */
-export const socketOption = { socket: { type: 'string' } } as const;
-
 /** The value of --socket. */
 export function namedSocket(asked: string): string {
   if (asked === '') {
@@ -35,7 +33,9 @@ export function placeOf(asked: string | undefined, io: CliIo): Place {
   if (asked !== undefined) {
     return { socketPath: namedSocket(asked), announcement: true };
   }
-  if (isThere(standaloneSocket)) {
+  const { configDirectory, environment } = io;
+  const isNamed = configDirectory !== undefined || environment['MAIL_CONFIG'] !== undefined;
+  if (!isNamed && isThere(standaloneSocket)) {
     const socketPath = resolve(standaloneSocket);
     const fault = strangerOn(socketPath, thisCaller());
     if (fault !== undefined) {
@@ -47,7 +47,8 @@ export function placeOf(asked: string | undefined, io: CliIo): Place {
     return { socketPath, announcement: true };
   }
   const config = loadConfig({
-    environment: io.environment,
+    ...(configDirectory === undefined ? {} : { configDirectory }),
+    environment,
     overrides: [],
     programName: 'tlsmgr',
     serviceName: 'tlsmgr',

@@ -1,19 +1,17 @@
 /** tlsmgr show CACHE ID: what is in a session, without its secrets. */
-import { parseArgs } from 'node:util';
 import { printable } from '../log/printable.ts';
 import { decodeOpensslSession, type SessionSummary } from '../openssl/session.ts';
 import { type CliIo, complain } from './io.ts';
+import type { Given, showOptions } from './options.ts';
 import { duration } from './output.ts';
-import { cacheArgument, idArgument, socketOption, withDaemon } from './reach.ts';
+import { cacheArgument, idArgument, withDaemon } from './reach.ts';
 
-export async function runShow(args: readonly string[], io: CliIo): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { ...socketOption, json: { type: 'boolean' } },
-  });
-  const label = cacheArgument(positionals[0]);
-  const id = idArgument(positionals[1]);
+export async function runShow(
+  { values, words }: Given<typeof showOptions>,
+  io: CliIo,
+): Promise<number> {
+  const label = cacheArgument(words[0]);
+  const id = idArgument(words[1]);
   return withDaemon(values.socket, io, 'either', async (client) => {
     const session = await client.lookup(label, id);
     if (session === undefined) {

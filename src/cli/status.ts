@@ -1,8 +1,15 @@
-/** tlsmgr status: how a running daemon is, for people, again and again, or as JSON. */
+/**
+ * tlsmgr status: how a running daemon is, for people, again and again, for
+ * monitoring, or as JSON. Exit status: 0 fine, 1 a warning, 2 an error; 3 when
+ * nobody answers, which runVerb() gives for what is thrown.
+ */
 import { isatty } from 'node:tty';
-import { parseArgs } from 'node:util';
+import { messageOf } from '../errors.ts';
 import { type CliIo, UsageError } from './io.ts';
-import { placeOf, reportOf, socketOption, tellPlace, withClient } from './reach.ts';
+import type { Given, statusOptions } from './options.ts';
+import { placeOf, reportOf, tellPlace, withClient } from './reach.ts';
+import { healthOf, healthStatuses } from './status/health.ts';
+import { nagiosLine, unknownLine } from './status/nagios.ts';
 import { lookOf } from './status/paint.ts';
 import { screenLines } from './status/screen.ts';
 import { readSessionFile } from './status/session-file.ts';
@@ -11,21 +18,22 @@ import { isCached, judge, verdictText } from './status/ticket.ts';
 const usualIntervalSeconds = 2;
 const shortestIntervalSeconds = 0.1;
 
-export async function runStatus(args: readonly string[], io: CliIo): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      ...socketOption,
-      json: { type: 'boolean' },
-      watch: { type: 'boolean' },
-      interval: { type: 'string' },
-      ticket: { type: 'string' },
-    },
-  });
-  if (values.watch === true) {
-    if (values.json === true || values.ticket !== undefined) {
-      throw new UsageError('--watch goes with neither --json nor --ticket');
-    }
+export async function runStatus(
+  { values }: Given<typeof statusOptions>,
+  io: CliIo,
+): Promise<number> {
+  const forms = ['watch', 'json', 'nagios'] as const;
+  const [form, second] = forms.filter((name) => values[name] === true);
+  if (second !== undefined) {
+    throw new UsageError(`--${form} doesn't go with --${second}`);
+  }
+  if (values.ticket !== undefined && (form === 'watch' || form === 'nagios')) {
+    throw new UsageError(`--${form} doesn't go with --ticket`);
+  }
+  if (form === 'nagios') {
+    return tellMonitoring(values.socket, io);
+  }
+  if (form === 'watch') {
     return startWatch(values.socket, intervalOf(values.interval), io);
   }
   if (values.ticket !== undefined) {
@@ -40,7 +48,19 @@ export async function runStatus(args: readonly string[], io: CliIo): Promise<num
     const look = lookOf(io.environment, isatty(1) ? process.stdout : undefined);
     io.screen(`${screenLines(report, path, look).join('\n')}\n`);
   }
-  return 0;
+  return healthStatuses[healthOf(report)];
+}
+
+/** Monitoring reads standard output alone. */
+async function tellMonitoring(socket: string | undefined, io: CliIo): Promise<number> {
+  try {
+    const report = await reportOf(placeOf(socket, io));
+    io.out(nagiosLine(report));
+    return healthStatuses[healthOf(report)];
+  } catch (thrown) {
+    io.out(unknownLine(messageOf(thrown)));
+    return 3;
+  }
 }
 
 /** @returns 0 when it would resume, 1 when not. */

@@ -5,7 +5,6 @@
  * is put back stays so whatever happens afterwards; a daemon that then doesn't
  * answer is told as TlsmgrError `UNAVAILABLE`.
  */
-import { parseArgs } from 'node:util';
 import { TlsmgrError, messageOf } from '../errors.ts';
 import { masterEntry } from './check/master-entry.ts';
 import { secondsOf } from './install.ts';
@@ -24,6 +23,7 @@ import { waitForAnswer, whoAnswersIfAny } from './install/question.ts';
 import { restartWith } from './install/restart.ts';
 import { abortOnSignals } from './install/signals.ts';
 import type { CliIo } from './io.ts';
+import type { Given, uninstallOptions } from './options.ts';
 import { Postfix } from './postfix.ts';
 import { forgetStarts } from './starts.ts';
 
@@ -35,16 +35,10 @@ type Step =
   /** master.cf no longer starts ours. */
   | { kind: 'nothing' };
 
-export async function runUninstall(args: readonly string[], io: CliIo): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      config: { type: 'string', short: 'c' },
-      'dry-run': { type: 'boolean' },
-      yes: { type: 'boolean', short: 'y' },
-      wait: { type: 'string' },
-    },
-  });
+export async function runUninstall(
+  { values }: Given<typeof uninstallOptions>,
+  io: CliIo,
+): Promise<number> {
   const waitSeconds = secondsOf(values.wait);
   requireRoot(values);
   const postfix = new Postfix(values.config, io.environment);

@@ -1,145 +1,155 @@
 /**
- * The verbs for people, as one table. A verb's module is loaded when it is
- * asked for. Exit status: 0 done, 1 failed, 2 wrong arguments.
+ * The verbs for people, as one table: what help, the manual page and the
+ * completions tell comes from here. A verb's module is loaded when it is asked for.
  */
-import { messageOf } from '../errors.ts';
-import { type CliIo, complain, printableIo, UsageError } from './io.ts';
+import { cacheLabels } from '../sessions/session-cache.ts';
+import type { CliIo } from './io.ts';
+import {
+  benchOptions,
+  checkOptions,
+  deleteOptions,
+  flushOptions,
+  type Given,
+  installOptions,
+  listOptions,
+  type Options,
+  parameterOptions,
+  seedOptions,
+  serveOptions,
+  showOptions,
+  statusOptions,
+  uninstallOptions,
+} from './options.ts';
 
-export interface Verb {
-  readonly name: string;
-  /** Behind `tlsmgr NAME`. */
-  readonly usage: string;
-  readonly summary: string;
-  load(): Promise<(args: readonly string[], io: CliIo) => Promise<number>>;
+export interface Word {
+  readonly name: 'BYTES' | 'CACHE' | 'ID' | 'NAME';
+  readonly choices?: readonly string[];
+  readonly optional?: boolean;
+  /** The last one, any number of times. */
+  readonly repeated?: boolean;
 }
+
+/** What the exit status means, where it isn't the usual 0, 1, 2. */
+export interface Statuses {
+  readonly text: string;
+  /** For what fails before there is an answer, wrong arguments included. */
+  readonly failed: number;
+}
+
+interface Row<Known extends Options> {
+  readonly name: string;
+  readonly summary: string;
+  readonly words?: readonly Word[];
+  readonly options: Known;
+  readonly statuses?: Statuses;
+  load(): Promise<(given: Given<Known>, io: CliIo) => Promise<number>>;
+}
+
+// What a verb is given fits its own options, which the row has shown.
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Verb = Omit<Row<any>, 'options' | 'words'> & {
+  readonly options: Options;
+  readonly words: readonly Word[];
+};
+
+const cache: Word = { name: 'CACHE', choices: cacheLabels };
+const id: Word = { name: 'ID' };
+
+/** As monitoring expects it. */
+const monitoring: Statuses = {
+  text: '0 all is well, 1 a warning, 2 an error, 3 unknown: nobody answers, or wrong arguments',
+  failed: 3,
+};
 
 export const verbs: readonly Verb[] = [
-  {
+  verb({
     name: 'serve',
-    usage: '[--socket PATH] [-c DIR] [-o NAME=VALUE]... [-v]',
     summary: 'serve in the foreground, without a Postfix',
+    options: serveOptions,
     load: async () => (await import('./serve.ts')).runServe,
-  },
-  {
+  }),
+  verb({
     name: 'status',
-    usage: '[--json] [--watch [--interval SECONDS]] [--ticket FILE] [--socket PATH]',
     summary: 'show how a running tlsmgr is',
+    options: statusOptions,
+    statuses: {
+      ...monitoring,
+      text: `${monitoring.text}; with --ticket 0 when it would resume, 1 when not`,
+    },
     load: async () => (await import('./status.ts')).runStatus,
-  },
-  {
+  }),
+  verb({
     name: 'list',
-    usage: 'CACHE [--limit N] [--json] [--socket PATH]',
     summary: 'list the sessions of a cache: smtpd, smtp or lmtp',
+    words: [cache],
+    options: listOptions,
     load: async () => (await import('./list.ts')).runList,
-  },
-  {
+  }),
+  verb({
     name: 'show',
-    usage: 'CACHE ID [--json] [--socket PATH]',
     summary: 'show what is in a session, without its secrets',
+    words: [cache, id],
+    options: showOptions,
     load: async () => (await import('./show.ts')).runShow,
-  },
-  {
+  }),
+  verb({
     name: 'delete',
-    usage: 'CACHE ID [--socket PATH]',
     summary: 'forget a session',
+    words: [cache, id],
+    options: deleteOptions,
     load: async () => (await import('./delete.ts')).runDelete,
-  },
-  {
+  }),
+  verb({
     name: 'flush',
-    usage: 'CACHE [--socket PATH]',
     summary: 'forget all sessions of a cache',
+    words: [cache],
+    options: flushOptions,
     load: async () => (await import('./flush.ts')).runFlush,
-  },
-  {
+  }),
+  verb({
     name: 'seed',
-    usage: '[BYTES] [--socket PATH]',
     summary: 'print random bytes from the pool, in hexadecimal',
+    words: [{ name: 'BYTES', optional: true }],
+    options: seedOptions,
     load: async () => (await import('./seed.ts')).runSeed,
-  },
-  {
+  }),
+  verb({
     name: 'config',
-    usage: '[--json] [-c DIR] [-o NAME=VALUE]... [NAME]...',
-    summary: 'show every parameter as main.cf sets it',
+    summary: 'show every parameter as the daemon uses it, and where it is set',
+    words: [{ name: 'NAME', optional: true, repeated: true }],
+    options: parameterOptions,
     load: async () => (await import('./config.ts')).runConfig,
-  },
-  {
+  }),
+  verb({
     name: 'check',
-    usage: '[--json] [-c DIR] [-o NAME=VALUE]... [--socket PATH]',
     summary: 'find what would keep the daemon from serving well',
+    options: checkOptions,
+    statuses: {
+      ...monitoring,
+      text: '0 nothing or a note, 1 a warning, 2 an error, 3 unknown: check itself failed, or wrong arguments',
+    },
     load: async () => (await import('./check.ts')).runCheck,
-  },
-  {
+  }),
+  verb({
     name: 'install',
-    usage: '[--dry-run] [--yes] [-c DIR] [-o NAME=VALUE]... [--node PATH] [--wait SECONDS]',
     summary: "serve in the place of Postfix's own tlsmgr",
+    options: installOptions,
     load: async () => (await import('./install.ts')).runInstall,
-  },
-  {
+  }),
+  verb({
     name: 'uninstall',
-    usage: '[--dry-run] [--yes] [-c DIR] [--wait SECONDS]',
     summary: "put Postfix's own tlsmgr back",
+    options: uninstallOptions,
     load: async () => (await import('./uninstall.ts')).runUninstall,
-  },
-  {
+  }),
+  verb({
     name: 'bench',
-    usage: '[--against SOCKET] [--rounds N] [--json] [--socket PATH]',
     summary: 'measure a running tlsmgr, beside another one if asked',
+    options: benchOptions,
     load: async () => (await import('./bench.ts')).runBench,
-  },
+  }),
 ];
 
-/** Runs the verb of a command line. @returns the exit status. */
-export async function runVerb(
-  name: string,
-  args: readonly string[],
-  surroundings: CliIo = processIo,
-): Promise<number> {
-  const io = printableIo(surroundings);
-  if (name === 'help') {
-    io.out(helpText());
-    return 0;
-  }
-  const verb = verbs.find((known) => known.name === name);
-  if (verb === undefined) {
-    complain(io, 'fatal', `unknown verb: ${name}`);
-    io.err(helpText());
-    return 2;
-  }
-  try {
-    const run = await verb.load();
-    return await run(args, io);
-  } catch (thrown) {
-    complain(io, 'fatal', messageOf(thrown));
-    if (isUsageFault(thrown)) {
-      io.err(`usage: tlsmgr ${verb.name} ${verb.usage}\n`);
-      return 2;
-    }
-    return 1;
-  }
+function verb<const Known extends Options>(row: Row<Known>): Verb {
+  return { words: [], ...row };
 }
-
-function isUsageFault(thrown: unknown): boolean {
-  const code = (thrown as { code?: unknown } | undefined)?.code;
-  return (
-    thrown instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'))
-  );
-}
-
-function helpText(): string {
-  const rows = verbs.map(
-    ({ name, usage, summary }) => `  tlsmgr ${name} ${usage}\n      ${summary}\n`,
-  );
-  return `usage:\n${rows.join('')}  tlsmgr help\n      show this\nWith generic Postfix daemon options it is the daemon that master(8) starts: tlsmgr(8).\n`;
-}
-
-// A reader that has seen enough, `tlsmgr list smtpd | head`, is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
-});
-
-const processIo: CliIo = {
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
-  screen: (text) => void process.stdout.write(text),
-  environment: process.env,
-};

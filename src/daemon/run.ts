@@ -249,7 +249,7 @@ function readSettings(
 function checkCircumstances(options: DaemonOptions, config: Config, log: StartLog): number {
   if (!options.stdio && !options.nonDetached && isatty(0)) {
     log.copyToStderr('tlsmgr');
-    log.info('to serve without master(8): tlsmgr serve');
+    log.info('tlsmgr help lists what it does for people; to serve without master(8): tlsmgr serve');
     throw new FatalError('do not run this command by hand');
   }
   const [word] = options.words;

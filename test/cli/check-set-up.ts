@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import type { Finding } from '../../src/cli/check/finding.ts';
 import { shellWord } from '../../src/cli/check/shell-word.ts';
-import { runVerb } from '../../src/cli/verbs.ts';
+import { runVerb } from '../../src/cli/run.ts';
 import { findParameter } from '../../src/config/parameters.ts';
 import { writeMainCf } from '../postfix/main-cf.ts';
 import { requirePasteable } from './pasteable.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { runVerb } from '../../src/cli/verbs.ts';
+import { runVerb } from '../../src/cli/run.ts';
 import { parameters } from '../../src/config/parameters.ts';
 import { askPostconf, noPostconf, scratchDirectory, writeMainCf } from '../config/scratch.ts';
 

@@ -1,7 +1,7 @@
 /** A server on a UNIX-domain socket that says what a test wants, and verbs run in this process against it. */
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { runVerb } from '../../src/cli/verbs.ts';
+import { runVerb } from '../../src/cli/run.ts';
 
 export type Attributes = readonly (readonly [name: string, value: string])[];
 

@@ -41,7 +41,7 @@ describe('the verbs, against a standalone tlsmgr', { skip: notBuilt }, () => {
       out,
       new RegExp(`^OK +tlsmgr ${version.replaceAll('.', '\\.')}, standalone, up `, 'u'),
     );
-    assert.match(out, /^smtpd +#\.+ +0% +1 +106 B +100% {2}1h 0m$/mu);
+    assert.match(out, /^smtpd +\.+ +0% +1 +106 B +100% {2}1h 0m$/mu);
     assert.match(out, /^ticket key +[0-9a-f]{16}, age 0s, next in 29m/mu);
     assert.match(out, /^entropy +dev:\/dev\/urandom, last reseed/mu);
     await client.flush('smtpd');
@@ -118,7 +118,7 @@ describe('the verbs, against a standalone tlsmgr', { skip: notBuilt }, () => {
       ['serve', 'word'],
     ]) {
       const { status, err } = await tlsmgr.run(...args);
-      assert.equal(status, 2, args.join(' '));
+      assert.equal(status, args[0] === 'status' ? 3 : 2, args.join(' '));
       assert.match(err, new RegExp(`usage: tlsmgr ${args[0]} `, 'u'));
     }
     const unknown = await tlsmgr.run('nonsense');
@@ -128,7 +128,7 @@ describe('the verbs, against a standalone tlsmgr', { skip: notBuilt }, () => {
 
   test('no daemon at the socket is status 1', async () => {
     const { status, err } = await tlsmgr.run('status', '--socket', join(tlsmgr.folder, 'none'));
-    assert.equal(status, 1);
+    assert.equal(status, 3);
     assert.match(
       err,
       /^tlsmgr: fatal: no tlsmgr answers: .*\/none: there is no such socket: does Postfix run/u,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { runConfig } from '../../src/cli/config.ts';
+import { runVerb } from '../../src/cli/run.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { LoadOptions } from '../../src/config/settings.ts';
@@ -202,7 +202,7 @@ describe('tlsmgr config', () => {
     writeMainCf(directory, [...lines, ''].join('\n'));
     let out = '';
     let err = '';
-    const status = await runConfig(['-c', directory, ...args], {
+    const status = await runVerb('config', ['-c', directory, ...args], {
       out: (text) => (out += text),
       err: (text) => (err += text),
       screen: (text) => (out += text),

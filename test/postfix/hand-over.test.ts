@@ -165,7 +165,7 @@ describe('a runtime that breaks', { skip: skipWithoutPostfix }, () => {
     await expectOriginal(missingLimitMs, /node is missing: install Node\.js/u);
     const { stderr, status } = ask('status');
     assert.match(stderr, /own tlsmgr serves here, as this one can't start: .*node is missing/u);
-    assert.equal(status, 1);
+    assert.equal(status, 3);
   });
 
   test('node can not be executed', async () => {

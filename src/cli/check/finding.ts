@@ -23,8 +23,8 @@ export interface Finding {
   remedy: string;
 }
 
-/** Exit status by the worst finding: 2 stands for wrong arguments, as with every verb. */
-const statuses: Readonly<Record<Severity, number>> = { error: 1, warning: 3, note: 0 };
+/** Exit status by the worst finding: as with `status`, what monitoring expects. */
+const statuses: Readonly<Record<Severity, number>> = { error: 2, warning: 1, note: 0 };
 
 export function statusOfWorst(findings: readonly Finding[]): number {
   const worst = severities.find((severity) => findings.some((one) => one.severity === severity));

@@ -5,6 +5,7 @@ import type { Setting } from '../../config/main-cf.ts';
 import { fromByteText } from '../../config/byte-text.ts';
 import type { MainCf } from '../../config/settings.ts';
 import { findParameter, parameters } from '../../config/parameters.ts';
+import { nearestOf } from '../nearest.ts';
 import type { Finding } from './finding.ts';
 import { type Origins, withoutOption } from './origin.ts';
 import { shellWord } from './shell-word.ts';
@@ -20,9 +21,6 @@ const patterns = [/^tlsmgr_/u, /_tls_session_cache_\w*limit$/u];
  * nothing to the eye. With one the name is another, which nobody asks for.
  */
 const oddBytes = /[^\x21-\x7e]/gu;
-
-/** Names further apart than this aren't taken for each other. */
-const farthest = 4;
 
 export function misspeltFindings(mainCf: MainCf, origins: Origins): Finding[] {
   const inMainCf = [...mainCf.settings.keys()].filter(
@@ -79,28 +77,12 @@ function bytesText(name: string): string {
 }
 
 function finding(name: string, where: string, remedy: string): Finding {
-  const nearest = ours
-    .map((known) => ({ known, distance: distanceOf(name, known) }))
-    .toSorted((one, other) => one.distance - other.distance)[0]!;
-  const meant = nearest.distance <= farthest ? `  # ${nearest.known} was meant?` : '';
+  const nearest = nearestOf(name, ours);
+  const meant = nearest === undefined ? '' : `  # ${nearest} was meant?`;
   return {
     severity: 'warning',
     name: 'parameter-unknown',
     text: `${name} in ${where}: tlsmgr has no such parameter: it has no effect`,
     remedy: `${remedy}${meant}`.trim() || '# leave it out',
   };
-}
-
-/** How many letters to put in, leave out or change (Levenshtein). */
-function distanceOf(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let at = 1; at <= one.length; at += 1) {
-    const next = [at];
-    for (let index = 1; index <= other.length; index += 1) {
-      const change = row[index - 1]! + (one[at - 1] === other[index - 1] ? 0 : 1);
-      next.push(Math.min(change, row[index]! + 1, next[index - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[other.length]!;
 }

@@ -1,0 +1,120 @@
+/**
+ * Runs what a command line asks for. Exit status: 0 done, 1 failed, 2 wrong
+ * arguments; a verb that monitoring calls has its own (verbs.ts).
+ */
+import { parseArgs } from 'node:util';
+import { messageOf } from '../errors.ts';
+import { version } from '../version.ts';
+import { helpText, usageText, verbHelp } from './help.ts';
+import { type CliIo, complain, printableIo, UsageError } from './io.ts';
+import { nearestOf } from './nearest.ts';
+import type { Given, Options } from './options.ts';
+import { type Verb, verbs } from './verbs.ts';
+
+/** A verb of another length would be taken for another one. */
+const fewestLettersApart = 2;
+
+const helpOption = { help: { type: 'boolean', short: 'h' } } as const;
+
+/** Runs the verb of a command line. @returns the exit status. */
+export async function runVerb(
+  name: string,
+  args: readonly string[],
+  surroundings: CliIo = processIo,
+): Promise<number> {
+  const io = printableIo(surroundings);
+  switch (name) {
+    case 'help':
+    case '--help':
+    case '-h':
+      return help(args, io);
+    case 'version':
+    case '--version':
+      io.out(`tlsmgr ${version}, Node.js ${process.version}\n`);
+      return 0;
+    default:
+  }
+  const verb = findVerb(name, io);
+  return verb === undefined ? 2 : run(verb, args, io);
+}
+
+function help([name]: readonly string[], io: CliIo): number {
+  if (name === undefined) {
+    io.out(helpText());
+    return 0;
+  }
+  const verb = findVerb(name, io);
+  if (verb === undefined) {
+    return 2;
+  }
+  io.out(verbHelp(verb));
+  return 0;
+}
+
+/** Complains, in one line, of one that isn't there. */
+function findVerb(name: string, io: CliIo): Verb | undefined {
+  const verb = verbs.find((known) => known.name === name);
+  if (verb === undefined) {
+    const names = [...verbs.map((known) => known.name), 'help', 'version'];
+    const nearest = nearestOf(name, names, fewestLettersApart);
+    const advice = nearest === undefined ? 'tlsmgr help lists them' : `did you mean ${nearest}?`;
+    complain(io, 'fatal', `unknown verb: ${name}: ${advice}`);
+  }
+  return verb;
+}
+
+async function run(verb: Verb, args: readonly string[], io: CliIo): Promise<number> {
+  try {
+    const given = parse(verb, args);
+    if (given === undefined) {
+      io.out(verbHelp(verb));
+      return 0;
+    }
+    const { config } = given.values as { config?: string };
+    const perform = await verb.load();
+    return await perform(given, config === undefined ? io : { ...io, configDirectory: config });
+  } catch (thrown) {
+    complain(io, 'fatal', messageOf(thrown));
+    if (isUsageFault(thrown)) {
+      io.err(usageText(verb));
+      return verb.statuses?.failed ?? 2;
+    }
+    return verb.statuses?.failed ?? 1;
+  }
+}
+
+/** Undefined: help was asked for. */
+function parse(verb: Verb, args: readonly string[]): Given<Options> | undefined {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { ...verb.options, ...helpOption },
+  });
+  if (values['help'] === true) {
+    return undefined;
+  }
+  const extra = verb.words.at(-1)?.repeated === true ? undefined : positionals[verb.words.length];
+  if (extra !== undefined) {
+    throw new UsageError(`unexpected command-line argument: ${extra}`);
+  }
+  return { values, words: positionals };
+}
+
+function isUsageFault(thrown: unknown): boolean {
+  const code = (thrown as { code?: unknown } | undefined)?.code;
+  return (
+    thrown instanceof UsageError || (typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS'))
+  );
+}
+
+// A reader that has seen enough, `tlsmgr list smtpd | head`, is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
+
+const processIo: CliIo = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  screen: (text) => void process.stdout.write(text),
+  environment: process.env,
+};

@@ -1,0 +1,106 @@
+/** Every form of help, and what is told to people whose command line is wrong. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { usageText } from '../../src/cli/help.ts';
+import { verbs } from '../../src/cli/verbs.ts';
+import { version } from '../../src/version.ts';
+import { runHere } from './fake-server.ts';
+import { notBuilt } from './standalone.ts';
+
+const launcher = join(import.meta.dirname, '../../bin/tlsmgr');
+
+describe('help', () => {
+  test('of a verb explains each of its options, in 80 columns, whatever stands beside', async () => {
+    for (const verb of verbs) {
+      const { status, out, err } = await runHere(verb.name, '--help');
+      assert.deepEqual([status, err], [0, ''], verb.name);
+      assert.ok(out.startsWith(usageText(verb)), verb.name);
+      for (const [name, { help }] of Object.entries(verb.options)) {
+        assert.match(out, new RegExp(`--${name}\\b`, 'u'));
+        assert.ok(out.replaceAll(/\s+/gu, ' ').includes(help), `${verb.name} --${name}`);
+      }
+      for (const line of out.split('\n')) {
+        assert.ok(line.length <= 80, line);
+      }
+      assert.deepEqual(await runHere(verb.name, '-h'), await runHere('help', verb.name));
+    }
+    assert.match(
+      (await runHere('check', '--help')).out,
+      /^exit status: 0 nothing or a note, 1 a w/mu,
+    );
+  });
+
+  test('help, -h and --help are one, and version is --version', async () => {
+    const { status, out } = await runHere('help');
+    assert.equal(status, 0);
+    assert.match(out, /^usage: tlsmgr VERB/u);
+    assert.deepEqual(await runHere('--help'), await runHere('help'));
+    assert.deepEqual(await runHere('-h'), await runHere('help'));
+    const told = await runHere('version');
+    assert.deepEqual(told.out, `tlsmgr ${version}, Node.js ${process.version}\n`);
+    assert.deepEqual(await runHere('--version'), told);
+  });
+
+  test('a typo gets what was meant, in one line', async () => {
+    for (const [typed, meant] of [
+      ['statsu', 'status'],
+      ['chekc', 'check'],
+      ['unistall', 'uninstall'],
+      ['vesion', 'version'],
+    ]) {
+      const { status, out, err } = await runHere(typed!);
+      assert.deepEqual([status, out], [2, '']);
+      assert.equal(err, `tlsmgr: fatal: unknown verb: ${typed}: did you mean ${meant}?\n`);
+    }
+    const { err } = await runHere('nonsense');
+    assert.equal(err, 'tlsmgr: fatal: unknown verb: nonsense: tlsmgr help lists them\n');
+    assert.equal((await runHere('help', 'statsu')).status, 2);
+  });
+
+  test('too many words are refused, and name the first of them', async () => {
+    for (const words of [
+      'list smtp foo',
+      'seed 32 33',
+      'status now',
+      'check all',
+      'flush smtp x',
+    ]) {
+      const [verb, ...args] = words.split(' ');
+      const { status, out, err } = await runHere(verb!, ...args);
+      assert.deepEqual([status, out], [verb === 'status' || verb === 'check' ? 3 : 2, '']);
+      const extra = args.at(-1)!;
+      assert.match(err, new RegExp(`fatal: unexpected command-line argument: ${extra}\n`, 'u'));
+      assert.match(err, new RegExp(`^usage: tlsmgr ${verb} `, 'mu'));
+    }
+  });
+});
+
+describe('the program', { skip: notBuilt }, () => {
+  function run(environment: NodeJS.ProcessEnv, ...args: string[]): [number | null, string] {
+    const { status, stdout } = spawnSync(launcher, args, {
+      encoding: 'utf8',
+      env: { ...process.env, ...environment },
+    });
+    return [status, stdout];
+  }
+
+  test('--help, -h and --version are for people', () => {
+    for (const option of ['--help', '-h']) {
+      const [status, out] = run({}, option);
+      assert.equal(status, 0);
+      assert.match(out, /^usage: tlsmgr VERB/u);
+    }
+    assert.deepEqual(run({}, '--version'), [0, `tlsmgr ${version}, Node.js ${process.version}\n`]);
+  });
+
+  test('on a terminal without arguments names tlsmgr help', () => {
+    const { stdout } = spawnSync('script', ['-qec', launcher, '/dev/null'], {
+      encoding: 'utf8',
+      input: '',
+      timeout: 20_000,
+    });
+    assert.match(stdout, /tlsmgr help lists what it does for people/u);
+  });
+});
