@@ -5,12 +5,17 @@
  * generic options. Only what is needed of the two is loaded.
  */
 import { StartRecord } from './daemon/start-record.ts';
+import { nameProcess } from './system/process-name.ts';
 
 // Without a handler Node opens its debugger on a port, and for root as root.
 process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
 
 const args = process.argv.slice(2);
 const [first] = args;
+const isOfMaster = process.env['GENERATION'] !== undefined;
+
+nameProcess(args, isOfMaster ? process.env['MAIL_CONFIG'] : undefined);
+
 const forPeople = ['--help', '-h', '--version'];
 
 if (first !== undefined && (!first.startsWith('-') || isForPeople(first))) {
@@ -43,5 +48,5 @@ async function startDaemon(): Promise<void> {
 
 /** master(8) numbers its processes: what it starts gets no help. */
 function isForPeople(argument: string): boolean {
-  return forPeople.includes(argument) && process.env['GENERATION'] === undefined;
+  return forPeople.includes(argument) && !isOfMaster;
 }

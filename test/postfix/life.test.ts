@@ -41,6 +41,17 @@ describe('the life of tlsmgr under a real Postfix', { skip: skipWithoutPostfix }
     return readFileSync(postfix.exchangePath);
   }
 
+  test(
+    'is called tlsmgr, and its arguments begin with its instance',
+    { skip: !testsOurs },
+    async () => {
+      const pid = await served();
+      assert.equal(readFileSync(`/proc/${pid}/comm`, 'latin1'), 'tlsmgr\n');
+      const [shown = ''] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+      assert.ok(shown.startsWith(`tlsmgr ${postfix.configDirectory} -l -t unix `), shown);
+    },
+  );
+
   test('has given up root and all that it opened of it', async () => {
     const pid = await served();
     const uid = String(idOf('-u', 'postfix'));
