@@ -24,7 +24,7 @@ const head = `# Parameters
 
 Made from the rows in \`src/config/parameters/\`: \`TLSMGR_UPDATE_DOCS=1 npm test\` writes it anew.
 
-Set in main.cf, or for the one service in master.cf with \`-o name=value\`. \`tlsmgr config\` shows what they come to, and names what is wrong with them. A parameter with a star is not known to Postfix itself: postconf(1) warns of it as unused in main.cf, so better set it with \`-o\`.
+Set in main.cf, or for the one service in master.cf with \`-o name=value\`. \`tlsmgr config\` shows what they come to, and names what is wrong with them. A parameter with a star is not known to Postfix itself: postconf(1) and \`postfix check\` warn of it as unused, in main.cf and with \`-o\`. \`tlsmgr install\` adds a reference to the tlsmgr line of master.cf, and they are quiet; run it again when you have set another one.
 
 - A time is a number and one of \`s m h d w\`; without a letter, seconds.
 - Numbers have 32 bits, bytes up to 53. A range of a time is in seconds.

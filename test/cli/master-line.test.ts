@@ -7,6 +7,7 @@ import {
   ourLine,
   overridesOf,
   parseLine,
+  withReferences,
 } from '../../src/cli/install/master-line.ts';
 
 const ours = (old: string, overrides: [string, string][] = [], announcement = true): string =>
@@ -79,6 +80,21 @@ describe('the line that install writes', () => {
       lineText(originalLine(parseLine(line))),
       `${bare} -v -o { tls_random_bytes = 40 }`,
     );
+  });
+
+  test('refers to parameters that postconf(1) would warn of, and the original gets none', () => {
+    const quiet = (line: string, ...names: string[]): string =>
+      lineText(withReferences(parseLine(line), names));
+    const set = `${ours(bare)} -o tlsmgr_connection_limit=9`;
+    const both = `${set} -o debug_peer_list=\${tlsmgr_connection_limit?}\${tlsmgr_metrics_listen?}`;
+    assert.equal(quiet(set, 'tlsmgr_metrics_listen', 'max_use', 'else'), both);
+    assert.equal(quiet(both, 'tlsmgr_metrics_listen'), both);
+    assert.equal(quiet(both), `${set} -o debug_peer_list=\${tlsmgr_connection_limit?}`);
+    assert.equal(quiet(bare, 'max_use'), bare);
+    assert.equal(lineText(originalLine(parseLine(both))), bare);
+    const own = `${set} -o debug_peer_list=192.0.2.1`;
+    assert.equal(quiet(own, 'tlsmgr_metrics_listen'), own);
+    assert.equal(lineText(originalLine(parseLine(own))), `${bare} -o debug_peer_list=192.0.2.1`);
   });
 
   test("is refused with arguments that the daemon would refuse, in the daemon's words", () => {

@@ -210,13 +210,37 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
     assert.equal(run('uninstall', '--yes').stdout, 'not installed: nothing to do\n');
   });
 
+  test('postconf is quiet about parameters of ours, wherever they are set', () => {
+    const said = (): string =>
+      spawnSync('postconf', ['-c', postfix.configDirectory, 'mail_name'], { encoding: 'utf8' })
+        .stderr;
+    const mainCf = join(postfix.configDirectory, 'main.cf');
+    const was = readFileSync(mainCf, 'utf8');
+    writeFileSync(mainCf, `${was}tlsmgr_request_time_limit = 7s\n`);
+    try {
+      assert.match(said(), /unused parameter: tlsmgr_request_time_limit/u);
+      installed('-o', 'tlsmgr_connection_limit=99');
+      assert.equal(said(), '');
+      removed();
+      assert.doesNotMatch(readFileSync(masterCfOf(postfix), 'utf8'), /debug_peer_list/u);
+    } finally {
+      writeFileSync(mainCf, was);
+    }
+  });
+
   test('parameters of ours go into master.cf, and can be changed by a further install', () => {
     installed('-o', 'tlsmgr_connection_limit=99');
-    assert.match(lineOf(postfix), / node-tlsmgr\/tlsmgr -o tlsmgr_connection_limit=99$/u);
+    assert.match(
+      lineOf(postfix),
+      / node-tlsmgr\/tlsmgr -o tlsmgr_connection_limit=99 -o debug_peer_list=\$\{tlsmgr_connection_limit\?\}$/u,
+    );
     const again = run('install', '--yes', '-o', 'tlsmgr_connection_limit=99');
     assert.equal(again.stdout, 'installed already: nothing to do\n');
     installed('-o', 'tlsmgr_connection_limit=100');
-    assert.match(lineOf(postfix), / node-tlsmgr\/tlsmgr -o tlsmgr_connection_limit=100$/u);
+    assert.match(
+      lineOf(postfix),
+      / node-tlsmgr\/tlsmgr -o tlsmgr_connection_limit=100 -o debug_peer_list=\$\{tlsmgr_connection_limit\?\}$/u,
+    );
     removed();
     assertUntouched();
   });

@@ -21,6 +21,9 @@ export const ourCommand = `${ourFolder}/tlsmgr`;
 
 const announcementName = 'tlsmgr_protocol_announcement';
 
+/** What carries the references of withReferences(). */
+const referringName = 'debug_peer_list';
+
 export interface MasterLine {
   service: string;
   type: string;
@@ -103,9 +106,46 @@ export function ourLine(
   return { ...old, command: ourCommand, args: [...all, ...silence] };
 }
 
+/**
+ * The line with a reference to each of these parameters of ours, and to those
+ * that it sets itself. postconf(1), and with it `postfix check`, warns of a
+ * parameter that Postfix doesn't know unless a value refers to it. `${name?}` is
+ * empty whatever the parameter is, and so is debug_peer_list by default, which
+ * no tlsmgr uses. A line that sets debug_peer_list to anything else stays as it is.
+ */
+export function withReferences(line: MasterLine, namesInMainCf: readonly string[]): MasterLine {
+  const set = overridesOf(line);
+  if (set.some((setting) => setting.name === referringName && !isReference(setting))) {
+    return line;
+  }
+  const names = [...namesInMainCf, ...set.map(({ name }) => name)].filter((name) =>
+    isOurName(name),
+  );
+  const args = withoutOverrides(line.args, (name) => name === referringName);
+  const text = [...new Set(names)]
+    .toSorted()
+    .map((name) => `\${${name}?}`)
+    .join('');
+  return text === ''
+    ? { ...line, args }
+    : { ...line, args: [...args, '-o', `${referringName}=${text}`] };
+}
+
+function isReference({ name, value }: Setting): boolean {
+  return name === referringName && /^(?:\$\{\w+\?\})+$/u.test(value);
+}
+
+function isOurName(name: string): boolean {
+  return findParameter(name)?.ours === true;
+}
+
 /** The line for Postfix's own daemon when nobody knows what it was: without what only ours knows. */
 export function originalLine(ours: MasterLine): MasterLine {
-  const args = withoutOverrides(ours.args, (name) => findParameter(name)?.ours === true);
+  const quiet = overridesOf(ours).some((setting) => isReference(setting));
+  const args = withoutOverrides(
+    ours.args,
+    (name) => isOurName(name) || (quiet && name === referringName),
+  );
   return { ...ours, command: 'tlsmgr', args };
 }
 

@@ -7,8 +7,9 @@ import { existsSync, lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { Setting } from '../../config/main-cf.ts';
+import { openMainCf } from '../../config/settings.ts';
 import { findParameter } from '../../config/parameters.ts';
-import { TlsmgrError } from '../../errors.ts';
+import { FatalError, TlsmgrError } from '../../errors.ts';
 import { replaceableBy } from '../check/access.ts';
 import { appArmorFindings } from '../check/apparmor.ts';
 import { postfixFaults } from '../check/config-fault.ts';
@@ -34,6 +35,7 @@ import {
   originalLine,
   ourLine,
   overridesOf,
+  withReferences,
 } from './master-line.ts';
 
 export interface Plan {
@@ -68,10 +70,13 @@ export function makePlan(
     const [missing] = entryFindings(postfix, old);
     throw new TlsmgrError('UNAVAILABLE', `${missing!.text}; ${missing!.remedy}`);
   }
-  const fresh = ourLine(old, {
-    announcement: announcementFor(mailVersion),
-    overrides: asked.overrides,
-  });
+  const fresh = withReferences(
+    ourLine(old, {
+      announcement: announcementFor(mailVersion),
+      overrides: asked.overrides,
+    }),
+    namesInMainCf(postfix, io),
+  );
   const examined = examineSetUp({
     configDirectory: postfix.directory,
     environment: io.environment,
@@ -126,6 +131,25 @@ export function isDone({ copy, launcher, script, old, fresh, postfix }: Plan): b
     launcher.text === script &&
     launcher.serves(postfix.directory)
   );
+}
+
+/** A main.cf that can't be read is a finding of the examination. */
+function namesInMainCf(postfix: Postfix, io: CliIo): string[] {
+  try {
+    const { settings } = openMainCf({
+      configDirectory: postfix.directory,
+      environment: io.environment,
+      programName: 'tlsmgr',
+      mode: 'print',
+      warn: () => undefined,
+    });
+    return [...settings.keys()];
+  } catch (thrown) {
+    if (thrown instanceof FatalError) {
+      return [];
+    }
+    throw thrown;
+  }
 }
 
 function requireKnown(overrides: readonly Setting[]): void {
