@@ -30,6 +30,7 @@ import {
   postlogFindings,
   versionFindings,
 } from './check/master-entry.ts';
+import { metricsPortFindings } from './check/metrics-port.ts';
 import { postfixTlsFindings } from './check/postfix-tls.ts';
 import { runningFindings } from './check/running.ts';
 import { configChoice } from './config-options.ts';
@@ -170,8 +171,27 @@ async function postfixFindings(postfix: Postfix, choice: Choice, io: CliIo): Pro
       ours && config !== undefined ? config.announce : announcementFor(mailVersion);
     const running = { socketPath: postfix.socketPath, announcement, ours };
     findings.push(...(await runningFindings(running, ours ? config : undefined, findings)));
+    return findings.some(({ name }) => originalServes.has(name))
+      ? withoutLeftovers(findings)
+      : findings;
   }
-  return findings;
+  if (config !== undefined) {
+    findings.push(...(await metricsPortFindings(config, undefined)));
+  }
+  return isOurs(line) ? findings : withoutLeftovers(findings);
+}
+
+/** Findings by which Postfix's own serves, whatever the line says. */
+const originalServes = new Set([
+  'not-installed',
+  'handed-over',
+  'original-meanwhile',
+  'other-answers',
+]);
+
+/** Its databases are in use then: removed, they would only be gone when it ends. */
+function withoutLeftovers(findings: readonly Finding[]): Finding[] {
+  return findings.filter(({ name }) => name !== 'cache-leftover');
 }
 
 /** What the line sets by `-o`, or what is wrong with its arguments. */

@@ -1,7 +1,7 @@
 /** tlsmgr check beside a running Postfix, and the question that install asks at a terminal. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Finding } from '../../src/cli/check/finding.ts';
@@ -56,14 +56,36 @@ describe('check and install beside a running Postfix', { skip: skipWithoutPostfi
     postfix.writeMainCf({ smtp_tls_session_cache_database: 'cdb:/etc/x' });
     await postfix.reload();
     assert.deepEqual(check(), ['cache-unusable']);
+    // One cause, one finding: what the daemon still has goes with a reload.
+    postfix.writeMainCf({ smtp_tls_session_cache_database: 'internal:' });
+    assert.deepEqual(check(), ['not-reloaded']);
     postfix.writeMainCf({});
     await postfix.reload();
     assert.deepEqual(check(), []);
+    postfix.writeMainCf({ smtp_tls_session_cache_database: 'cdb:/etc/x' });
+    assert.deepEqual(check(), ['cache-unusable']);
+    postfix.writeMainCf({});
+    assert.deepEqual(check(), []);
+
+    postfix.writeMainCf({ tlsmgr_metrics_listen: `127.0.0.1:${postfix.port}` });
+    assert.deepEqual(check(), ['metrics-port-taken']);
+    postfix.writeMainCf({});
 
     const ours = readFileSync(masterCf, 'utf8');
     postfix.writeMasterCf({});
     assert.deepEqual(check(), ['other-answers']);
     assert.match(ours, /node-tlsmgr/u);
+    // A database is a leftover once nobody has it open any more.
+    const hasLeftover = (): boolean => /cache-leftover/u.test(run('check', '--json').stdout);
+    postfix.writeMainCf({ smtp_tls_session_cache_database: 'btree:$data_directory/smtp_scache' });
+    const database = join(postfix.dataDirectory, 'smtp_scache.db');
+    writeFileSync(database, '');
+    assert.equal(run('uninstall', '--yes').status, 0);
+    assert.equal(hasLeftover(), false);
+    assert.equal(run('install', '--yes').status, 0);
+    assert.equal(hasLeftover(), true);
+    rmSync(database);
+    postfix.writeMainCf({});
     assert.equal(run('uninstall', '--yes').status, 0);
     await postfix.reload();
     assert.deepEqual(check(), []);

@@ -2,11 +2,13 @@
 import type { Config } from '../../config/config.ts';
 import type { Report } from '../../report/report.ts';
 import { messageOf } from '../../errors.ts';
+import type { CacheName } from '../../config/cache-names.ts';
 import { version } from '../../version.ts';
 import { type Answer, noSeeds, whoAnswers } from '../install/question.ts';
 import { queueDirectoryOf, reasonForOriginal } from '../starts.ts';
 import type { Finding } from './finding.ts';
 import { isSame } from './config-fault.ts';
+import { metricsPortFindings } from './metrics-port.ts';
 import { problemFindings } from './problems.ts';
 
 export interface Running {
@@ -44,6 +46,9 @@ export async function runningFindings(
     return [];
   }
   const findings = reportFindings(answer.report, config, known);
+  if (config !== undefined) {
+    findings.push(...(await metricsPortFindings(config, answer.report.pid)));
+  }
   if (!answer.givesSeeds) {
     findings.unshift({
       severity: 'error',
@@ -110,17 +115,44 @@ function reportFindings(
       remedy: 'postfix reload',
     });
   }
-  findings.push(...problemFindings(report, config, known));
-  for (const [label, cache] of Object.entries(report.caches)) {
+  const problems = problemFindings(report, config, known);
+  const stale = Object.keys(report.caches).filter((label) => {
     const wanted = config?.caches.get(label);
-    if (wanted !== undefined && wanted.database !== cache.database) {
-      findings.push({
-        severity: 'warning',
-        name: 'not-reloaded',
-        text: `${label}_tls_session_cache_database is ${wanted.database || 'empty'}, and ${cache.database || 'empty'} in the running daemon`,
-        remedy: 'postfix reload',
-      });
-    }
-  }
+    return wanted !== undefined && wanted.database !== report.caches[label]!.database;
+  });
+  // A reload, which ends what the old value does, is one finding.
+  const isOfStale = ({ name, text }: Finding): boolean =>
+    name === 'cache-off' && stale.some((label) => text.endsWith(`(${parameterOf(label)})`));
+  findings.push(
+    ...problems.filter((problem) => !isOfStale(problem)),
+    ...stale
+      .filter((label) => !known.some((one) => isFaultOf(parameterOf(label), one)))
+      .map((label) => staleFinding(label, config!.caches.get(label)!.database, problems, report)),
+  );
   return findings;
+}
+
+/** What mends that asks for a reload by itself. */
+function isFaultOf(parameter: string, { severity, text }: Finding): boolean {
+  return severity === 'error' && text.startsWith(parameter);
+}
+
+function staleFinding(
+  label: CacheName,
+  wanted: string,
+  problems: readonly Finding[],
+  report: Report,
+): Finding {
+  const parameter = parameterOf(label);
+  const off = problems.find(
+    ({ name, text }) => name === 'cache-off' && text.endsWith(`(${parameter})`),
+  );
+  const { database } = report.caches[label]!;
+  return {
+    severity: 'warning',
+    name: 'not-reloaded',
+    text: `${parameter} is ${wanted || 'empty'}, and ${database || 'empty'} in the running daemon${off === undefined ? '' : ', where this cache is off'}`,
+    remedy: 'postfix reload',
+    ...(off === undefined ? {} : { severity: off.severity }),
+  };
 }
