@@ -52,11 +52,12 @@ export async function runInstall(
     throw new TlsmgrError('UNAVAILABLE', 'not installed, and nothing was changed');
   }
   const failed = reasonForOriginal(postfix.parameter('queue_directory'));
-  if (isDone(plan) && failed === undefined) {
+  const stale = await whatStillRuns(plan);
+  if (isDone(plan) && failed === undefined && stale === undefined) {
     io.out('installed already: nothing to do\n');
     return 0;
   }
-  io.out(planText(plan, failed));
+  io.out(planText(plan, failed, stale));
   const status = await whyNot(values, io);
   if (status !== undefined) {
     return status;
@@ -74,8 +75,11 @@ export function secondsOf(text: string | undefined): number {
   return seconds;
 }
 
-/** @param failed why the launcher has started Postfix's own, if it has. */
-function planText(plan: Plan, failed: string | undefined): string {
+/**
+ * @param failed why the launcher has started Postfix's own, if it has.
+ * @param stale who serves that a restart is to end.
+ */
+function planText(plan: Plan, failed: string | undefined, stale: string | undefined): string {
   const { postfix, mailVersion, launcher, paths, script, copy, old, fresh } = plan;
   const lines = [`tlsmgr ${version} for Postfix ${mailVersion} in ${postfix.directory}:`];
   if (launcher.text !== script) {
@@ -102,6 +106,9 @@ function planText(plan: Plan, failed: string | undefined): string {
   }
   if (failed !== undefined) {
     lines.push(`  forget the starts that have failed: ${printable(failed)}`);
+  }
+  if (stale !== undefined) {
+    lines.push(`  end    ${printable(stale)}, which still runs`);
   }
   if (postfix.isRunning) {
     lines.push('  then   postfix reload, and ask the new daemon');
@@ -212,6 +219,16 @@ function smtpAddressesOf(postfix: Postfix): SmtpAddress[] {
     inet_protocols: postfix.parameter('inet_protocols'),
     smtpd_tls_wrappermode: postfix.parameter('smtpd_tls_wrappermode'),
   });
+}
+
+/** After an upgrade of the package the version from before serves until a reload. */
+async function whatStillRuns(plan: Plan): Promise<string | undefined> {
+  const answer = await whoIsThere(plan);
+  if (answer?.kind === 'ours') {
+    const { version: running, pid } = answer.report;
+    return running === version ? undefined : `tlsmgr ${running} (pid ${pid})`;
+  }
+  return answer !== undefined && isOurs(plan.old) ? "Postfix's own tlsmgr" : undefined;
 }
 
 async function whoIsThere({ postfix, mailVersion }: Plan): Promise<Answer | undefined> {

@@ -4,18 +4,22 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Finding } from '../../src/cli/check/finding.ts';
 import { TlsmgrClient } from '../../src/client/client.ts';
+import { version } from '../../src/version.ts';
 import { programOf } from './processes.ts';
 import { PostfixInstance } from './instance.ts';
 import { poll } from './poll.ts';
@@ -208,6 +212,39 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
     assertUntouched();
     assert.equal(statSync(masterCfOf(postfix)).mode & 0o7777, 0o640);
     assert.equal(run('uninstall', '--yes').stdout, 'not installed: nothing to do\n');
+  });
+
+  test('after an upgrade the version from before is named, and restarted', () => {
+    // A package of its own, whose version changes beneath the daemon that runs.
+    const copy = join(postfix.directory, 'package');
+    const root = join(import.meta.dirname, '../..');
+    mkdirSync(copy);
+    for (const name of ['bin', 'dist', 'package.json']) {
+      cpSync(join(root, name), join(copy, name), { recursive: true });
+    }
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+    const install = (): string =>
+      spawnSync(join(copy, 'bin/tlsmgr'), ['install', '--yes', '-c', postfix.configDirectory], {
+        encoding: 'utf8',
+        env: {},
+      }).stdout;
+    const program = join(copy, 'dist/program');
+    const files = readdirSync(program).filter((name) => name.endsWith('.js'));
+    const was = files.map((name) => readFileSync(join(program, name), 'utf8'));
+    for (const [index, name] of files.entries()) {
+      writeFileSync(join(program, name), was[index]!.replaceAll(`"${version}"`, '"0.0.9"'));
+    }
+    assert.match(install(), /\ntlsmgr 0\.0\.9 answers /u);
+    assert.equal(install(), 'installed already: nothing to do\n');
+    for (const [index, name] of files.entries()) {
+      writeFileSync(join(program, name), was[index]!);
+    }
+    const upgraded = install();
+    assert.match(upgraded, /\n {2}end {4}tlsmgr 0\.0\.9 \(pid \d+\), which still runs\n/u);
+    assert.ok(upgraded.includes(`\ntlsmgr ${version} answers `), upgraded);
+    assert.doesNotMatch(upgraded, /^ +[-+] /mu);
+    assert.equal(install(), 'installed already: nothing to do\n');
+    removed();
   });
 
   test('postconf is quiet about parameters of ours, wherever they are set', () => {
