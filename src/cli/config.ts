@@ -1,17 +1,27 @@
 /**
- * tlsmgr config: every parameter as main.cf, defaults and `-o` set it, expanded
- * as `postconf -x` does, as lines of `name = value` or as one JSON object. A
+ * tlsmgr config: every parameter as the daemon uses it: as defaults, main.cf, the
+ * `-o` of master.cf and those of this command set it, expanded as `postconf -x`
+ * does. It is one JSON object, or lines of
+ *
+ *     line = name " =" [ " " value ] "  # " origin
+ *
+ * with origin `default`, `main.cf`, `master.cf` or `command line`. A
  * fault that would keep the daemon from starting is told on standard error in
  * the daemon's words, exit status 1; the values that it leaves are still shown.
  */
 import { fromByteText } from '../config/byte-text.ts';
 import { inspectConfig } from '../config/load.ts';
+import type { Setting } from '../config/main-cf.ts';
 import { type MainCf, openMainCf } from '../config/settings.ts';
 import { FatalError } from '../errors.ts';
 import { isUnprintable, printable } from '../log/printable.ts';
 import { configChoice } from './config-options.ts';
 import { type CliIo, complain } from './io.ts';
+import { masterOverrides } from './master-overrides.ts';
 import type { Given, parameterOptions } from './options.ts';
+
+/** Of Postfix 3.4, which had no parameter for it yet. */
+const usualServiceName = 'tlsmgr';
 
 export async function runConfig(
   { values, words }: Given<typeof parameterOptions>,
@@ -29,14 +39,24 @@ export async function runConfig(
     } as const;
     const mainCf = openMainCf(options);
     warnOfOddNames(mainCf, warn);
+    const serviceName = mainCf.settings.get('tlsmgr_service_name') ?? usualServiceName;
+    const inMasterCf = masterOverrides(mainCf.directory, serviceName);
     const { text, fault } = inspectConfig({
       ...options,
       mainCf,
-      overrides,
+      overrides: [...inMasterCf, ...overrides],
       serviceName: 'tlsmgr',
     });
     const shown = chosen(text, words, warn);
-    io.out(values.json === true ? asJson(shown) : asLines(shown));
+    const originOf = (name: string): string =>
+      isIn(overrides, name)
+        ? 'command line'
+        : isIn(inMasterCf, name)
+          ? 'master.cf'
+          : mainCf.settings.has(name)
+            ? 'main.cf'
+            : 'default';
+    io.out(values.json === true ? asJson(shown) : asLines(shown, originOf));
     if (fault !== undefined) {
       throw fault;
     }
@@ -86,8 +106,15 @@ function asJson(shown: readonly [string, string][]): string {
   return `${JSON.stringify(Object.fromEntries(shown), undefined, 2)}\n`;
 }
 
-function asLines(shown: readonly [string, string][]): string {
+function asLines(shown: readonly [string, string][], originOf: (name: string) => string): string {
   return shown
-    .map(([name, value]) => `${name} =${value === '' ? '' : ` ${printable(value)}`}\n`)
+    .map(([name, value]) => {
+      const text = value === '' ? '' : ` ${printable(value)}`;
+      return `${name} =${text}  # ${originOf(name)}\n`;
+    })
     .join('');
+}
+
+function isIn(settings: readonly Setting[], name: string): boolean {
+  return settings.some((setting) => setting.name === name);
 }

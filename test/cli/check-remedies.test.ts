@@ -75,7 +75,7 @@ describe("what Postfix's programs end with", { skip: noCDaemon }, () => {
     });
     const said = 'fatal: bad numerical configuration: tls_random_bytes = \\u00a033';
     const { status, out, err } = await runHere('config', '-c', setUp.directory, 'tls_random_bytes');
-    assert.deepEqual([status, out], [1, 'tls_random_bytes = \\u00a033\n']);
+    assert.deepEqual([status, out], [1, 'tls_random_bytes = \\u00a033  # main.cf\n']);
     assert.equal(
       err,
       `tlsmgr: warning: ${setUp.directory}/main.cf: unused parameter: \\ufeffcompatibility_level=3.6\ntlsmgr: ${said}\n`,

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { runVerb } from '../../src/cli/run.ts';
 import { parameters } from '../../src/config/parameters.ts';
@@ -13,8 +15,14 @@ interface Outcome {
 describe('tlsmgr config', () => {
   const directory = scratchDirectory();
 
+  /** The same without the marks that tell where a value comes from. */
+  async function config(...args: Parameters<typeof marked>): Promise<Outcome> {
+    const ran = await marked(...args);
+    return { ...ran, out: ran.out.replaceAll(/ {2}# (?:default|main\.cf|command line)$/gmu, '') };
+  }
+
   /** The verb as the command line reaches it, so that fatal texts and statuses are people's. */
-  async function config(
+  async function marked(
     args: readonly string[],
     environment: NodeJS.ProcessEnv = { MAIL_CONFIG: directory },
   ): Promise<Outcome> {
@@ -77,6 +85,39 @@ describe('tlsmgr config', () => {
     assert.deepEqual(JSON.parse((await config(['--json', 'max_use', 'nope'])).out), {
       max_use: '100',
     });
+  });
+
+  test('shows what the daemon uses, -o of master.cf included, and where each value comes from', async () => {
+    const masterCf = join(directory, 'master.cf');
+    writeMainCf(directory, 'max_use = 8\nmax_idle = 9s\ntls_random_bytes = 40\nempty = x\n');
+    writeFileSync(
+      masterCf,
+      `# tlsmgr unix - - y - 1 tlsmgr -o max_use=1
+smtp unix - - y - - smtp -o max_use=2
+tlsmgr unix - - y 1000? 1 node-tlsmgr/tlsmgr
+# in between
+  -o max_idle=10s -o { tls_random_source =
+  }
+  -o max_use=3
+`,
+    );
+    try {
+      const names = ['max_use', 'max_idle', 'tls_random_bytes', 'tls_random_source', 'ipc_ttl'];
+      const { status, out, err } = await marked(['-c', directory, '-o', 'max_use=4', ...names], {});
+      assert.deepEqual([status, err], [0, '']);
+      assert.deepEqual(out.split('\n'), [
+        'max_use = 4  # command line',
+        'max_idle = 10s  # master.cf',
+        'tls_random_bytes = 40  # main.cf',
+        'tls_random_source =  # master.cf',
+        'ipc_ttl = 1000s  # default',
+        '',
+      ]);
+      const json = await marked(['--json', 'max_use', 'max_idle']);
+      assert.deepEqual(JSON.parse(json.out), { max_use: '3', max_idle: '10s' });
+    } finally {
+      rmSync(masterCf);
+    }
   });
 
   test('-c beats MAIL_CONFIG, which may be missing', async () => {
