@@ -1,4 +1,5 @@
 /** tlsmgr delete CACHE ID: forget one session. */
+import { whyMissing } from './cache-off.ts';
 import { type CliIo, complain } from './io.ts';
 import type { Given, deleteOptions } from './options.ts';
 import { cacheArgument, idArgument, withDaemon } from './reach.ts';
@@ -14,7 +15,7 @@ export async function runDelete(
       io.out('deleted\n');
       return 0;
     }
-    complain(io, 'warning', `no such session in the ${label} cache`);
+    complain(io, 'warning', await whyMissing(client, label));
     return 1;
   });
 }

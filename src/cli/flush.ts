@@ -1,4 +1,5 @@
 /** tlsmgr flush CACHE: forget all its sessions. */
+import { flushed } from './cache-off.ts';
 import type { CliIo } from './io.ts';
 import type { Given, flushOptions } from './options.ts';
 import { cacheArgument, withDaemon } from './reach.ts';
@@ -9,7 +10,7 @@ export async function runFlush(
 ): Promise<number> {
   const label = cacheArgument(words[0]);
   return withDaemon(values.socket, io, 'ours', async (client) => {
-    io.out(`${await client.flush(label)} sessions forgotten\n`);
+    io.out(`${await flushed(client, label)} sessions forgotten\n`);
     return 0;
   });
 }

@@ -1,4 +1,5 @@
 /** tlsmgr list CACHE: its entries, oldest first. */
+import { listed } from './cache-off.ts';
 import type { CliIo } from './io.ts';
 import { UsageError } from './io.ts';
 import type { Given, listOptions } from './options.ts';
@@ -18,7 +19,7 @@ export async function runList(
     const nowSeconds = Math.floor(Date.now() / 1000);
     let count = 0;
     let separator = '[';
-    for await (const entry of client.list(label)) {
+    for await (const entry of listed(client, label)) {
       const ageSeconds = nowSeconds - entry.storedAtSeconds;
       const expiresInSeconds = entry.expiresAtSeconds - nowSeconds;
       if (values.json === true) {

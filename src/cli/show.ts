@@ -1,6 +1,8 @@
 /** tlsmgr show CACHE ID: what is in a session, without its secrets. */
 import { printable } from '../log/printable.ts';
 import { decodeOpensslSession, type SessionSummary } from '../openssl/session.ts';
+import { whyMissing } from './cache-off.ts';
+import { verifyText } from '../openssl/verify-result.ts';
 import { type CliIo, complain } from './io.ts';
 import type { Given, showOptions } from './options.ts';
 import { duration } from './output.ts';
@@ -15,7 +17,7 @@ export async function runShow(
   return withDaemon(values.socket, io, 'either', async (client) => {
     const session = await client.lookup(label, id);
     if (session === undefined) {
-      complain(io, 'warning', `no such session in the ${label} cache`);
+      complain(io, 'warning', await whyMissing(client, label));
       return 1;
     }
     const summary = decodeOpensslSession(session);
@@ -56,8 +58,4 @@ function sessionText(session: SessionSummary, bytes: number): string {
     .filter(([, text]) => text !== undefined && text !== '')
     .map(([name, text]) => `${name.padEnd(13)}${printable(text!.replaceAll('\n', ', '))}\n`)
     .join('');
-}
-
-function verifyText(result: number): string {
-  return result === 0 ? 'ok' : `failed with X509 error ${result}`;
 }

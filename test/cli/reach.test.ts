@@ -358,7 +358,10 @@ describe('who answers', () => {
 
   test('or why nobody does, in words', async () => {
     const { err } = await runHere('list', 'smtpd', '--socket', socket);
-    assert.match(err, /socket: there is no such socket: does Postfix run, or tlsmgr serve\?$/mu);
+    assert.match(
+      err,
+      /socket: there is no such socket: does Postfix run \(postfix start\), or tlsmgr serve\?$/mu,
+    );
     for (const verb of ['status', 'seed', 'check', 'bench', 'serve']) {
       const { status, err: said } = await runHere(verb, '--socket', '');
       assert.equal(status, verb === 'status' || verb === 'check' ? 3 : 2, verb);

@@ -102,6 +102,29 @@ describe('the verbs, against a standalone tlsmgr', { skip: notBuilt }, () => {
     assert.equal((await tlsmgr.run('show', 'lmtp', 'none')).status, 1);
   });
 
+  test('a cache that is off is named with its parameter', async () => {
+    const other = new Standalone();
+    await other.start('-o', 'smtp_tls_session_cache_timeout=0');
+    for (const verb of ['list', 'flush']) {
+      const { status, err } = await other.run(verb, 'smtp');
+      assert.equal(status, 1);
+      assert.match(err, /fatal: the smtp cache is off: smtp_tls_session_cache_database /u);
+    }
+    for (const verb of ['show', 'delete']) {
+      const { status, err } = await other.run(verb, 'smtp', 'x');
+      assert.equal(status, 1);
+      assert.match(err, /warning: the smtp cache is off: smtp_tls_session_cache_database /u);
+    }
+    await other.stop();
+    other.remove();
+  });
+
+  test('a session file that openssl has not written is explained', async () => {
+    const { status, err } = await tlsmgr.run('status', '--ticket', 'none.pem');
+    assert.equal(status, 3);
+    assert.match(err, /none\.pem: there is no such file: .* echo QUIT \| openssl s_client /u);
+  });
+
   test('seed prints so many bytes', async () => {
     assert.match((await tlsmgr.run('seed')).out, /^[0-9a-f]{64}\n$/u);
     assert.match((await tlsmgr.run('seed', '255')).out, /^[0-9a-f]{510}\n$/u);

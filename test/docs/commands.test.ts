@@ -45,7 +45,7 @@ const long = /^(?:npm run (?:fuzz|bench|build && )|node --import tsx bench\/)/u;
 
 /** Run here, as it stands but for names. */
 const here =
-  /^(?:(?:bin\/)?tlsmgr (?:check|status|seed|list|flush|config|install|uninstall|bench)\b|postconf |postfix reload$|openssl |cp |chown |chmod )/u;
+  /^(?:(?:bin\/)?tlsmgr (?:check|status|seed|list|flush|config|install|uninstall|bench)\b|postconf |postfix reload$|(?:echo QUIT \| )?openssl |cp |chown |chmod )/u;
 
 type Kind = 'here' | 'elsewhere' | 'systemd' | 'long';
 

@@ -63,6 +63,21 @@ describe('status --ticket beside a real smtpd', { skip }, () => {
     });
   }
 
+  test('the command of docs/status.md writes a session every time, with TLS 1.3 too', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/status.md'), 'utf8');
+    const [command] = /^echo QUIT \| openssl .*$/mu.exec(page)!;
+    for (let tries = Number(process.env['TLSMGR_TICKET_TRIES'] ?? 3); tries > 0; tries -= 1) {
+      const file = join(postfix.directory, `documented-${tries}`);
+      const here = command
+        .replace('localhost:25', `127.0.0.1:${postfix.port}`)
+        .replace('session.pem', file);
+      spawnSync('/bin/sh', ['-c', here]);
+      assert.ok(existsSync(file), `${tries} tries before the end`);
+      const { resumes, protocol } = verdictOf(file);
+      assert.deepEqual([resumes, protocol], [true, 'TLSv1.3']);
+    }
+  });
+
   test('a session without a ticket is looked for in the cache', async () => {
     const file = join(postfix.directory, 'by-id');
     await startTls(postfix.port, ['-tls1_2', '-no_ticket', '-sess_out', file]);

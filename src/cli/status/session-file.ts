@@ -47,7 +47,11 @@ function readBounded(path: string): Buffer {
       }
     }
   } catch (thrown) {
-    throw new TlsmgrError('INPUT', `${path}: ${messageOf(thrown)}`, { cause: thrown });
+    const isMissing = (thrown as NodeJS.ErrnoException).code === 'ENOENT';
+    const reason = isMissing
+      ? 'there is no such file: openssl s_client -sess_out writes none when it ends before the ticket has come, which TLS 1.3 sends after the handshake: echo QUIT | openssl s_client -connect HOST:25 -starttls smtp -crlf -ign_eof -sess_out FILE'
+      : messageOf(thrown);
+    throw new TlsmgrError('INPUT', `${path}: ${reason}`, { cause: thrown });
   } finally {
     if (fd !== undefined) {
       closeSync(fd);

@@ -1,0 +1,42 @@
+/** What to say where a cache refuses, which one does that is off. */
+import type { ListedSession, TlsmgrClient } from '../client/client.ts';
+import { TlsmgrError } from '../errors.ts';
+import { parameterOf } from '../sessions/caches.ts';
+import type { CacheLabel } from '../sessions/session-cache.ts';
+
+/** As the client's list(). */
+export async function* listed(
+  client: TlsmgrClient,
+  label: CacheLabel,
+): AsyncGenerator<ListedSession> {
+  try {
+    yield* client.list(label);
+  } catch (thrown) {
+    throw explained(label, thrown);
+  }
+}
+
+/** As the client's flush(). */
+export async function flushed(client: TlsmgrClient, label: CacheLabel): Promise<number> {
+  try {
+    return await client.flush(label);
+  } catch (thrown) {
+    throw explained(label, thrown);
+  }
+}
+
+/** Why there was no session: to a client a cache that is off has none. */
+export async function whyMissing(client: TlsmgrClient, label: CacheLabel): Promise<string> {
+  const { cachable } = await client.policy(label);
+  return cachable ? `no such session in the ${label} cache` : offText(label);
+}
+
+function explained(label: CacheLabel, thrown: unknown): unknown {
+  return thrown instanceof TlsmgrError && thrown.code === 'REFUSED'
+    ? new TlsmgrError('REFUSED', offText(label), { cause: thrown })
+    : thrown;
+}
+
+function offText(label: CacheLabel): string {
+  return `the ${label} cache is off: ${parameterOf(label)} switches it on; tlsmgr status and tlsmgr check say why it is off`;
+}
