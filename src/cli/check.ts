@@ -178,7 +178,7 @@ async function postfixFindings(postfix: Postfix, choice: Choice, io: CliIo): Pro
   if (config !== undefined) {
     findings.push(...(await metricsPortFindings(config, undefined)));
   }
-  return isOurs(line) ? findings : withoutLeftovers(findings);
+  return findings;
 }
 
 /** Findings by which Postfix's own serves, whatever the line says. */

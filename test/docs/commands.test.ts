@@ -203,14 +203,12 @@ describe('run, with a real Postfix', { skip }, () => {
         .replaceAll('systemd/tlsmgr.', `${root}/systemd/tlsmgr.`)
         // Nobody is there to be asked.
         .replace(/^tlsmgr ((?:un)?install)(?! --dry-run)/u, 'tlsmgr $1 --yes')
-        // Nobody types QUIT.
-        .replace('</dev/null', '-ign_eof <<< QUIT')
     );
   }
 
   /** Exit statuses that are an answer: `check` tells its worst finding. */
   function isDone(text: string, status: number | null): boolean {
-    return status === 0 || (text.includes('tlsmgr check') && status === 3);
+    return status === 0 || (text.includes('tlsmgr check') && status === 1);
   }
 
   for (const file of documents()) {
@@ -229,7 +227,8 @@ describe('run, with a real Postfix', { skip }, () => {
           timeout: 60_000,
           env: {
             PATH: `${bin}:${dirname(process.execPath)}:/usr/sbin:/usr/bin:/sbin:/bin`,
-            MAIL_CONFIG: instance.configDirectory,
+            // Which names a Postfix, and not what serves in this folder.
+            ...(text.startsWith('bin/') ? {} : { MAIL_CONFIG: instance.configDirectory }),
           },
         });
         assert.ok(isDone(text, status), `${file}:${line}: ${text}: ${status}\n${stdout}${stderr}`);
