@@ -2,7 +2,7 @@
  * The verbs for people, as one table: what help, the manual page and the
  * completions tell comes from here. A verb's module is loaded when it is asked for.
  */
-import { cacheLabels } from '../sessions/session-cache.ts';
+import { postfixCacheNames } from '../config/cache-names.ts';
 import type { CliIo } from './io.ts';
 import {
   benchOptions,
@@ -52,7 +52,7 @@ export type Verb = Omit<Row<any>, 'options' | 'words'> & {
   readonly words: readonly Word[];
 };
 
-const cache: Word = { name: 'CACHE', choices: cacheLabels };
+const cache: Word = { name: 'CACHE', choices: postfixCacheNames };
 const id: Word = { name: 'ID' };
 
 /** As monitoring expects it. */

@@ -1,7 +1,7 @@
 /** Whether what listens at tlsmgr_metrics_listen is the daemon, or another program. */
 import { get } from 'node:http';
 import type { Config } from '../../config/config.ts';
-import { addressText, type ListenAddress } from '../../metrics/listen-address.ts';
+import { addressText, type ListenAddress } from '../../config/listen-address.ts';
 import type { Finding } from './finding.ts';
 
 const patienceMs = 2000;

@@ -9,7 +9,6 @@
  */
 import { printable } from '../../log/printable.ts';
 import type { Report } from '../../report/report.ts';
-import { cacheLabels } from '../../sessions/session-cache.ts';
 import { duration } from '../output.ts';
 import { type Health, healthOf } from './health.ts';
 
@@ -47,10 +46,9 @@ function performance({ rates, connections, caches, process: ours }: Report): str
     ...(p99Seconds === null ? [] : [`p99=${p99Seconds}s;;;0;`]),
     `connections=${connections.open};;;0;${connections.limit}`,
     `memory=${ours.residentBytes}B;;;0;`,
-    ...cacheLabels
-      .filter((label) => caches[label].enabled)
-      .flatMap((label) => {
-        const { entries = 0, bytes = 0, sizeLimitBytes = 0 } = caches[label];
+    ...Object.entries(caches)
+      .filter(([, { enabled }]) => enabled)
+      .flatMap(([label, { entries = 0, bytes = 0, sizeLimitBytes = 0 }]) => {
         const most = sizeLimitBytes === 0 ? '' : sizeLimitBytes;
         return [`${label}_entries=${entries};;;0;`, `${label}_bytes=${bytes}B;;;0;${most}`];
       }),
