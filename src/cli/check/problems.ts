@@ -3,6 +3,7 @@
  * main.cf and the files have told of already is left out: one cause, one finding.
  */
 import { dirname, resolve } from 'node:path';
+import { serverCacheName } from '../../config/cache-names.ts';
 import type { Config } from '../../config/config.ts';
 import type { Problem } from '../../report/report.ts';
 import type { Report } from '../../report/report.ts';
@@ -60,9 +61,10 @@ function remedyFor(problem: Problem, report: Report, config: Config | undefined)
   const { name, text } = problem;
   switch (name) {
     case 'cache-in-memory': {
-      const [, cache] = Object.entries(report.caches).find(([one]) => text.startsWith(`${one} `))!;
+      // Whoever answers there may name none of its caches.
+      const label = Object.keys(report.caches).find((one) => text.startsWith(`${one} `));
       return roomRemedy(
-        cacheFolder(cache.database, config),
+        cacheFolder(report.caches[label ?? serverCacheName]!.database, config),
         'the sessions that are only in memory would be lost',
       );
     }
