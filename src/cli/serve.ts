@@ -7,10 +7,7 @@ import type { Given, serveOptions } from './options.ts';
 import { namedSocket, standaloneSocket } from './reach.ts';
 
 /** Returns once it serves; the service ends the process itself. Throws FatalError when it can't start. */
-export async function runServe(
-  { values }: Given<typeof serveOptions>,
-  io: CliIo,
-): Promise<number> {
+export async function runServe({ values }: Given<typeof serveOptions>, io: CliIo): Promise<number> {
   await serveStandalone({
     socketPath: resolve(namedSocket(values.socket ?? standaloneSocket)),
     mainCf: configChoice(values),
