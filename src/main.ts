@@ -5,7 +5,7 @@
  * generic options. Only what is needed of the two is loaded.
  */
 import { StartRecord } from './daemon/start-record.ts';
-import { nameProcess } from './system/process-name.ts';
+import { nameProcess } from './daemon/process-name.ts';
 
 // Without a handler Node opens its debugger on a port, and for root as root.
 process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
