@@ -1,7 +1,7 @@
 /** What to say where a cache refuses, which one does that is off. */
 import type { ListedSession, TlsmgrClient } from '../client/client.ts';
 import { TlsmgrError } from '../errors.ts';
-import { parameterOf } from '../sessions/plan.ts';
+import { parameterOf } from '../sessions/wanted.ts';
 import type { CacheName } from '../config/cache-names.ts';
 
 /** As the client's list(). */

@@ -3,7 +3,7 @@ import type { Config } from '../../config/config.ts';
 import type { Report } from '../../report/report.ts';
 import { messageOf } from '../../errors.ts';
 import type { CacheName } from '../../config/cache-names.ts';
-import { parameterOf } from '../../sessions/plan.ts';
+import { parameterOf } from '../../sessions/wanted.ts';
 import { version } from '../../version.ts';
 import { type Answer, noSeeds, whoAnswers } from '../install/question.ts';
 import { queueDirectoryOf, reasonForOriginal } from '../starts.ts';
