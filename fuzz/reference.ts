@@ -15,6 +15,8 @@ const longestSeedBytes = 255;
 const ticketKeyBytes = 88;
 const keyNameBytes = 16;
 const longestPage = 500;
+const longestScopeBytes = 255;
+const scopedKeyBytes = 88;
 
 /** While no more than this is stored, nothing may have been evicted. */
 const surelyKeptUpdates = 15;
@@ -111,6 +113,9 @@ export class Reference {
     if (name === 'tktkey') {
       return checkTicketKey(first, status, values[0]!);
     }
+    if (name === 'tktring') {
+      return checkTicketRing(first, status, values[0]!);
+    }
     if (name === 'stats') {
       assert.equal(status, ok);
       JSON.parse(values[0]!);
@@ -158,6 +163,16 @@ function checkTicketKey(name: string, status: string, value: string): string | u
   } else {
     return fail;
   }
+  return undefined;
+}
+
+/** A ring that has had no time to turn has one key. */
+function checkTicketRing(scope: string, status: string, value: string): string | undefined {
+  if (scope.length < 1 || scope.length > longestScopeBytes) {
+    return fail;
+  }
+  assert.equal(status, ok);
+  checkData(value, scopedKeyBytes);
   return undefined;
 }
 

@@ -41,6 +41,7 @@ const shapes: Readonly<Record<string, Shape>> = {
     ],
   },
   flush: { attributes: [cacheType], reply: [['entries', '0']] },
+  tktring: { attributes: [['scope', 'string']], reply: [['keys', '']] },
 };
 
 function shapeOf(name: string | undefined): Shape | undefined {

@@ -14,6 +14,7 @@ export const requests: readonly Buffer[] = [
   list('request', 'list', 'cache_type', 'smtpd', 'cursor', '', 'limit', '10'),
   list('request', 'flush', 'cache_type', 'smtpd'),
   list('request', 'stats'),
+  list('request', 'tktring', 'scope', 'web'),
   latin1('W'),
   // Whole lives of sessions, in a cache that answers at once and in one that doesn't.
   ...['smtpd', 'smtp'].map((type) =>
@@ -49,6 +50,8 @@ export const requestWords: readonly Buffer[] = [
     'limit',
     'flush',
     'stats',
+    'tktring',
+    'scope',
     'smtpd',
     'smtp',
     'lmtp',

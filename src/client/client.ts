@@ -13,6 +13,7 @@ import { Base64Reader } from '../protocol/base64/reader.ts';
 import { Encoder, encodedName } from '../protocol/encoder.ts';
 import { requestName, status, statusName } from '../protocol/names.ts';
 import type { CacheName } from '../config/cache-names.ts';
+import { readScopedKeys, type ScopedKey } from '../tickets/scoped-key.ts';
 import { ClientConnection, type ReplyAttributes } from './connection.ts';
 
 export interface ClientOptions {
@@ -120,6 +121,29 @@ export class TlsmgrClient {
   async ticketKey(name: Buffer = Buffer.alloc(0)): Promise<Buffer | undefined> {
     const reply = await this.#ask('tktkey', ['data', 'keyname', name]);
     return statusOf(reply) === status.ok ? dataOf(reply, 'keybuf') : undefined;
+  }
+
+  /**
+   * Every ticket key of a scope (1 to 255 bytes), the one that seals first;
+   * undefined when no tickets are given out. Of ours only: Postfix's own tlsmgr
+   * has no such request.
+   */
+  async ticketRing(scope: string): Promise<ScopedKey[] | undefined> {
+    const reply = await this.#ask('tktring', ['string', 'scope', scope]);
+    const code = statusOf(reply);
+    if (code === status.fail) {
+      requireOk('tktring', reply);
+    }
+    if (code !== status.ok) {
+      return undefined;
+    }
+    const bytes = dataOf(reply, 'keys');
+    const keys = readScopedKeys(bytes);
+    bytes.fill(0);
+    if (keys === undefined) {
+      throw new TlsmgrError('UNAVAILABLE', 'malformed ticket keys in a reply');
+    }
+    return keys;
   }
 
   /** The daemon's report on itself: docs/protocol.md. */

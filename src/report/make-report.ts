@@ -5,7 +5,7 @@ import type { Prng } from '../prng/prng.ts';
 import type { RequestCounts } from '../requests/request-counts.ts';
 import type { Caches, ServedCache } from '../sessions/caches.ts';
 import type { SocketServer } from '../socket/socket-server.ts';
-import type { KeyRing } from '../tickets/key-ring.ts';
+import type { KeySource } from '../tickets/key-source.ts';
 import { version } from '../version.ts';
 import { problemsOf } from './health.ts';
 import type { History } from './history.ts';
@@ -18,7 +18,7 @@ const schemaVersion = 1;
 export interface ReportSources {
   config: Config;
   caches: Caches;
-  keys: KeyRing;
+  keys: KeySource;
   prng: Prng;
   counts: RequestCounts;
   socketServer: SocketServer;
@@ -52,7 +52,7 @@ export function makeReport(sources: ReportSources): Report {
     startedAt: new Date(Date.now() - uptimeSeconds * 1000).toISOString(),
     uptimeSeconds: Math.floor(uptimeSeconds),
     caches: cacheReports,
-    tickets: { enabled: keys.enabled, keys: keys.describe() },
+    tickets: { enabled: keys.state === 'serving', keys: keys.describe() },
     prng: pool,
     rates: history.rates(),
     requests: { total: counts.total, byName: counts.byName() },

@@ -11,7 +11,7 @@ import type { CacheStatistics } from '../sessions/session-cache.ts';
 import type { ConnectionCounts } from '../socket/socket-server.ts';
 import type { ServiceTimeReport } from '../socket/service-times.ts';
 import type { TransportName } from '../socket/transport.ts';
-import type { KeyDescription } from '../tickets/key-ring.ts';
+import type { KeyDescription } from '../tickets/key-source.ts';
 import type { HistoryReport, RateReport } from './history.ts';
 
 /** How this process was started. */

@@ -3,7 +3,7 @@
  */
 import type { LogWarning } from '../log/logger.ts';
 import type { RandomPool } from '../prng/random.ts';
-import type { KeyRing } from '../tickets/key-ring.ts';
+import type { KeySource } from '../tickets/key-source.ts';
 import type { NamedCaches } from '../sessions/session-cache.ts';
 import { deleteRequest } from './delete.ts';
 import { flushRequest } from './flush.ts';
@@ -14,13 +14,14 @@ import type { RequestType } from './request-type.ts';
 import { seedRequest } from './seed.ts';
 import { statsRequest } from './stats.ts';
 import { ticketKeyRequest } from './ticket-key.ts';
+import { ticketRingRequest } from './ticket-ring.ts';
 import { updateRequest } from './update.ts';
 
 /** What the requests are answered from. */
 export interface RequestContext {
   pool: RandomPool;
   caches: NamedCaches;
-  keys: KeyRing;
+  keys: KeySource;
   /** What `stats` tells. */
   report: () => object;
   warn: LogWarning;
@@ -37,5 +38,6 @@ export function requestTypes({ pool, caches, keys, report, warn }: RequestContex
     statsRequest(report),
     listRequest(caches, warn),
     flushRequest(caches, warn),
+    ticketRingRequest(keys, warn),
   ];
 }

@@ -11,13 +11,13 @@
 import type { LogWarning } from '../log/logger.ts';
 import { encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
-import type { KeyRing } from '../tickets/key-ring.ts';
+import type { KeySource } from '../tickets/key-source.ts';
 import { keyNameBytes, ticketKeyBytes } from '../tickets/ticket-key.ts';
 import { type RequestType, writeRefusal } from './request-type.ts';
 
 const keybufName = encodedName('keybuf');
 
-export function ticketKeyRequest(keys: KeyRing, warn: LogWarning): RequestType {
+export function ticketKeyRequest(keys: KeySource, warn: LogWarning): RequestType {
   const type: RequestType = {
     name: 'tktkey',
     attributes: [{ name: 'keyname', kind: 'data' }],
@@ -31,7 +31,7 @@ export function ticketKeyRequest(keys: KeyRing, warn: LogWarning): RequestType {
         });
         return writeRefusal(type, status.fail, reply);
       }
-      if (!keys.enabled) {
+      if (keys.state !== 'serving') {
         return writeRefusal(type, status.error, reply);
       }
       const key = length === 0 ? keys.current() : keys.named(buffer, start);

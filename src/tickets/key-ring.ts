@@ -11,27 +11,19 @@
 import type { RandomPool } from '../prng/random.ts';
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
+import type { KeyDescription, KeySource, KeySourceState, SourceKey } from './key-source.ts';
 import { keyFingerprint, keyNameBytes, makeTicketKey } from './ticket-key.ts';
 
 interface RingKey {
   readonly bytes: Buffer;
+  readonly madeAtSeconds: number;
   readonly expirySeconds: number;
   readonly madeAtMs: number;
 }
 
-export interface KeyDescription {
-  /** Names the key to people without giving it away: 16 hex digits of a hash over its name. */
-  fingerprint: string;
-  ageSeconds: number;
-  /** Until it seals no more; negative once retired. */
-  sealsForSeconds: number;
-  /** Until it opens no more. */
-  opensForSeconds: number;
-}
-
-export class KeyRing {
+export class KeyRing implements KeySource {
   #halfSeconds: number;
-  #enabled: boolean;
+  #state: KeySourceState;
   readonly #pool: RandomPool;
   readonly #clock: Clock;
   #current: RingKey | undefined;
@@ -39,35 +31,35 @@ export class KeyRing {
   #wiping: Timer | undefined;
 
   constructor(lifetimeSeconds: number, pool: RandomPool, clock: Clock) {
-    this.#enabled = lifetimeSeconds > 0;
+    this.#state = stateWith(lifetimeSeconds);
     this.#halfSeconds = Math.floor(lifetimeSeconds / 2);
     this.#pool = pool;
     this.#clock = clock;
   }
 
-  /** False while the smtpd session lifetime is 0: no tickets then. */
-  get enabled(): boolean {
-    return this.#enabled;
+  get state(): KeySourceState {
+    return this.#state;
   }
 
-  /** Goes by another lifetime from now on. A key that seals does so until the time that it tells. */
+  /** A key that seals does so until the time that it tells. */
   changeLifetime(lifetimeSeconds: number): void {
-    this.#enabled = lifetimeSeconds > 0;
+    this.#state = stateWith(lifetimeSeconds);
     this.#halfSeconds = Math.floor(lifetimeSeconds / 2);
-    if (this.#enabled) {
+    if (this.#state === 'serving') {
       this.#wipeExpired();
     } else {
-      this.wipe();
+      this.#wipeAll();
     }
   }
 
-  /** The key that seals, made now if there is none. 88 bytes; not to be kept or changed. */
+  /** Made now if there is none. */
   current(): Buffer {
     const now = this.#clock.nowSeconds();
     if (this.#current === undefined || !this.#seals(this.#current, now)) {
       const expirySeconds = now + this.#halfSeconds - 1;
       const fresh: RingKey = {
         bytes: makeTicketKey(this.#pool, expirySeconds),
+        madeAtSeconds: now,
         expirySeconds,
         madeAtMs: this.#clock.monotonicMs(),
       };
@@ -79,7 +71,6 @@ export class KeyRing {
     return this.#current.bytes;
   }
 
-  /** The key of the 16-byte name at names[start], while it opens tickets. */
   named(names: Buffer, start: number): Buffer | undefined {
     const now = this.#clock.nowSeconds();
     for (const key of [this.#current, this.#previous]) {
@@ -94,22 +85,39 @@ export class KeyRing {
     return undefined;
   }
 
-  /** The keys that seal or open, newest first, without their secrets. */
-  describe(): KeyDescription[] {
-    const now = this.#clock.nowSeconds();
-    return [this.#current, this.#previous]
-      .filter((key) => key !== undefined)
-      .filter((key) => this.#opens(key, now))
-      .map((key) => ({
-        fingerprint: keyFingerprint(key.bytes.subarray(0, keyNameBytes)),
-        ageSeconds: Math.floor((this.#clock.monotonicMs() - key.madeAtMs) / 1000),
-        sealsForSeconds: key.expirySeconds - now,
-        opensForSeconds: key.expirySeconds + this.#halfSeconds - now,
-      }));
+  keys(): SourceKey[] {
+    this.current();
+    return this.#opening(this.#clock.nowSeconds()).map((key) => ({
+      bytes: key.bytes,
+      sealFromSeconds: key.madeAtSeconds,
+      sealUntilSeconds: key.expirySeconds,
+      openUntilSeconds: key.expirySeconds + this.#halfSeconds,
+    }));
   }
 
-  /** Overwrites all keys: the process is ending. */
+  describe(): KeyDescription[] {
+    const now = this.#clock.nowSeconds();
+    return this.#opening(now).map((key) => ({
+      fingerprint: keyFingerprint(key.bytes.subarray(0, keyNameBytes)),
+      ageSeconds: Math.floor((this.#clock.monotonicMs() - key.madeAtMs) / 1000),
+      sealsForSeconds: key.expirySeconds - now,
+      opensForSeconds: key.expirySeconds + this.#halfSeconds - now,
+    }));
+  }
+
   wipe(): void {
+    this.#state = 'closed';
+    this.#wipeAll();
+  }
+
+  /** Newest first. */
+  #opening(now: number): RingKey[] {
+    return [this.#current, this.#previous]
+      .filter((key) => key !== undefined)
+      .filter((key) => this.#opens(key, now));
+  }
+
+  #wipeAll(): void {
     this.#wiping?.cancel();
     this.#current?.bytes.fill(0);
     this.#previous?.bytes.fill(0);
@@ -147,4 +155,8 @@ export class KeyRing {
       now < key.expirySeconds + this.#halfSeconds && this.#ageSeconds(key) < 2 * this.#halfSeconds
     );
   }
+}
+
+function stateWith(lifetimeSeconds: number): KeySourceState {
+  return lifetimeSeconds > 0 ? 'serving' : 'off';
 }

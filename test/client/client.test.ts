@@ -68,6 +68,14 @@ describe('client', () => {
     assert.equal(await client.ticketKey(Buffer.alloc(16, 1)), undefined);
   });
 
+  test('gets the ticket keys of a scope', async () => {
+    const [key, ...others] = (await client.ticketRing('web'))!;
+    assert.deepEqual(others, []);
+    assert.deepEqual(key!.name, (await client.ticketKey())!.subarray(0, 16));
+    assert.equal(key!.aes.length + key!.hmac.length, 48);
+    await assert.rejects(client.ticketRing(''), { code: 'REFUSED' });
+  });
+
   test('answers concurrent calls each with its own reply', async () => {
     const sizes = [1, 2, 3, 4, 5, 6, 7, 8];
     const seeds = await Promise.all(sizes.map((size) => client.seed(size)));

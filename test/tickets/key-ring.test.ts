@@ -125,7 +125,7 @@ describe('key ring', () => {
   });
 
   test('with lifetime 0 there are no tickets', () => {
-    assert.equal(setUp(0).ring.enabled, false);
+    assert.equal(setUp(0).ring.state, 'off');
   });
 
   test('at any time there is a key that seals, and it can be asked for by its name', () => {
@@ -200,7 +200,7 @@ describe('another lifetime', () => {
     const { ring } = setUp(3600);
     const key = ring.current();
     ring.changeLifetime(0);
-    assert.equal(ring.enabled, false);
+    assert.equal(ring.state, 'off');
     assert.ok(key.every((byte) => byte === 0));
     assert.deepEqual(ring.describe(), []);
     ring.changeLifetime(3600);

@@ -1,0 +1,101 @@
+/**
+ * Ticket keys for programs that aren't Postfix: each is derived from a key of
+ * the ring and a scope, the name of those who may resume with each other. Who
+ * has it can neither find Postfix's key nor the key of another scope.
+ *
+ *     AES 16, HMAC 32 = HKDF-SHA-256(secret: the 64 secret bytes of the ring's key,
+ *                                    salt: its name, info: PURPOSE, scope)
+ *
+ * The name stays as it is, as a key is asked for by the name in a ticket. The
+ * length is that of Node's tickets: AES-128-CBC, HMAC-SHA-256.
+ *
+ * A key on the wire, 88 bytes:
+ *
+ *      0  16  name
+ *     16  16  AES-128-CBC key
+ *     32  32  HMAC-SHA-256 key
+ *     64   8  seals from, 72  8  seals until, 80  8  opens until:
+ *             seconds since 1970, most significant byte first
+ */
+import { hkdfSync } from 'node:crypto';
+import { keyNameBytes } from './ticket-key.ts';
+
+/** Of a scope: HKDF's info has room for more, and nobody needs it. */
+export const longestScopeBytes = 255;
+
+export const scopedKeyBytes = 88;
+
+const purpose = Buffer.from('tlsmgr scoped ticket key 1 ', 'latin1');
+
+const aesStart = 16;
+const hmacStart = 32;
+const sealFromStart = 64;
+const sealUntilStart = 72;
+const openUntilStart = 80;
+
+/** A key's times, in seconds since 1970. */
+export interface KeyTimes {
+  sealFromSeconds: number;
+  sealUntilSeconds: number;
+  openUntilSeconds: number;
+}
+
+export interface ScopedKey extends KeyTimes {
+  /** 16 bytes: what a ticket begins with. */
+  name: Buffer;
+  /** 16 bytes. */
+  aes: Buffer;
+  /** 32 bytes. */
+  hmac: Buffer;
+}
+
+/**
+ * Writes the key of a scope in wire form to target[at ...].
+ * @param ringKey name and 64 secret bytes, the first 80 of a ticket key.
+ * @param scope 1 to 255 bytes.
+ */
+export function writeScopedKey(
+  target: Buffer,
+  at: number,
+  ringKey: Buffer,
+  times: KeyTimes,
+  scope: Buffer,
+): void {
+  const name = ringKey.subarray(0, keyNameBytes);
+  const secret = ringKey.subarray(keyNameBytes, 80);
+  const info = Buffer.concat([purpose, scope]);
+  const derived = Buffer.from(hkdfSync('sha256', secret, name, info, sealFromStart - aesStart));
+  name.copy(target, at);
+  derived.copy(target, at + aesStart);
+  derived.fill(0);
+  target.writeBigInt64BE(BigInt(times.sealFromSeconds), at + sealFromStart);
+  target.writeBigInt64BE(BigInt(times.sealUntilSeconds), at + sealUntilStart);
+  target.writeBigInt64BE(BigInt(times.openUntilSeconds), at + openUntilStart);
+}
+
+/**
+ * The keys that stand behind each other in wire form, each in memory of its own.
+ * Undefined for bytes that aren't whole keys.
+ */
+export function readScopedKeys(bytes: Buffer): ScopedKey[] | undefined {
+  if (bytes.length % scopedKeyBytes !== 0) {
+    return undefined;
+  }
+  const keys: ScopedKey[] = [];
+  for (let at = 0; at < bytes.length; at += scopedKeyBytes) {
+    const part = (start: number, end: number): Buffer => {
+      const copy = Buffer.allocUnsafeSlow(end - start);
+      bytes.copy(copy, 0, at + start, at + end);
+      return copy;
+    };
+    keys.push({
+      name: part(0, aesStart),
+      aes: part(aesStart, hmacStart),
+      hmac: part(hmacStart, sealFromStart),
+      sealFromSeconds: Number(bytes.readBigInt64BE(at + sealFromStart)),
+      sealUntilSeconds: Number(bytes.readBigInt64BE(at + sealUntilStart)),
+      openUntilSeconds: Number(bytes.readBigInt64BE(at + openUntilStart)),
+    });
+  }
+  return keys;
+}
