@@ -99,3 +99,13 @@ export function readScopedKeys(bytes: Buffer): ScopedKey[] | undefined {
   }
   return keys;
 }
+
+/** A part is zero or has equal halves, or one is in the other: no derivation makes such a key. */
+export function isWeakScopedKey({ name, aes, hmac }: ScopedKey): boolean {
+  return [name, aes, hmac].some(halvesEqual) || hmac.includes(aes) || aes.equals(name);
+}
+
+function halvesEqual(part: Buffer): boolean {
+  const half = part.length / 2;
+  return part.compare(part, 0, half, half) === 0;
+}

@@ -37,7 +37,10 @@ export function keyFingerprint(name: Buffer): string {
 export function makeTicketKey(pool: RandomPool, expirySeconds: number): Buffer {
   const key = Buffer.allocUnsafeSlow(ticketKeyBytes);
   pool.fill(key, 0, expiryOffset);
-  requireStrong(key);
+  if (isWeakTicketKey(key)) {
+    key.fill(0);
+    throw new TlsmgrError('GENERATOR', 'the generator made a weak ticket key');
+  }
   if (littleEndian) {
     key.writeBigInt64LE(BigInt(expirySeconds), expiryOffset);
   } else {
@@ -46,22 +49,21 @@ export function makeTicketKey(pool: RandomPool, expirySeconds: number): Buffer {
   return key;
 }
 
-function requireStrong(key: Buffer): void {
+/** A part is zero or has equal halves, or both keys are the same: no generator makes such a key. */
+export function isWeakTicketKey(key: Buffer): boolean {
   let start = 0;
   for (const end of partEnds) {
     const half = (end - start) / 2;
     // All zero has equal halves as well.
     if (key.compare(key, start, start + half, start + half, end) === 0) {
-      refuse(key);
+      return true;
     }
     start = end;
   }
-  if (key.compare(key, partEnds[0], partEnds[1], partEnds[1], partEnds[2]) === 0) {
-    refuse(key);
-  }
+  return key.compare(key, partEnds[0], partEnds[1], partEnds[1], partEnds[2]) === 0;
 }
 
-function refuse(key: Buffer): never {
-  key.fill(0);
-  throw new TlsmgrError('GENERATOR', 'the generator made a weak ticket key');
+/** Seconds since 1970 until which the key seals. */
+export function expiryOf(key: Buffer): number {
+  return Number(littleEndian ? key.readBigInt64LE(expiryOffset) : key.readBigInt64BE(expiryOffset));
 }

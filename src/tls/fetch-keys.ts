@@ -1,0 +1,84 @@
+/**
+ * The keys of a scope from a tlsmgr: ours tells them all, Postfix's own tells
+ * the one that seals, and older ones by name only. From the latter's keys those
+ * of the scope are derived here, as ours does it.
+ */
+import { expiryOf, isWeakTicketKey, ticketKeyBytes } from '../tickets/ticket-key.ts';
+import {
+  readScopedKeys,
+  type ScopedKey,
+  scopedKeyBytes,
+  writeScopedKey,
+} from '../tickets/scoped-key.ts';
+import type { TicketClient } from './ticket-client.ts';
+
+/** What came: keys, and how many were refused as weak or malformed before they were derived. */
+export interface FetchedKeys {
+  keys: ScopedKey[];
+  refused: number;
+}
+
+/** @param names of keys that tickets were sealed with, and that aren't known yet. */
+export async function fetchKeys(
+  client: TicketClient,
+  scope: string,
+  names: readonly Buffer[],
+): Promise<FetchedKeys> {
+  let ring: ScopedKey[] | undefined;
+  try {
+    ring = await client.ticketRing(scope);
+  } catch (thrown) {
+    if (!isUnsupported(thrown)) {
+      throw thrown;
+    }
+    return fetchFromOriginal(client, scope, names);
+  }
+  if (ring !== undefined && !Array.isArray(ring)) {
+    throw new TypeError('a client that gives something else than keys');
+  }
+  return { keys: ring ?? [], refused: 0 };
+}
+
+async function fetchFromOriginal(
+  client: TicketClient,
+  scope: string,
+  names: readonly Buffer[],
+): Promise<FetchedKeys> {
+  const { timeoutSeconds } = await client.policy('smtpd');
+  const ringKeys = [await client.ticketKey()];
+  for (const name of names) {
+    ringKeys.push(await client.ticketKey(name));
+  }
+  const fetched: FetchedKeys = { keys: [], refused: 0 };
+  for (const ringKey of ringKeys) {
+    if (ringKey === undefined) {
+      continue;
+    }
+    if (ringKey.length !== ticketKeyBytes || isWeakTicketKey(ringKey)) {
+      fetched.refused += 1;
+    } else {
+      fetched.keys.push(derived(ringKey, Math.floor(timeoutSeconds / 2), scope));
+    }
+    ringKey.fill(0);
+  }
+  return fetched;
+}
+
+/** A key made at second S carries the expiry S + half - 1, and opens for half the lifetime more. */
+function derived(ringKey: Buffer, halfSeconds: number, scope: string): ScopedKey {
+  const sealUntilSeconds = expiryOf(ringKey);
+  const times = {
+    sealFromSeconds: sealUntilSeconds + 1 - halfSeconds,
+    sealUntilSeconds,
+    openUntilSeconds: sealUntilSeconds + halfSeconds,
+  };
+  const wire = Buffer.allocUnsafeSlow(scopedKeyBytes);
+  writeScopedKey(wire, 0, ringKey, times, Buffer.from(scope));
+  const [key] = readScopedKeys(wire)!;
+  wire.fill(0);
+  return key!;
+}
+
+function isUnsupported(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'UNSUPPORTED';
+}

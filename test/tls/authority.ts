@@ -1,0 +1,34 @@
+/** A certificate authority and a certificate of it, made by openssl. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mustRun } from '../postfix/run-command.ts';
+
+/** PEM texts. */
+export interface Authority {
+  ca: string;
+  /** Of the certificate, which is good for a client and a server. */
+  key: string;
+  cert: string;
+}
+
+export async function makeAuthority(name: string): Promise<Authority> {
+  const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-authority-'));
+  const path = (file: string): string => join(folder, file);
+  const openssl = (words: string[]): Promise<unknown> => mustRun('/usr/bin/openssl', words);
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout'];
+  const days = ['-days', '2'];
+  const own = ['-subj', `/CN=authority ${name}`, '-out', path('ca.crt')];
+  const request = ['-subj', `/CN=${name}`, '-out', path('csr')];
+  const signed = ['-in', path('csr'), '-out', path('crt'), '-CA', path('ca.crt')];
+  const signer = ['-CAkey', path('ca.key'), '-CAcreateserial'];
+  try {
+    await openssl(['req', '-x509', ...days, ...key, path('ca.key'), ...own]);
+    await openssl(['req', ...key, path('key'), ...request]);
+    await openssl(['x509', '-req', ...days, ...signed, ...signer]);
+    const read = (file: string): string => readFileSync(path(file), 'utf8');
+    return { ca: read('ca.crt'), key: read('key'), cert: read('crt') };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
