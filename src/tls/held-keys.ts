@@ -71,9 +71,9 @@ export class HeldKeys {
     for (const key of keys) {
       if (!isWellFormed(key) || isWeakScopedKey(key)) {
         refused += 1;
-        wipe(key);
+        wipeKey(key);
       } else if (this.#keys.some(({ name }) => name.equals(key.name))) {
-        wipe(key);
+        wipeKey(key);
       } else {
         const leftSeconds = key.openUntilSeconds - this.#clock.nowSeconds();
         const openUntilMs = this.#clock.monotonicMs() + leftSeconds * 1000;
@@ -81,7 +81,7 @@ export class HeldKeys {
       }
     }
     this.#keys.sort((one, other) => other.sealFromSeconds - one.sealFromSeconds);
-    this.#keys.splice(mostKeys).forEach(wipe);
+    this.#keys.splice(mostKeys).forEach(wipeKey);
     this.wipeExpired();
     return refused;
   }
@@ -113,14 +113,14 @@ export class HeldKeys {
     this.#keys = this.#keys.filter((key) => {
       const opens = this.#opens(key, now);
       if (!opens) {
-        wipe(key);
+        wipeKey(key);
       }
       return opens;
     });
   }
 
   wipe(): void {
-    this.#keys.forEach(wipe);
+    this.#keys.forEach(wipeKey);
     this.#keys = [];
   }
 
@@ -148,7 +148,8 @@ function isBytes(value: unknown, length: number): boolean {
   return Buffer.isBuffer(value) && value.length === length;
 }
 
-function wipe(key: ScopedKey): void {
+/** Overwrites what of a key is bytes, whatever it is. */
+export function wipeKey(key: ScopedKey): void {
   for (const part of [key.name, key.aes, key.hmac]) {
     if (Buffer.isBuffer(part)) {
       part.fill(0);

@@ -80,3 +80,8 @@ export function installCallback(context: NativeContext, callback: TicketKeyCallb
   context.enableTicketKeyCallback();
   return true;
 }
+
+/** The 48 bytes that setTicketKeys takes: name, the half of the HMAC key that it has room for, AES key. */
+export function singleKey(key: CallbackKey): Buffer {
+  return Buffer.concat([key.name, key.hmac.subarray(0, 16), key.aes]);
+}

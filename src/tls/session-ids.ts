@@ -20,6 +20,8 @@ const mostStores = 100;
 /** Longest session kept. */
 const longestSessionBytes = 65_536;
 
+type FoundSession = (error: Error | null, session: Buffer | null) => void;
+
 export class SessionIds {
   readonly #client: TicketClient;
   readonly #prefix: string;
@@ -51,8 +53,11 @@ export class SessionIds {
       done();
       this.#store(id, session);
     };
-    const find = (id: Buffer, done: (error: Error | null, session: Buffer | null) => void): void =>
-      void this.#find(id).then((session) => done(null, session));
+    const answer = async (id: Buffer, done: FoundSession): Promise<void> => {
+      const session = await this.#find(id);
+      done(null, session);
+    };
+    const find = (id: Buffer, done: FoundSession): void => void answer(id, done);
     server.on('newSession', store);
     server.on('resumeSession', find);
     return () => void server.off('newSession', store).off('resumeSession', find);

@@ -3,15 +3,15 @@
  * them it comes to, after a restart, a change of the certificate and a rotation
  * of the keys.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { SecureContextOptions } from 'node:tls';
 import { TlsmgrError } from '../errors.ts';
 import { type Clock, systemClock } from '../system/clock.ts';
-import { longestScopeBytes } from '../tickets/scoped-key.ts';
 import { refuseOtherAuthorities } from './client-authorities.ts';
 import { HandshakeWatch, type KeyUsed } from './handshake-watch.ts';
 import { hookWorks } from './hook-check.ts';
-import { type CallbackKey, installCallback, ticketKeyCallback } from './key-callback.ts';
+import { requireScope, sessionIdContextOf } from './scope.ts';
+import { type CallbackKey, installCallback, singleKey, ticketKeyCallback } from './key-callback.ts';
 import { SessionIds, usualDeadlineMs } from './session-ids.ts';
 import { type ShareTarget, type Target, targetOf } from './target.ts';
 import type { TicketClient } from './ticket-client.ts';
@@ -102,10 +102,7 @@ export class Sharing implements SharedSessions {
     requireScope(scope);
     this.#target = targetOf(target);
     this.#renew = renewalOf(options, this.#target);
-    this.#sessionIdContext = createHash('sha256')
-      .update(`tlsmgr session id context 1 ${scope}`)
-      .digest('hex')
-      .slice(0, 32);
+    this.#sessionIdContext = sessionIdContextOf(scope);
     this.ready = new Promise((resolve) => {
       this.#isReady = resolve;
     });
@@ -190,10 +187,7 @@ export class Sharing implements SharedSessions {
 
   /** Without a key: one that nobody else has, as Node itself does it. */
   #setSingle(key: CallbackKey | undefined): void {
-    const bytes =
-      key === undefined
-        ? randomBytes(48)
-        : Buffer.concat([key.name, key.hmac.subarray(0, 16), key.aes]);
+    const bytes = key === undefined ? randomBytes(48) : singleKey(key);
     this.#target.setTicketKeys(bytes);
     bytes.fill(0);
   }
@@ -225,13 +219,6 @@ export class Sharing implements SharedSessions {
     renews: (key) =>
       this.#renew === 'always' || (this.#renew === 'old-key' && this.#ring.sealing() !== key),
   });
-}
-
-function requireScope(scope: string): void {
-  const bytes = Buffer.byteLength(scope);
-  if (bytes < 1 || bytes > longestScopeBytes || scope.includes('\0')) {
-    throw new RangeError(`a scope has 1 to ${longestScopeBytes} bytes, and no NUL`);
-  }
 }
 
 function renewalOf({ renew }: ShareOptions, target: Target): 'always' | 'old-key' | 'never' {

@@ -9,7 +9,7 @@ import { after, type Timer } from '../system/timers.ts';
 import type { ScopedKey } from '../tickets/scoped-key.ts';
 import { within } from './deadline.ts';
 import { fetchKeys } from './fetch-keys.ts';
-import { HeldKeys } from './held-keys.ts';
+import { HeldKeys, wipeKey } from './held-keys.ts';
 import type { TicketClient } from './ticket-client.ts';
 
 export type RingState =
@@ -110,13 +110,18 @@ export class TicketRing {
     this.#nextAsk?.cancel();
     const names = this.#unknownNames;
     this.#unknownNames = [];
+    const fetching = fetchKeys(client, scope, names);
     try {
-      const { keys, refused } = await within(fetchKeys(client, scope, names), askLimitMs);
+      const { keys, refused } = await within(fetching, askLimitMs);
       this.counts.refusedKeys += refused + this.#held.take(keys);
       this.counts.fetched += 1;
     } catch {
-      // The client tells of it: here it is counted, and tried again.
+      // Its reasons are the client's to tell: here it is counted, and tried again.
       this.counts.failed += 1;
+      fetching.then(
+        ({ keys }) => keys.forEach(wipeKey),
+        () => {},
+      );
     }
     this.#asking = false;
     if (this.#stillOpen()) {

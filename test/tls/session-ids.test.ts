@@ -35,6 +35,12 @@ function setUp() {
   return { tlsmgr, share };
 }
 
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 describe('sessions by id', () => {
   test('are resumed by another process', async () => {
     const { share } = setUp();
@@ -83,6 +89,44 @@ describe('sessions by id', () => {
       assert.ok(sharing.stats().sessionIds!.late > 0 || version === 'TLSv1.2');
     });
   }
+
+  test('a look-up waits for 50 ms unless told otherwise', async (t) => {
+    const { share, tlsmgr } = setUp();
+    const { server, sharing } = await share();
+    tlsmgr.is = 'silent';
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const answers: unknown[] = [];
+    server.emit(
+      'resumeSession',
+      Buffer.alloc(32),
+      (...answer: unknown[]) => void answers.push(answer),
+    );
+    t.mock.timers.tick(49);
+    await turn();
+    assert.deepEqual(answers, []);
+    t.mock.timers.tick(1);
+    await turn();
+    assert.deepEqual(answers, [[null, null]]);
+    assert.equal(sharing.stats().sessionIds!.late, 1);
+  });
+
+  test('a hundred are stored at one time, more are dropped', async () => {
+    const { share, tlsmgr } = setUp();
+    const { server, sharing } = await share();
+    tlsmgr.is = 'silent';
+    let answered = 0;
+    for (let count = 0; count < 105; count += 1) {
+      server.emit(
+        'newSession',
+        Buffer.alloc(32, count),
+        Buffer.from('a session'),
+        () => (answered += 1),
+      );
+    }
+    server.emit('newSession', Buffer.alloc(32), Buffer.alloc(65_537), () => (answered += 1));
+    assert.equal(answered, 106);
+    assert.equal(sharing.stats().sessionIds!.dropped, 6);
+  });
 
   test('a server with a listener of its own is refused, as two answers end a connection', async () => {
     const { tlsmgr } = setUp();
