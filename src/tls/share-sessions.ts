@@ -84,6 +84,9 @@ export function shareSessions(
   return new Sharing(target, client, options, systemClock);
 }
 
+/** Targets whose sessions are shared now: two rings at one server would take each other's place. */
+const shared = new WeakSet<ShareTarget>();
+
 /** For tests: with a clock of their own. */
 export class Sharing implements SharedSessions {
   readonly ready: Promise<void>;
@@ -100,6 +103,9 @@ export class Sharing implements SharedSessions {
   constructor(target: ShareTarget, client: TicketClient, options: ShareOptions, clock: Clock) {
     const { scope, keys = 'auto', sessionIds = false } = options;
     requireScope(scope);
+    if (shared.has(target)) {
+      throw new TlsmgrError('REFUSED', 'the sessions of this server are shared already');
+    }
     this.#target = targetOf(target);
     this.#renew = renewalOf(options, this.#target);
     this.#sessionIdContext = sessionIdContextOf(scope);
@@ -107,6 +113,8 @@ export class Sharing implements SharedSessions {
       this.#isReady = resolve;
     });
     this.#undo.push(refuseOtherAuthorities(target));
+    shared.add(target);
+    this.#undo.push(() => void shared.delete(target));
     this.#watch = new HandshakeWatch(scope, clock);
     const { server } = this.#target;
     if (server !== undefined) {

@@ -22,6 +22,7 @@ const results: Record<string, (iv: Buffer) => unknown> = {
   },
   promise: (iv) => Promise.resolve([1, hmac, aes, name, iv]),
   negative: (iv) => [-1, hmac, aes, name, iv],
+  'long-aes': (iv) => [1, hmac, longHmac, name, iv],
   'long-hmac': (iv) => [1, longHmac, aes, name, iv],
 };
 

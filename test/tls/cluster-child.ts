@@ -34,11 +34,13 @@ if (cluster.isPrimary) {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
   };
-  const share = (): Promise<void> =>
-    shareSessions(server, new TlsmgrClient({ socketPath }), {
-      scope: 'web',
-      keys: keys as 'ring' | 'single',
-    }).ready;
+  const share = async (): Promise<void> =>
+    keys === 'none'
+      ? undefined
+      : shareSessions(server, new TlsmgrClient({ socketPath }), {
+          scope: 'web',
+          keys: keys as 'ring' | 'single',
+        }).ready;
   if (process.env['ORDER'] === 'first') {
     await listen();
     await share();

@@ -16,7 +16,8 @@ describe('workers of a cluster', () => {
   });
   after(() => service.stop());
 
-  for (const keys of ['ring', 'single']) {
+  // `none`: Node alone, whose primary hands on the keys of the worker that listened first.
+  for (const keys of ['ring', 'single', 'none']) {
     test(`${keys}: resume each other's sessions, also one that had keys before it listened`, async () => {
       const primary = fork(child, [service.path, keys], { execArgv: ['--import', 'tsx'] });
       try {

@@ -70,6 +70,7 @@ export async function visit(
   // Sessions of TLS 1.3 come with the answer, not with the handshake.
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
+    socket.once('close', () => reject(new Error('the connection was closed')));
     socket.once('secureConnect', () => void socket.write('?'));
     let answered = false;
     socket.once('data', () => {

@@ -30,6 +30,7 @@ describe('a result of the ticket key callback, as Node takes it', { concurrency:
     ['throws', /^(?!full)/u],
     ['promise', /^(?!full)/u],
     ['negative', /^(?!full)/u],
+    ['long-aes', /^(?!full|aborted)/u],
     ['long-hmac', /^full resumed$/u],
   ];
   for (const [result, due] of cases) {

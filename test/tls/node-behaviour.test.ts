@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
 import { Server, type TlsOptions } from 'node:tls';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, test } from 'node:test';
 import { certificate } from '../postfix/certificate.ts';
 import {
@@ -170,6 +172,19 @@ describe('tls.Server of Node', () => {
       if (await asksForId(version)) {
         await assert.rejects(visit(portOf(failing), version));
       }
+    });
+
+    test(`${version}: a resumeSession that is never answered hangs`, async () => {
+      const server = await serve(noTicket);
+      const asked = once(server, 'resumeSession');
+      if (!(await asksForId(version))) {
+        return;
+      }
+      const going = visit(portOf(server), version);
+      going.catch(() => {});
+      await asked;
+      const first = await Promise.race([going.then(() => 'ended'), pause(100, 'hangs')]);
+      assert.equal(first, 'hangs');
     });
 
     test(`${version}: the timeout is 7200 s, whatever the documentation says`, async () => {

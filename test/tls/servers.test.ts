@@ -115,6 +115,16 @@ async function seesResumption(one: Kind, two: Kind, version: Version): Promise<v
   assert.equal((await visit(two.port, version, session, options)).resumed, true);
 }
 
+test('a server that is shared already is refused, until that ends', async () => {
+  const pem = await certificate();
+  const target = createSecureContext({ key: pem, cert: pem });
+  const share = () => shareSessions(target, new TlsmgrDouble(testClock()), { scope: 'x' });
+  const first = share();
+  assert.throws(share, { code: 'REFUSED' });
+  await first[Symbol.asyncDispose]();
+  await share()[Symbol.asyncDispose]();
+});
+
 test('what is no server is refused', () => {
   assert.throws(
     () => shareSessions({} as never, new TlsmgrDouble(testClock()), { scope: 'x' }),
