@@ -32,7 +32,7 @@ describe(`${documentName} and the source`, () => {
   const filesThatLog = sourceFiles(
     source,
     // What these find fault with is told to the caller, or to the person at the terminal.
-    ['client', 'cli', 'openssl'].map((path) => join(source, path)),
+    ['client', 'tls', 'cli', 'openssl'].map((path) => join(source, path)),
   );
 
   test('every text that is logged is documented, under its severity', () => {

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { Server, type TlsOptions } from 'node:tls';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, test } from 'node:test';
@@ -176,6 +177,8 @@ describe('tls.Server of Node', () => {
 
     test(`${version}: a resumeSession that is never answered hangs`, async () => {
       const server = await serve(noTicket);
+      const sockets: Socket[] = [];
+      server.on('connection', (socket: Socket) => void sockets.push(socket));
       const asked = once(server, 'resumeSession');
       if (!(await asksForId(version))) {
         return;
@@ -184,6 +187,7 @@ describe('tls.Server of Node', () => {
       going.catch(() => {});
       await asked;
       const first = await Promise.race([going.then(() => 'ended'), pause(100, 'hangs')]);
+      sockets.forEach((socket) => socket.destroy());
       assert.equal(first, 'hangs');
     });
 
