@@ -12,8 +12,8 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Setting } from '../config/main-cf.ts';
 import { FatalError, TlsmgrError, messageOf } from '../errors.ts';
-import { postfixFaults } from './check/config-fault.ts';
-import { examineSetUp, type Examined } from './check/examine.ts';
+import { postfixFaults } from './findings/config-fault.ts';
+import { examineSetUp, type Examined } from './findings/examine.ts';
 import {
   type Finding,
   findingText,
@@ -21,7 +21,7 @@ import {
   sorted,
   statusOfWorst,
   summary,
-} from './check/finding.ts';
+} from './findings/finding.ts';
 import { installedFindings } from './check/installed.ts';
 import {
   entryFindings,
@@ -29,7 +29,7 @@ import {
   ourEntryFindings,
   postlogFindings,
   versionFindings,
-} from './check/master-entry.ts';
+} from './findings/master-entry.ts';
 import { metricsPortFindings } from './check/metrics-port.ts';
 import { postfixTlsFindings } from './check/postfix-tls.ts';
 import { runningFindings } from './check/running.ts';
@@ -40,10 +40,10 @@ import {
   type MasterLine,
   overridesOf,
   parseLine,
-} from './install/master-line.ts';
+} from './postfix/master-line.ts';
 import type { CliIo } from './io.ts';
 import type { Given, checkOptions } from './options.ts';
-import { Postfix, PostfixFault } from './postfix.ts';
+import { Postfix, PostfixFault } from './postfix/postfix.ts';
 import { namedSocket } from './reach.ts';
 
 type Choice = ReturnType<typeof configChoice>;

@@ -16,20 +16,20 @@
 import { TlsmgrError, messageOf } from '../errors.ts';
 import { printable } from '../log/printable.ts';
 import { version } from '../version.ts';
-import { findingText, forInstance } from './check/finding.ts';
+import { findingText, forInstance } from './findings/finding.ts';
 import { configChoice } from './config-options.ts';
-import { requireRoot, whyNot } from './install/agree.ts';
+import { requireRoot, exitStatusUnlessAgreed } from './install/agree.ts';
 import { addressText, findTlsServer, waitForTls } from './install/handshake.ts';
-import { announcementFor, isOurs, lineText, parseLine } from './install/master-line.ts';
+import { announcementFor, isOurs, lineText, parseLine } from './postfix/master-line.ts';
 import { isDone, makePlan, type Plan } from './install/plan.ts';
-import { type Answer, waitForAnswer, whoAnswersIfAny } from './install/question.ts';
+import { type Answer, waitForAnswer, whoAnswersIfAny } from './probe.ts';
 import { rehearse } from './install/rehearsal.ts';
 import { restartWith } from './install/restart.ts';
 import { abortOnSignals } from './install/signals.ts';
 import { smtpAddresses, type SmtpAddress } from './install/smtpd-services.ts';
 import { type CliIo, UsageError } from './io.ts';
 import type { Given, installOptions } from './options.ts';
-import { Postfix } from './postfix.ts';
+import { Postfix } from './postfix/postfix.ts';
 import { forgetStarts, reasonForOriginal, rehearseNextStart } from './starts.ts';
 
 /** The new process may have to wait for the old one to end. */
@@ -58,7 +58,7 @@ export async function runInstall(
     return 0;
   }
   io.out(planText(plan, failed, stale));
-  const status = await whyNot(values, io);
+  const status = await exitStatusUnlessAgreed(values, io);
   if (status !== undefined) {
     return status;
   }

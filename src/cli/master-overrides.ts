@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Setting } from '../config/main-cf.ts';
 import { TlsmgrError, messageOf } from '../errors.ts';
-import { overridesOf, parseLine } from './install/master-line.ts';
+import { overridesOf, parseLine } from './postfix/master-line.ts';
 
 /** Throws FatalError for arguments that the daemon would refuse, and TlsmgrError `UNAVAILABLE`. */
 export function masterOverrides(directory: string, serviceName: string): Setting[] {

@@ -14,7 +14,7 @@ import { messageOf, TlsmgrError } from '../errors.ts';
 import { printable } from '../log/printable.ts';
 import { type CacheName, postfixCacheNames } from '../config/cache-names.ts';
 import { strangerOn, thisCaller } from '../system/path-trust.ts';
-import { type Answer, type Place, whoAnswers } from './install/question.ts';
+import { type Answer, type Place, whoAnswers } from './probe.ts';
 import { type CliIo, complain, UsageError } from './io.ts';
 import { queueDirectoryOf, reasonForOriginal } from './starts.ts';
 

@@ -6,10 +6,10 @@
  * answer is told as TlsmgrError `UNAVAILABLE`.
  */
 import { TlsmgrError, messageOf } from '../errors.ts';
-import { masterEntry } from './check/master-entry.ts';
+import { masterEntry } from './findings/master-entry.ts';
 import { secondsOf } from './install.ts';
-import { type Consent, requireRoot, whyNot } from './install/agree.ts';
-import { Launcher } from './install/launcher.ts';
+import { type Consent, exitStatusUnlessAgreed, requireRoot } from './install/agree.ts';
+import { Launcher } from './postfix/launcher.ts';
 import { type InstallRecord, MasterCfCopy } from './install/master-cf-copy.ts';
 import {
   announcementFor,
@@ -18,13 +18,13 @@ import {
   type MasterLine,
   originalLine,
   parseLine,
-} from './install/master-line.ts';
-import { waitForAnswer, whoAnswersIfAny } from './install/question.ts';
+} from './postfix/master-line.ts';
+import { waitForAnswer, whoAnswersIfAny } from './probe.ts';
 import { restartWith } from './install/restart.ts';
 import { abortOnSignals } from './install/signals.ts';
 import type { CliIo } from './io.ts';
 import type { Given, uninstallOptions } from './options.ts';
-import { Postfix } from './postfix.ts';
+import { Postfix } from './postfix/postfix.ts';
 import { forgetStarts } from './starts.ts';
 
 type Step =
@@ -58,7 +58,7 @@ export async function runUninstall(
     return 0;
   }
   io.out(planText(step, current, record, copy));
-  const status = await whyNot(values, io);
+  const status = await exitStatusUnlessAgreed(values, io);
   if (status !== undefined) {
     return status;
   }
@@ -82,7 +82,7 @@ async function putBackBlindly(
     throw thrown;
   }
   io.out(`put back ${copy.masterCf} as it was, from ${copy.backup}\n`);
-  const status = await whyNot(consent, io);
+  const status = await exitStatusUnlessAgreed(consent, io);
   if (status !== undefined) {
     return status;
   }

@@ -18,6 +18,7 @@ describe('docs/check.md', () => {
     );
     const files = [
       ...sourceFiles(join(root, 'src/cli/check'), []),
+      ...sourceFiles(join(root, 'src/cli/findings'), []),
       join(root, 'src/cli/check.ts'),
       join(root, 'src/cli/install/plan.ts'),
       // What a running daemon says of itself.

@@ -1,6 +1,6 @@
 /** Five set-ups that administrators really make, broken, as docs/check.md shows them. */
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { launcherText } from '../../src/cli/install/launcher.ts';
+import { launcherText } from '../../src/cli/postfix/launcher.ts';
 import type { CheckSetUp } from './check-set-up.ts';
 
 const ourLine = 'tlsmgr unix - - y 1000? 1 node-tlsmgr/tlsmgr';

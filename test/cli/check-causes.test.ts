@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import type { Finding } from '../../src/cli/check/finding.ts';
+import type { Finding } from '../../src/cli/findings/finding.ts';
 import { runningFindings } from '../../src/cli/check/running.ts';
 import type { Problem } from '../../src/report/report.ts';
 import { noCDaemon } from '../config/c-daemon.ts';

@@ -4,9 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync, utimesSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { configFault, postfixFaults } from '../../src/cli/check/config-fault.ts';
-import type { Finding } from '../../src/cli/check/finding.ts';
-import { shellWord } from '../../src/cli/check/shell-word.ts';
+import { configFinding, postfixFaults } from '../../src/cli/findings/config-fault.ts';
+import type { Finding } from '../../src/cli/findings/finding.ts';
+import { shellWord } from '../../src/cli/findings/shell-word.ts';
 import { noCDaemon } from '../config/c-daemon.ts';
 import { writeMainCf } from '../postfix/main-cf.ts';
 import { CheckSetUp, usualLine } from './check-set-up.ts';
@@ -117,7 +117,7 @@ describe('a fault is told once', () => {
   ];
   for (const [ours, postmap, postconf] of cases) {
     test(ours, () => {
-      const findings = [configFault(ours, mainCf)];
+      const findings = [configFinding('fault', ours, mainCf)];
       assert.deepEqual(postfixFaults(postmap, postconf, { mainCf, findings }), []);
       const known = { mainCf, findings: [] };
       const alone = postfixFaults(postmap, postconf, known);
@@ -149,7 +149,8 @@ describe('a fault is told once', () => {
       requirePasteable(fault!.remedy);
     }
     assert.match(
-      configFault('malformed compatibility level syntax: "x tls_random_bytes"', mainCf).remedy,
+      configFinding('fault', 'malformed compatibility level syntax: "x tls_random_bytes"', mainCf)
+        .remedy,
       /^postconf -d compatibility_level {2}# the default: correct it in main\.cf/u,
     );
   });

@@ -14,8 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Finding } from '../../src/cli/check/finding.ts';
-import { shellWord } from '../../src/cli/check/shell-word.ts';
+import type { Finding } from '../../src/cli/findings/finding.ts';
+import { shellWord } from '../../src/cli/findings/shell-word.ts';
 import { runVerb } from '../../src/cli/run.ts';
 import { findParameter } from '../../src/config/parameters.ts';
 import { writeMainCf } from '../postfix/main-cf.ts';

@@ -14,9 +14,9 @@ import {
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
-import { forInstance, type Severity } from '../../src/cli/check/finding.ts';
-import { oldestNode } from '../../src/cli/check/program.ts';
-import { launcherText } from '../../src/cli/install/launcher.ts';
+import { forInstance, type Severity } from '../../src/cli/findings/finding.ts';
+import { oldestNode } from '../../src/cli/findings/program.ts';
+import { launcherText } from '../../src/cli/postfix/launcher.ts';
 import { readPackage } from '../package/read-package.ts';
 import { noCDaemon } from '../config/c-daemon.ts';
 import { CheckSetUp, nobody, usualLine } from './check-set-up.ts';

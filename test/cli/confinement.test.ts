@@ -4,13 +4,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { appArmorFindings } from '../../src/cli/check/apparmor.ts';
+import { appArmorFindings } from '../../src/cli/findings/apparmor.ts';
 import {
   confinementFindings,
   type Kernel,
   leastAddressSpaceBytes,
   leastDataBytes,
-} from '../../src/cli/check/confinement.ts';
+} from '../../src/cli/findings/confinement.ts';
 
 const queue = '/q';
 

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { parseLine } from '../../src/cli/install/master-line.ts';
-import { whoAnswers } from '../../src/cli/install/question.ts';
+import { parseLine } from '../../src/cli/postfix/master-line.ts';
+import { whoAnswers } from '../../src/cli/probe.ts';
 import { smtpAddresses } from '../../src/cli/install/smtpd-services.ts';
 
 describe('the addresses of smtpd', () => {

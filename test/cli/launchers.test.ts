@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
-import { launcherText } from '../../src/cli/install/launcher.ts';
+import { launcherText } from '../../src/cli/postfix/launcher.ts';
 import { reasonForOriginal, rehearseNextStart } from '../../src/cli/starts.ts';
 import { parseStartRecord, StartRecord } from '../../src/daemon/start-record.ts';
 import { poll } from '../postfix/poll.ts';

@@ -8,7 +8,7 @@ import {
   overridesOf,
   parseLine,
   withReferences,
-} from '../../src/cli/install/master-line.ts';
+} from '../../src/cli/postfix/master-line.ts';
 
 const ours = (old: string, overrides: [string, string][] = [], announcement = true): string =>
   lineText(

@@ -8,7 +8,7 @@ import { connect, createServer } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import { after, describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { findingText } from '../../src/cli/check/finding.ts';
+import { findingText } from '../../src/cli/findings/finding.ts';
 import { screenLines } from '../../src/cli/status/screen.ts';
 import { isUnprintable } from '../../src/log/printable.ts';
 import { writeMainCf } from '../postfix/main-cf.ts';

@@ -1,7 +1,7 @@
 /** Names and values with bytes that an editor doesn't show: what postconf(1) makes of them, ours does. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { misspeltFindings } from '../../src/cli/check/misspelt.ts';
+import { misspeltFindings } from '../../src/cli/findings/misspelt.ts';
 import { fromByteText } from '../../src/config/byte-text.ts';
 import { openMainCf, Settings } from '../../src/config/settings.ts';
 import { FatalError } from '../../src/errors.ts';

@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { anybody, whatForbids } from '../../src/cli/check/access.ts';
+import { anybody, whatForbids } from '../../src/cli/findings/access.ts';
 import { PostfixInstance } from '../postfix/instance.ts';
 import { startTls } from '../postfix/tls-client.ts';
 import { originalTlsmgr, requireBuilt, skipWithoutPostfix } from '../postfix/under-test.ts';

@@ -22,7 +22,7 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { launcherText } from '../../src/cli/install/launcher.ts';
+import { launcherText } from '../../src/cli/postfix/launcher.ts';
 import { parseStartRecord } from '../../src/daemon/start-record.ts';
 import { PostfixInstance } from './instance.ts';
 import { poll } from './poll.ts';

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { Finding } from '../../src/cli/check/finding.ts';
+import type { Finding } from '../../src/cli/findings/finding.ts';
 import { PostfixInstance } from './instance.ts';
 import { originalTlsmgr, requireBuilt, skipWithoutPostfix } from './under-test.ts';
 

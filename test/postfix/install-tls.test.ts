@@ -7,7 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
-import type { Finding } from '../../src/cli/check/finding.ts';
+import type { Finding } from '../../src/cli/findings/finding.ts';
 import { whyNoTls } from '../../src/cli/install/handshake.ts';
 import { PostfixInstance } from './instance.ts';
 import { originalTlsmgr, requireBuilt, skipWithoutPostfix } from './under-test.ts';

@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { Finding } from '../../src/cli/check/finding.ts';
+import type { Finding } from '../../src/cli/findings/finding.ts';
 import { TlsmgrClient } from '../../src/client/client.ts';
 import { version } from '../../src/version.ts';
 import { programOf } from './processes.ts';

@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { whoAnswers } from '../../src/cli/install/question.ts';
+import { whoAnswers } from '../../src/cli/probe.ts';
 import { TlsmgrClient } from '../../src/client/client.ts';
 import { MetricsEndpoint } from '../../src/metrics/endpoint.ts';
 import { EgdServer } from '../../src/prng/egd-server.ts';

@@ -1,13 +1,13 @@
 /** What master.cf starts: this program through its launcher, or Postfix's own. */
 import { statSync } from 'node:fs';
-import { handsOver, Launcher, pathsIn } from '../install/launcher.ts';
-import { isOurs, type MasterLine } from '../install/master-line.ts';
-import type { Postfix } from '../postfix.ts';
-import { replaceableBy } from './access.ts';
-import { confinementFindings } from './confinement.ts';
-import type { Finding } from './finding.ts';
-import { programFindings } from './program.ts';
-import { shellWord } from './shell-word.ts';
+import { handsOver, Launcher, pathsIn } from '../postfix/launcher.ts';
+import { isOurs, type MasterLine } from '../postfix/master-line.ts';
+import type { Postfix } from '../postfix/postfix.ts';
+import { replaceableBy } from '../findings/access.ts';
+import { confinementFindings } from '../findings/confinement.ts';
+import type { Finding } from '../findings/finding.ts';
+import { programFindings } from '../findings/program.ts';
+import { shellWord } from '../findings/shell-word.ts';
 
 export function installedFindings(postfix: Postfix, line: MasterLine): Finding[] {
   if (!isOurs(line)) {

@@ -2,7 +2,7 @@
 import { get } from 'node:http';
 import type { Config } from '../../config/config.ts';
 import { addressText, type ListenAddress } from '../../config/listen-address.ts';
-import type { Finding } from './finding.ts';
+import type { Finding } from '../findings/finding.ts';
 
 const patienceMs = 2000;
 /** Longer than any report. */

@@ -4,9 +4,9 @@
  */
 import type { Config } from '../../config/config.ts';
 import { databaseOf } from '../../sessions/database.ts';
-import type { Postfix } from '../postfix.ts';
-import { databaseRemedy } from './cache-files.ts';
-import type { Finding } from './finding.ts';
+import type { Postfix } from '../postfix/postfix.ts';
+import { databaseRemedy } from '../findings/cache-files.ts';
+import type { Finding } from '../findings/finding.ts';
 
 /** Types of Berkeley DB, which distributions drop. */
 const berkeleyTypes = new Set(['btree', 'hash']);

@@ -9,9 +9,9 @@ import type { Problem } from '../../report/report.ts';
 import type { Report } from '../../report/report.ts';
 import { databaseOf } from '../../sessions/database.ts';
 import { redirectTable } from '../../system/data-redirect.ts';
-import { unheard } from './cache-files.ts';
-import type { Finding } from './finding.ts';
-import { shellWord } from './shell-word.ts';
+import { unheard } from '../findings/cache-files.ts';
+import type { Finding } from '../findings/finding.ts';
+import { shellWord } from '../findings/shell-word.ts';
 
 /** @param known findings about the set-up itself. */
 export function problemFindings(

@@ -5,10 +5,10 @@ import { messageOf } from '../../errors.ts';
 import type { CacheName } from '../../config/cache-names.ts';
 import { parameterOf } from '../../sessions/wanted.ts';
 import { version } from '../../version.ts';
-import { type Answer, noSeeds, whoAnswers } from '../install/question.ts';
+import { type Answer, noSeeds, whoAnswers } from '../probe.ts';
 import { queueDirectoryOf, reasonForOriginal } from '../starts.ts';
-import type { Finding } from './finding.ts';
-import { isSame } from './config-fault.ts';
+import type { Finding } from '../findings/finding.ts';
+import { isSame } from '../findings/config-fault.ts';
 import { metricsPortFindings } from './metrics-port.ts';
 import { problemFindings } from './problems.ts';
 

@@ -8,7 +8,10 @@ export interface Consent {
 }
 
 /** @returns the exit status to end with; undefined to go on. */
-export async function whyNot(consent: Consent, io: CliIo): Promise<number | undefined> {
+export async function exitStatusUnlessAgreed(
+  consent: Consent,
+  io: CliIo,
+): Promise<number | undefined> {
   if (consent['dry-run'] === true) {
     io.out('dry run: nothing was changed\n');
     return 0;

@@ -10,22 +10,22 @@ import type { Setting } from '../../config/main-cf.ts';
 import { openMainCf } from '../../config/settings.ts';
 import { findParameter } from '../../config/parameters.ts';
 import { FatalError, TlsmgrError } from '../../errors.ts';
-import { replaceableBy } from '../check/access.ts';
-import { appArmorFindings } from '../check/apparmor.ts';
-import { postfixFaults } from '../check/config-fault.ts';
-import { confinementFindings } from '../check/confinement.ts';
-import { examineSetUp } from '../check/examine.ts';
-import type { Finding } from '../check/finding.ts';
+import { replaceableBy } from '../findings/access.ts';
+import { appArmorFindings } from '../findings/apparmor.ts';
+import { postfixFaults } from '../findings/config-fault.ts';
+import { confinementFindings } from '../findings/confinement.ts';
+import { examineSetUp } from '../findings/examine.ts';
+import type { Finding } from '../findings/finding.ts';
 import {
   entryFindings,
   masterEntry,
   ourEntryFindings,
   versionFindings,
-} from '../check/master-entry.ts';
-import { programFindings } from '../check/program.ts';
+} from '../findings/master-entry.ts';
+import { programFindings } from '../findings/program.ts';
 import { type CliIo, UsageError } from '../io.ts';
-import type { Postfix } from '../postfix.ts';
-import { Launcher, type LauncherPaths, launcherText } from './launcher.ts';
+import type { Postfix } from '../postfix/postfix.ts';
+import { Launcher, type LauncherPaths, launcherText } from '../postfix/launcher.ts';
 import { MasterCfCopy } from './master-cf-copy.ts';
 import {
   announcementFor,
@@ -36,7 +36,7 @@ import {
   ourLine,
   overridesOf,
   withReferences,
-} from './master-line.ts';
+} from '../postfix/master-line.ts';
 
 export interface Plan {
   postfix: Postfix;

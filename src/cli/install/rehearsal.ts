@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { parameters } from '../../config/parameters.ts';
 import { TlsmgrError } from '../../errors.ts';
-import { type MasterLine, withoutBraces } from './master-line.ts';
+import { type MasterLine, withoutBraces } from '../postfix/master-line.ts';
 
 const limitMs = 30_000;
 const request = 'request\0seed\0size\x0032\0\0';

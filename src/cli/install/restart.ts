@@ -8,7 +8,7 @@
  */
 import { once } from 'node:events';
 import { connectToPath } from '../../system/socket-path.ts';
-import type { Postfix } from '../postfix.ts';
+import type { Postfix } from '../postfix/postfix.ts';
 import type { MasterCfCopy } from './master-cf-copy.ts';
 
 const goneLimitMs = 10_000;

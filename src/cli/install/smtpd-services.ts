@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { words } from '../../config/values.ts';
 import { FatalError } from '../../errors.ts';
-import { type MasterLine, overridesOf } from './master-line.ts';
+import { type MasterLine, overridesOf } from '../postfix/master-line.ts';
 
 export interface SmtpAddress {
   host: string;

@@ -11,7 +11,7 @@ import type { Report } from '../../report/report.ts';
 import { messageOf } from '../../errors.ts';
 import { printable, printableValues } from '../../log/printable.ts';
 import { duration } from '../output.ts';
-import type { Place } from '../install/question.ts';
+import type { Place } from '../probe.ts';
 import { wrap } from '../wrap.ts';
 import { type Look, lookOf, paint } from './paint.ts';
 import { sparkline } from './plots.ts';

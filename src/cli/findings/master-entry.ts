@@ -11,8 +11,8 @@ import {
   lineText,
   type MasterLine,
   parseLine,
-} from '../install/master-line.ts';
-import type { Postfix } from '../postfix.ts';
+} from '../postfix/master-line.ts';
+import type { Postfix } from '../postfix/postfix.ts';
 import type { Finding } from './finding.ts';
 import { shellWord } from './shell-word.ts';
 

@@ -7,7 +7,7 @@ import { type MainCf, openMainCf } from '../../config/settings.ts';
 import type { Config } from '../../config/config.ts';
 import { FatalError } from '../../errors.ts';
 import { cacheFindings } from './caches.ts';
-import { configFault, configWarning, parameterFault } from './config-fault.ts';
+import { configFinding, parameterFault } from './config-fault.ts';
 import { directoryFindings } from './directories.ts';
 import type { Finding } from './finding.ts';
 import { logFindings } from './log.ts';
@@ -44,7 +44,7 @@ export function examineSetUp(setUp: SetUp): Examined {
     environment: setUp.environment,
     programName: 'tlsmgr',
     mode: 'daemon',
-    warn: (text: string) => void findings.push(configWarning(text, mainCf, origins)),
+    warn: (text: string) => void findings.push(configFinding('warning', text, mainCf, origins)),
   } as const;
   let config: Config;
   try {
@@ -63,7 +63,7 @@ export function examineSetUp(setUp: SetUp): Examined {
     // The reason of a bad host name is a warning before the fault.
     const reason = findings.find(({ text }) => text.startsWith('valid_hostname: '));
     const words = reason === undefined ? '' : ` (${reason.text.slice('valid_hostname: '.length)})`;
-    const fault = configFault(`${thrown.message}${words}`, mainCf, origins);
+    const fault = configFinding('fault', `${thrown.message}${words}`, mainCf, origins);
     const others = findings.filter((finding) => finding !== reason);
     return { config: undefined, mainCf, findings: [...others, fault] };
   }

@@ -23,35 +23,28 @@ export interface Known {
 
 const ending = ": the daemon can't start";
 
+const kinds = {
+  fault: { severity: 'error', name: 'config-fault' },
+  warning: { severity: 'warning', name: 'config-warning' },
+} as const;
+
 /** Postconf(1) itself ends with these, of whatever parameter it is asked. */
 const unreadable = /macro processing error|malformed compatibility level/u;
 
-/** In the daemon's own words. */
-export function configFault(
+/** In the daemon's own words: a fault that it can't start with, or a warning. */
+export function configFinding(
+  kind: keyof typeof kinds,
   message: string,
   mainCf: MainCf | undefined,
   origins?: Origins,
 ): Finding {
-  const name = nameIn(message, mainCf);
+  const parameter = nameIn(message, mainCf);
+  const isFault = kind === 'fault';
+  const postconfReads = !isFault || !unreadable.test(message);
   return {
-    severity: 'error',
-    name: 'config-fault',
-    text: `${message}${originText(name, origins)}${ending}`,
-    remedy: originRemedy(name, origins) ?? remedyFor(message, mainCf, !unreadable.test(message)),
-  };
-}
-
-export function configWarning(
-  message: string,
-  mainCf: MainCf | undefined,
-  origins?: Origins,
-): Finding {
-  const name = nameIn(message, mainCf);
-  return {
-    severity: 'warning',
-    name: 'config-warning',
-    text: `${message}${originText(name, origins)}`,
-    remedy: originRemedy(name, origins) ?? remedyFor(message, mainCf, true),
+    ...kinds[kind],
+    text: `${message}${originText(parameter, origins)}${isFault ? ending : ''}`,
+    remedy: originRemedy(parameter, origins) ?? remedyFor(message, mainCf, postconfReads),
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { LauncherPaths } from '../install/launcher.ts';
+import type { LauncherPaths } from '../postfix/launcher.ts';
 import type { Finding } from './finding.ts';
 import { shellWord } from './shell-word.ts';
 

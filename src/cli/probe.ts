@@ -8,10 +8,10 @@
  * two, is no tlsmgr. Throws TlsmgrError `UNAVAILABLE` then, and when nobody
  * answers in time.
  */
-import type { Report } from '../../report/report.ts';
-import { TlsmgrError, messageOf } from '../../errors.ts';
-import { announcementName, announcementValue } from '../../protocol/names.ts';
-import { connectReason, connectToPath } from '../../system/socket-path.ts';
+import type { Report } from '../report/report.ts';
+import { TlsmgrError, messageOf } from '../errors.ts';
+import { announcementName, announcementValue } from '../protocol/names.ts';
+import { connectReason, connectToPath } from '../system/socket-path.ts';
 
 export interface Place {
   socketPath: string;

@@ -8,7 +8,7 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../errors.ts';
-import type { ProgramPaths } from '../install/launcher.ts';
+import type { ProgramPaths } from '../postfix/launcher.ts';
 import { anybody, replaceableBy, whatForbids } from './access.ts';
 import type { Finding } from './finding.ts';
 import { shellWord } from './shell-word.ts';

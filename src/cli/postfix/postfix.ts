@@ -5,8 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { commandPath } from '../config/installed-defaults.ts';
-import { TlsmgrError, messageOf } from '../errors.ts';
+import { commandPath } from '../../config/installed-defaults.ts';
+import { TlsmgrError, messageOf } from '../../errors.ts';
 
 const builtInDirectory = '/etc/postfix';
 
