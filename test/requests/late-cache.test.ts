@@ -55,7 +55,7 @@ function setUp(cache: SessionCache, lateAnswerMs?: number) {
   const transport = new ScriptedTransport(service);
   /** Sends, and waits for so many replies. */
   const ask = async (text: string, replies = 1): Promise<string> => {
-    transport.sent = '';
+    transport.forgetSent();
     transport.receive(text);
     await sent(replies);
     return transport.sent;
@@ -106,7 +106,7 @@ describe('a cache that answers later', () => {
     assert.equal(await ask(lookup), notFound);
     assert.deepEqual(warnings, ['"lookup" request failed: no answer within 1 ms']);
     assert.equal(await ask(update), list('status', '4294967295'));
-    transport.sent = '';
+    transport.forgetSent();
     gate.open();
     gate.open();
     await nextTurn();

@@ -81,7 +81,7 @@ describe('all connections together', () => {
       client.takesWrites = false;
       client.receive(list('request', 'long').repeat(20));
       if (index % 20 === 0 && slow.connection.state === 'sending') {
-        slow.connection.drained();
+        slow.drained();
       }
     }
     assert.ok(deaf[0]!.destroyed);

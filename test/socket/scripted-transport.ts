@@ -1,4 +1,5 @@
 /** A transport whose writes are taken, and whose close comes, when a test says so. */
+import assert from 'node:assert/strict';
 import { postfixCacheNames } from '../../src/config/cache-names.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { Connection } from '../../src/socket/connection.ts';
@@ -31,24 +32,66 @@ export function nextTurn(): Promise<void> {
   });
 }
 
+/**
+ * What a write hands over and isn't taken at once is copied as late as the
+ * contract allows, when it is drained: a buffer that another connection's replies
+ * were written to in the meantime would show. Throws when the service breaks the
+ * contract of the transport.
+ */
 export class ScriptedTransport implements Transport {
   readonly descriptor: number | undefined;
   /** Whether the next write is taken at once. */
-  takesWrites = true;
+  takesWrites: boolean;
   paused = false;
   ended = false;
   destroyed = false;
-  sent = '';
+  /** Of a write that isn't taken yet. */
+  held: Buffer | undefined;
+  readonly #taken: Buffer[] = [];
+  readonly #takesWrite: () => boolean;
   readonly connection: Connection;
 
-  constructor(service: SocketServer, descriptor?: number) {
+  /** @param takesWrite asked at each write, where `takesWrites` isn't set to say no. */
+  constructor(service: SocketServer, descriptor?: number, takesWrite = (): boolean => true) {
     this.descriptor = descriptor;
+    this.takesWrites = true;
+    this.#takesWrite = takesWrite;
     this.connection = new Connection(this, service);
   }
 
+  get isOver(): boolean {
+    return this.ended || this.destroyed;
+  }
+
+  /** Writes that have been taken. */
+  get writes(): number {
+    return this.#taken.length;
+  }
+
+  get takenBytes(): Buffer {
+    return Buffer.concat(this.#taken);
+  }
+
+  /** All that was written, taken or not. */
+  get sent(): string {
+    return Buffer.concat([...this.#taken, this.held ?? Buffer.alloc(0)]).toString('latin1');
+  }
+
+  /** What has been taken so far is told no more. */
+  forgetSent(): void {
+    this.#taken.length = 0;
+  }
+
   write(buffer: Buffer, length: number): boolean {
-    this.sent += buffer.toString('latin1', 0, length);
-    return this.takesWrites;
+    assert.ok(!this.isOver, 'writes to a connection that it has closed');
+    assert.equal(this.held, undefined, 'writes before the last write is drained');
+    const bytes = buffer.subarray(0, length);
+    if (this.takesWrites && this.#takesWrite()) {
+      this.#taken.push(Buffer.from(bytes));
+      return true;
+    }
+    this.held = bytes;
+    return false;
   }
 
   pause(): void {
@@ -67,10 +110,23 @@ export class ScriptedTransport implements Transport {
     this.destroyed = true;
   }
 
-  receive(text: string): void {
+  receive(bytes: string | Buffer): void {
     // Only lent: whoever keeps it reads something else afterwards.
-    const lent = Buffer.from(text, 'latin1');
+    const lent = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : Buffer.from(bytes);
     this.connection.received(lent, lent.length);
     lent.fill(0xff);
+  }
+
+  /** The write that was held is sent now. */
+  takeHeld(): void {
+    if (this.held !== undefined) {
+      this.#taken.push(Buffer.from(this.held));
+      this.held = undefined;
+    }
+  }
+
+  drained(): void {
+    this.takeHeld();
+    this.connection.drained();
   }
 }

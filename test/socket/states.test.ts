@@ -67,7 +67,7 @@ const events: Record<string, (made: Stage) => void | Promise<void>> = {
   'half a request': ({ transport }) => transport.receive(half),
   "master's wake-up": ({ transport }) => transport.receive('W\0'),
   'end of file': ({ transport }) => transport.connection.receivedEnd(),
-  drained: ({ transport }) => transport.connection.drained(),
+  drained: ({ transport }) => transport.drained(),
   'its turn': () => nextTurn(),
   'the late answer': async ({ release }) => {
     release();
@@ -162,7 +162,7 @@ describe('a connection', () => {
     assert.equal(transport.connection.state, 'sending', 'a late answer overtakes one before it');
     transport.connection.receivedEnd();
     for (let wait = 0; wait < 20 && !transport.ended; wait += 1) {
-      transport.connection.drained();
+      transport.drained();
       await nextTurn();
     }
     assert.equal(transport.sent, answer.repeat(5));
