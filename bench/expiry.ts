@@ -12,7 +12,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PostfixInstance } from '../test/postfix/instance.ts';
-import { TlsmgrClient } from '../src/client/client.ts';
+import { patientClient } from '../test/patient-client.ts';
 import { clientProcessor, daemonProcessor, ourTlsmgr, pin } from './contestants.ts';
 import { type LoadResult, runLoad } from './run-load.ts';
 
@@ -76,7 +76,7 @@ async function measure(connections: number): Promise<{
     const pid = instance.tlsmgrPid()!;
     pin(pid);
     pin(instance.masterPid()!);
-    const client = new TlsmgrClient({ socketPath: instance.socketPath });
+    const client = patientClient(instance.socketPath);
     const expired = async (): Promise<number> =>
       ((await client.stats()) as Report).caches.smtpd.expired;
 
@@ -117,7 +117,7 @@ async function measure(connections: number): Promise<{
       before = now;
     }
     const seconds = (performance.now() - busyFrom) / 1000;
-    client.close();
+    void client.close();
     await instance.stop();
     return {
       quiet: median(quiet.map(({ p99 }) => p99)),

@@ -4,7 +4,7 @@
  *
  *     node --import tsx bench/listing.ts [ENTRIES]     (1000000)
  */
-import { TlsmgrClient } from '../src/client/client.ts';
+import { patientClient } from '../test/patient-client.ts';
 import { PostfixInstance } from '../test/postfix/instance.ts';
 import { clientProcessor, ourTlsmgr } from './contestants.ts';
 import { runLoad } from './run-load.ts';
@@ -32,7 +32,7 @@ try {
   await load('fill', entries);
   await load('lookup', 300_000);
   const without = await load('lookup', 300_000);
-  const client = new TlsmgrClient({ socketPath });
+  const client = patientClient(socketPath);
   let listed = 0;
   const startedMs = performance.now();
   const listing = (async () => {
@@ -50,7 +50,7 @@ try {
   console.log(
     `longest: ${without.max.toFixed(0)} us without, ${during.max.toFixed(0)} us meanwhile`,
   );
-  client.close();
+  void client.close();
   await instance.stop();
 } finally {
   instance.cleanup();

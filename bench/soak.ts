@@ -11,7 +11,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { PostfixInstance } from '../test/postfix/instance.ts';
-import { TlsmgrClient } from '../src/client/client.ts';
+import { patientClient } from '../test/patient-client.ts';
 import { clientProcessor, ourTlsmgr } from './contestants.ts';
 import { processorSeconds, residentMegabytes } from './processor-time.ts';
 import { runLoad } from './run-load.ts';
@@ -37,7 +37,7 @@ console.log(
 console.log(`|${' --- |'.repeat(9)}`);
 try {
   await instance.start();
-  const client = new TlsmgrClient({ socketPath: instance.socketPath });
+  const client = patientClient(instance.socketPath);
   await client.policy('smtpd');
   const pid = instance.tlsmgrPid()!;
   let usedBefore = processorSeconds([pid]);
@@ -70,7 +70,7 @@ try {
     await load('connect', 1, perRound * 0.05, 1000);
   }
   console.log(`complaints in the log: ${instance.complaints().length}`);
-  client.close();
+  void client.close();
   await instance.stop();
 } finally {
   instance.cleanup();

@@ -12,7 +12,7 @@ import { chmodSync, mkdirSync, mkdtempSync, openSync, rmSync, unlinkSync } from 
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TlsmgrClient } from '../src/client/client.ts';
+import { patientClient } from '../test/patient-client.ts';
 import type { Report } from '../src/report/report.ts';
 
 const shortSeconds = 3;
@@ -107,7 +107,7 @@ async function run(fault: Fault, index: number): Promise<void> {
   while (!said.includes('serving on')) {
     await pause(10);
   }
-  const client = new TlsmgrClient({ socketPath });
+  const client = patientClient(socketPath);
   await client.seed(32);
   const endMs = performance.now() + (fault.seconds ?? shortSeconds) * 1000;
   const strikeMs = performance.now() + faultAtMs;
@@ -126,7 +126,7 @@ async function run(fault: Fault, index: number): Promise<void> {
     await pause(1);
   }
   const report = (await client.stats()) as Report;
-  client.close();
+  void client.close();
   daemon.kill('SIGINT');
   await new Promise((resolve) => {
     daemon.once('exit', resolve);

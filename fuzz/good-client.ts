@@ -4,7 +4,8 @@
  * for one name. Throws at the first answer that is not right.
  */
 import assert from 'node:assert/strict';
-import { TlsmgrClient } from '../src/client/client.ts';
+import type { TlsmgrClient } from '../src/client/client.ts';
+import { patientClient } from '../test/patient-client.ts';
 
 const seedBytes = 32;
 const sessionsInTurn = 20;
@@ -25,7 +26,7 @@ export class GoodClient {
   }
 
   static async connect(socketPath: string): Promise<GoodClient> {
-    const client = new TlsmgrClient({ socketPath, retries: 0 });
+    const client = patientClient(socketPath);
     const key = await client.ticketKey();
     assert.ok(key !== undefined, 'no ticket key');
     return new GoodClient(client, Buffer.from(key));
@@ -66,6 +67,6 @@ export class GoodClient {
   }
 
   close(): void {
-    this.#client.close();
+    void this.#client.close();
   }
 }

@@ -6,8 +6,16 @@
 export type ErrorCode =
   /** A start that can't succeed: logged as `fatal:`, one second later exit 1. */
   | 'FATAL'
-  /** A client gave up: no server, no announcement, a closed connection, a time limit. */
+  /** No server, none that is a tlsmgr, or a connection that was lost. */
   | 'UNAVAILABLE'
+  /** A call of the client had no answer in its time. */
+  | 'DEADLINE'
+  /** As many calls of the client wait as may. */
+  | 'BUSY'
+  /** The client is closed. */
+  | 'CLOSED'
+  /** Postfix's own tlsmgr serves, which doesn't know the request. */
+  | 'UNSUPPORTED'
   /** The server answered with a status that is not 0. */
   | 'REFUSED'
   /** A file that holds our state (cache, exchange file, install's record) can't be used. */

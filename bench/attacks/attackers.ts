@@ -10,7 +10,7 @@
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient } from '../../test/patient-client.ts';
 import { eventOrEnd, openSocket } from '../../test/socket/plain-socket.ts';
 
 const [name = '', socketPath = '', port = '', seconds = ''] = process.argv.slice(2);
@@ -66,7 +66,7 @@ async function unread(what: Buffer, clients: number): Promise<void> {
 
 /** Stores sessions under ids as long as they are taken. */
 async function longIds(): Promise<void> {
-  const client = new TlsmgrClient({ socketPath, timeoutMs: 60_000 });
+  const client = patientClient(socketPath);
   for (const bytes of [100, 4000, 60_000, 850_000]) {
     for (let number = 0; number < 75; number += 1) {
       const id = Buffer.alloc(bytes, 'x');
@@ -75,7 +75,7 @@ async function longIds(): Promise<void> {
       await client.update('smtp', id, Buffer.alloc(100, 1)).catch(() => {});
     }
   }
-  client.close();
+  void client.close();
   await unread(page, 12);
 }
 

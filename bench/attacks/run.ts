@@ -19,7 +19,8 @@ import { join } from 'node:path';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import type { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient, untilAnswered } from '../../test/patient-client.ts';
 import { get } from '../../test/metrics/http-client.ts';
 import { freePort, PostfixInstance } from '../../test/postfix/instance.ts';
 import { clientProcessor, ourTlsmgr, pin } from '../contestants.ts';
@@ -48,7 +49,7 @@ class Steady {
   #stopped = false;
 
   constructor(socketPath: string) {
-    this.#client = new TlsmgrClient({ socketPath, timeoutMs: 120_000, retries: 10 });
+    this.#client = patientClient(socketPath, 120_000);
   }
 
   async store(): Promise<void> {
@@ -61,7 +62,9 @@ class Steady {
     for (let number = 0; !this.#stopped; number = (number + 1) % knownSessions) {
       const from = performance.now();
       try {
-        const session = await this.#client.lookup('smtpd', idOf(number));
+        const session = await untilAnswered(this.#client, () =>
+          this.#client.lookup('smtpd', idOf(number)),
+        );
         this.answered += 1;
         this.wrong += session?.equals(sessionOf(number)) === true ? 0 : 1;
       } catch {
@@ -70,7 +73,7 @@ class Steady {
       this.waits.record(Math.max(1, Math.round((performance.now() - from) * 1000)));
       await sleep(betweenMs);
     }
-    this.#client.close();
+    void this.#client.close();
   }
 
   /** @returns what was measured since the last call. */

@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient } from '../../test/patient-client.ts';
 import { PostfixInstance } from '../../test/postfix/instance.ts';
 import { poll } from '../../test/postfix/poll.ts';
 import { childrenOf, statusOf } from '../../test/postfix/processes.ts';
@@ -43,11 +43,11 @@ const client =
 
 /** Three megabytes of sessions that the disk has no room for. */
 async function storeMore({ socketPath }: PostfixInstance): Promise<void> {
-  const more = new TlsmgrClient({ socketPath });
+  const more = patientClient(socketPath);
   for (let number = 0; number < 2000; number += 1) {
     await more.update('smtpd', `more-${number}`, sessionOf(number));
   }
-  more.close();
+  void more.close();
 }
 
 const faults: readonly Fault[] = [

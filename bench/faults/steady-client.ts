@@ -4,7 +4,8 @@
  * right answers it got and the longest wait for one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import type { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient, untilAnswered } from '../../test/patient-client.ts';
 
 export const knownSessions = 50;
 const betweenMs = 1;
@@ -26,17 +27,14 @@ export class SteadyClient {
   #felt: Felt = { answered: 0, longestWaitMs: 0, wrong: 0 };
 
   constructor(socketPath: string) {
-    this.#client = new TlsmgrClient({
-      socketPath,
-      timeoutMs: 120_000,
-      retries: 1200,
-      retryPauseMs: 50,
-    });
+    this.#client = patientClient(socketPath, 120_000);
   }
 
   async store(): Promise<void> {
     for (let number = 0; number < knownSessions; number += 1) {
-      await this.#client.update('smtpd', idOf(number), sessionOf(number));
+      await untilAnswered(this.#client, () =>
+        this.#client.update('smtpd', idOf(number), sessionOf(number)),
+      );
     }
   }
 
@@ -44,7 +42,7 @@ export class SteadyClient {
   async kept(): Promise<number> {
     let count = 0;
     for (let number = 0; number < knownSessions; number += 1) {
-      count += (await this.#client.lookup('smtpd', idOf(number))) === undefined ? 0 : 1;
+      count += (await this.#lookup(number)) === undefined ? 0 : 1;
     }
     return count;
   }
@@ -62,13 +60,17 @@ export class SteadyClient {
   }
 
   close(): void {
-    this.#client.close();
+    void this.#client.close();
+  }
+
+  #lookup(number: number): Promise<Buffer | undefined> {
+    return untilAnswered(this.#client, () => this.#client.lookup('smtpd', idOf(number)));
   }
 
   async #run(): Promise<void> {
     for (let number = 0; !this.#stopped; number = (number + 1) % knownSessions) {
       const from = performance.now();
-      const session = await this.#client.lookup('smtpd', idOf(number));
+      const session = await this.#lookup(number);
       const waitedMs = performance.now() - from;
       this.#felt.longestWaitMs = Math.max(this.#felt.longestWaitMs, waitedMs);
       this.#felt.answered += 1;

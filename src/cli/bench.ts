@@ -5,7 +5,8 @@
 import { type CliIo, UsageError } from './io.ts';
 import type { Given, benchOptions } from './options.ts';
 import { forgetSessions, type LoadResult, type Operation, runLoad } from './load.ts';
-import { placeOf, tellPlace } from './reach.ts';
+import type { Place } from './probe.ts';
+import { answerOf, placeOf, tellPlace, withClient } from './reach.ts';
 
 const workloads: readonly [Operation, connections: number, requests: number][] = [
   ['update', 1, 5000],
@@ -30,30 +31,32 @@ export async function runBench({ values }: Given<typeof benchOptions>, io: CliIo
   }
   const place = placeOf(values.socket, io);
   tellPlace(values.socket, place, io);
-  const own = place.socketPath;
-  const all = values.against === undefined ? [own] : [own, values.against];
-  for (const path of all) {
-    await warmUp(path);
+  const against = values.against === undefined ? [] : [{ ...place, socketPath: values.against }];
+  const all = [place, ...against];
+  for (const one of all) {
+    await answerOf(withClient(one, (client) => client.identify()));
+  }
+  for (const one of all) {
+    await warmUp(one);
   }
   const table = [];
   for (const [operation, connections, requests] of workloads) {
-    const load = (path: string): Promise<LoadResult> =>
+    const load = (at: Place): Promise<LoadResult> =>
       runLoad({
-        socketPath: path,
+        ...at,
         operation,
         connections,
         requests,
         ids,
         sessionBytes,
-        announcement: true,
       });
     const results: LoadResult[] = [];
     const ratios: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
-      const result = await load(own);
+      const result = await load(place);
       results.push(result);
-      if (values.against !== undefined) {
-        const other = await load(values.against);
+      for (const one of against) {
+        const other = await load(one);
         ratios.push(result.requestsPerSecond / other.requestsPerSecond);
       }
     }
@@ -66,7 +69,7 @@ export async function runBench({ values }: Given<typeof benchOptions>, io: CliIo
       io.out(rowText(row));
     }
   }
-  await Promise.all(all.map((path) => forgetSessions(path, ids)));
+  await Promise.all(all.map((one) => withClient(one, (client) => forgetSessions(client, ids))));
   if (values.json === true) {
     io.out(`${JSON.stringify(table, undefined, 2)}\n`);
   }
@@ -74,16 +77,15 @@ export async function runBench({ values }: Given<typeof benchOptions>, io: CliIo
 }
 
 /** Compiled code and open files as in service, on both sides. */
-async function warmUp(path: string): Promise<void> {
+async function warmUp(place: Place): Promise<void> {
   for (const operation of ['update', 'mix'] as const) {
     await runLoad({
-      socketPath: path,
+      ...place,
       operation,
       connections: 16,
       requests: 10_000,
       ids,
       sessionBytes,
-      announcement: true,
     });
   }
 }

@@ -2,7 +2,7 @@
 import { whyMissing } from './cache-off.ts';
 import { type CliIo, complain } from './io.ts';
 import type { Given, deleteOptions } from './options.ts';
-import { cacheArgument, idArgument, withDaemon } from './reach.ts';
+import { cacheArgument, idArgument, requireAnswer, withDaemon } from './reach.ts';
 
 export async function runDelete(
   { values, words }: Given<typeof deleteOptions>,
@@ -15,6 +15,7 @@ export async function runDelete(
       io.out('deleted\n');
       return 0;
     }
+    requireAnswer(client);
     complain(io, 'warning', await whyMissing(client, label));
     return 1;
   });

@@ -14,11 +14,14 @@ import { messageOf, TlsmgrError } from '../errors.ts';
 import { printable } from '../log/printable.ts';
 import { type CacheName, postfixCacheNames } from '../config/cache-names.ts';
 import { strangerOn, thisCaller } from '../system/path-trust.ts';
-import { type Answer, type Place, whoAnswers } from './probe.ts';
+import { type Place, whoAnswers } from './probe.ts';
 import { type CliIo, complain, UsageError } from './io.ts';
 import { queueDirectoryOf, reasonForOriginal } from './starts.ts';
 
 export const standaloneSocket = 'run/tlsmgr.sock';
+
+/** A person waits longer than a program may. */
+const patienceMs = 10_000;
 
 /** The value of --socket. */
 export function namedSocket(asked: string): string {
@@ -62,27 +65,32 @@ export function placeOf(asked: string | undefined, io: CliIo): Place {
 }
 
 /**
- * Who serves there. Throws TlsmgrError `UNAVAILABLE` when it is no tlsmgr, and
- * `REFUSED` when Postfix's own answers what it doesn't know: with silence.
+ * What the daemon there tells of itself. Throws TlsmgrError `UNAVAILABLE` when it
+ * is no tlsmgr, and `UNSUPPORTED` when it is Postfix's own.
  */
-export async function reportOf(place: Place, lack = 'it tells nothing of itself'): Promise<Report> {
-  const answer = await askWho(place);
+export async function reportOf(place: Place): Promise<Report> {
+  const answer = await answerOf(whoAnswers(place));
   if (answer.kind === 'ours') {
     return answer.report;
   }
-  const { socketPath } = place;
+  throw originalServes(place.socketPath, 'it tells nothing of itself');
+}
+
+/** @param lack of Postfix's own, where nothing is known of why it serves. */
+function originalServes(socketPath: string, lack: string): TlsmgrError {
   const reason = reasonForOriginal(queueDirectoryOf(socketPath));
-  throw new TlsmgrError(
-    'REFUSED',
+  return new TlsmgrError(
+    'UNSUPPORTED',
     reason === undefined
       ? `${socketPath}: Postfix's own tlsmgr serves here, and ${lack}`
       : `${socketPath}: Postfix's own tlsmgr serves here, as this one can't start: ${reason}`,
   );
 }
 
-async function askWho(place: Place): Promise<Answer> {
+/** Who answers, or that nobody does. */
+export async function answerOf<T>(asked: Promise<T>): Promise<T> {
   try {
-    return await whoAnswers(place);
+    return await asked;
   } catch (thrown) {
     throw new TlsmgrError('UNAVAILABLE', `no tlsmgr answers: ${messageOf(thrown)}`, {
       cause: thrown,
@@ -102,8 +110,20 @@ export async function withDaemon<T>(
 ): Promise<T> {
   const place = placeOf(asked, io);
   tellPlace(asked, place, io);
-  await (who === 'ours' ? reportOf(place, 'it knows no such request') : askWho(place));
-  return withClient(place, talk);
+  return withClient(place, async (client, path) => {
+    const { server } = await answerOf(client.identify());
+    if (who === 'ours' && server === 'postfix') {
+      throw originalServes(path, 'it knows no such request');
+    }
+    return talk(client, path);
+  });
+}
+
+/** Throws what kept the last call from being answered, which a client tells as a miss. */
+export function requireAnswer({ trouble }: TlsmgrClient): void {
+  if (trouble !== undefined) {
+    throw trouble;
+  }
 }
 
 /** The same, where it has been found already. */
@@ -111,11 +131,11 @@ export async function withClient<T>(
   place: Place,
   talk: (client: TlsmgrClient, path: string) => Promise<T>,
 ): Promise<T> {
-  const client = new TlsmgrClient({ ...place, retries: 0 });
+  const client = new TlsmgrClient({ ...place, deadlineMs: patienceMs });
   try {
     return await talk(client, place.socketPath);
   } finally {
-    client.close();
+    await client.close();
   }
 }
 

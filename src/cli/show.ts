@@ -6,7 +6,7 @@ import { verifyText } from '../openssl/verify-result.ts';
 import { type CliIo, complain } from './io.ts';
 import type { Given, showOptions } from './options.ts';
 import { duration } from './output.ts';
-import { cacheArgument, idArgument, withDaemon } from './reach.ts';
+import { cacheArgument, idArgument, requireAnswer, withDaemon } from './reach.ts';
 
 export async function runShow(
   { values, words }: Given<typeof showOptions>,
@@ -17,6 +17,7 @@ export async function runShow(
   return withDaemon(values.socket, io, 'either', async (client) => {
     const session = await client.lookup(label, id);
     if (session === undefined) {
+      requireAnswer(client);
       complain(io, 'warning', await whyMissing(client, label));
       return 1;
     }

@@ -1,287 +1,191 @@
 /**
  * The client library: tlsmgr's service for Node programs, and all that the
- * command line uses to reach a daemon.
+ * command line and the tests use to reach a daemon.
  *
- * One connection, kept; one request at a time on it, in the order of the calls.
- * As Postfix's own client does, a request that fails for want of a server is
- * tried once more on a new connection after a pause. Then it fails with
- * TlsmgrError `UNAVAILABLE`. A status that is not 0, where the method has no
- * value for it, is TlsmgrError `REFUSED`. Follows src/tls/tls_mgr.c.
+ * It connects at the first call, by itself again after a failure, and finds out
+ * whether this tlsmgr serves or Postfix's own. Every call has a deadline. A
+ * server that isn't there is no reason for a program to fail: a look-up is a miss
+ * then, and a session isn't stored. What a program can't do without (seeds, ticket
+ * keys, policies) rejects with a TlsmgrError; docs/errors.md has the codes.
  */
 import { TlsmgrError } from '../errors.ts';
-import { Base64Reader } from '../protocol/base64/reader.ts';
-import { Encoder, encodedName } from '../protocol/encoder.ts';
-import { requestName, status, statusName } from '../protocol/names.ts';
-import type { CacheName } from '../config/cache-names.ts';
-import { readScopedKeys, type ScopedKey } from '../tickets/scoped-key.ts';
-import { ClientConnection, type ReplyAttributes } from './connection.ts';
+import type { ScopedKey } from '../tickets/scoped-key.ts';
+import type { CallOptions, Question } from './call.ts';
+import type { Identity } from './identification.ts';
+import { Link, type LinkState } from './link.ts';
+import {
+  type CacheId,
+  type CacheName,
+  deleteQuestion,
+  flushQuestion,
+  type ListedSession,
+  listQuestion,
+  lookupQuestion,
+  type Page,
+  type Policy,
+  policyQuestion,
+  seedQuestion,
+  statsQuestion,
+  ticketKeyQuestion,
+  ticketRingQuestion,
+  updateQuestion,
+} from './questions.ts';
 
 export interface ClientOptions {
   /** Path of the UNIX-domain socket: `private/tlsmgr` of a Postfix, or a standalone one. */
   socketPath: string;
   /** Whether the server speaks first, as for Postfix 3.6 and later. Default true. */
-  announcement?: boolean;
-  /** For connecting and for each reply. Default 10,000. */
-  timeoutMs?: number;
-  /** Further tries after a failure. Default 1. */
-  retries?: number;
-  /** Before a further try. Default 1,000. */
-  retryPauseMs?: number;
+  announcement?: boolean | undefined;
+  /** Milliseconds that a call waits for its answer. Default 200. */
+  deadlineMs?: number | undefined;
+  /** Calls that may wait at the same time; further ones fail at once. Default 1000. */
+  maxWaiting?: number | undefined;
 }
 
-export interface Policy {
-  cachable: boolean;
-  /** 0 when sessions of this kind are not to be kept at all. */
-  timeoutSeconds: number;
-}
+/** What setTimeout() can wait for. */
+const longestMs = 2 ** 31 - 1;
 
-/** An entry of a cache as `list` tells it; the session itself is not part of it. */
-export interface ListedSession {
-  id: Buffer;
-  sessionBytes: number;
-  storedAtSeconds: number;
-  expiresAtSeconds: number;
-}
+const publicStates: Readonly<Record<LinkState, 'up' | 'down' | 'idle'>> = {
+  idle: 'idle',
+  connecting: 'idle',
+  up: 'up',
+  down: 'down',
+  closing: 'down',
+  closed: 'down',
+};
 
-/** A cache id: bytes without a NUL, or their UTF-8 text. */
-export type CacheId = string | Buffer;
+export class TlsmgrClient implements AsyncDisposable {
+  readonly #link: Link;
 
-type Value = ['string', string, CacheId] | ['number', string, number] | ['data', string, Buffer];
+  /** Throws RangeError for options that can't be. */
+  constructor({ socketPath, announcement, deadlineMs, maxWaiting }: ClientOptions) {
+    if (maxWaiting !== undefined && !(Number.isInteger(maxWaiting) && maxWaiting > 0)) {
+      throw new RangeError(`maxWaiting: ${maxWaiting}`);
+    }
+    requireDeadline(deadlineMs);
+    this.#link = new Link({
+      socketPath,
+      announcement: announcement ?? true,
+      deadlineMs: deadlineMs ?? 200,
+      maxWaiting: maxWaiting ?? 1000,
+    });
+  }
 
-const listPageEntries = 500;
+  /**
+   * `up`: connected. `down`: the last connection failed, or the client is closed.
+   * `idle`: none of these; the next call connects.
+   */
+  get state(): 'up' | 'down' | 'idle' {
+    return publicStates[this.#link.state];
+  }
 
-export class TlsmgrClient {
-  readonly #options: Required<ClientOptions>;
-  #connection: ClientConnection | undefined;
-  /** Ends when all earlier requests have ended. */
-  #queue: Promise<unknown> = Promise.resolve();
+  /** Why the last call had no answer, also one that was told as a miss; undefined after an answer. */
+  get trouble(): TlsmgrError | undefined {
+    return this.#link.trouble;
+  }
 
-  constructor(options: ClientOptions) {
-    this.#options = {
-      announcement: true,
-      timeoutMs: 10_000,
-      retries: 1,
-      retryPauseMs: 1000,
-      ...options,
-    };
+  /** Who serves. Rejects without a server. */
+  async identify(options?: CallOptions): Promise<Identity> {
+    requireDeadline(options?.deadlineMs);
+    return this.#link.identify(options);
+  }
+
+  /** The session stored under the id; undefined when there is none, the cache is off, or no server. */
+  async lookup(cache: CacheName, id: CacheId, options?: CallOptions): Promise<Buffer | undefined> {
+    return this.#askOr(undefined, lookupQuestion(cache, id), options);
+  }
+
+  /** Stores a session. @returns false when the cache is off, or there is no server. */
+  async update(
+    cache: CacheName,
+    id: CacheId,
+    session: Buffer,
+    options?: CallOptions,
+  ): Promise<boolean> {
+    return this.#askOr(false, updateQuestion(cache, id, session), options);
+  }
+
+  /** @returns whether there was such a session; false without a server. */
+  async delete(cache: CacheName, id: CacheId, options?: CallOptions): Promise<boolean> {
+    return this.#askOr(false, deleteQuestion(cache, id), options);
   }
 
   /** 1 to 255 bytes for a generator of one's own. */
-  async seed(bytes: number): Promise<Buffer> {
-    const reply = await this.#ask('seed', ['number', 'size', bytes]);
-    requireOk('seed', reply);
-    return dataOf(reply, 'seed');
-  }
-
-  /** Whether sessions of a kind can be cached, and how long they live. */
-  async policy(label: CacheName): Promise<Policy> {
-    const reply = await this.#ask('policy', ['string', 'cache_type', label]);
-    requireOk('policy', reply);
-    return {
-      cachable: numberOf(reply, 'cachable') !== 0,
-      timeoutSeconds: numberOf(reply, 'timeout'),
-    };
-  }
-
-  /** The session stored under the id; undefined when there is none, or the cache is off. */
-  async lookup(label: CacheName, id: CacheId): Promise<Buffer | undefined> {
-    const reply = await this.#ask(
-      'lookup',
-      ['string', 'cache_type', label],
-      ['string', 'cache_id', id],
-    );
-    return statusOf(reply) === status.ok ? dataOf(reply, 'session') : undefined;
-  }
-
-  /** Stores a session. @returns false when the cache is off. */
-  async update(label: CacheName, id: CacheId, session: Buffer): Promise<boolean> {
-    const reply = await this.#ask(
-      'update',
-      ['string', 'cache_type', label],
-      ['string', 'cache_id', id],
-      ['data', 'session', session],
-    );
-    return statusOf(reply) === status.ok;
-  }
-
-  /** @returns whether there was such a session. */
-  async delete(label: CacheName, id: CacheId): Promise<boolean> {
-    const reply = await this.#ask(
-      'delete',
-      ['string', 'cache_type', label],
-      ['string', 'cache_id', id],
-    );
-    return statusOf(reply) === status.ok;
+  async seed(bytes: number, options?: CallOptions): Promise<Buffer> {
+    return this.#ask(seedQuestion(bytes), options);
   }
 
   /**
    * The 88 bytes of the key that seals tickets now, or of the key with the
    * 16-byte name; undefined when there is none, or no tickets are given out.
    */
-  async ticketKey(name: Buffer = Buffer.alloc(0)): Promise<Buffer | undefined> {
-    const reply = await this.#ask('tktkey', ['data', 'keyname', name]);
-    return statusOf(reply) === status.ok ? dataOf(reply, 'keybuf') : undefined;
+  async ticketKey(name?: Buffer, options?: CallOptions): Promise<Buffer | undefined> {
+    return this.#ask(ticketKeyQuestion(name), options);
   }
 
   /**
    * Every ticket key of a scope (1 to 255 bytes), the one that seals first;
-   * undefined when no tickets are given out. Of ours only: Postfix's own tlsmgr
-   * has no such request.
+   * undefined when no tickets are given out. Of this tlsmgr only.
    */
-  async ticketRing(scope: string): Promise<ScopedKey[] | undefined> {
-    const reply = await this.#ask('tktring', ['string', 'scope', scope]);
-    const code = statusOf(reply);
-    if (code === status.fail) {
-      requireOk('tktring', reply);
-    }
-    if (code !== status.ok) {
-      return undefined;
-    }
-    const bytes = dataOf(reply, 'keys');
-    const keys = readScopedKeys(bytes);
-    bytes.fill(0);
-    if (keys === undefined) {
-      throw new TlsmgrError('UNAVAILABLE', 'malformed ticket keys in a reply');
-    }
-    return keys;
+  async ticketRing(scope: string, options?: CallOptions): Promise<ScopedKey[] | undefined> {
+    return this.#ask(ticketRingQuestion(scope), options);
   }
 
-  /** The daemon's report on itself: docs/protocol.md. */
-  async stats(): Promise<unknown> {
-    const reply = await this.#ask('stats');
-    requireOk('stats', reply);
-    return JSON.parse(textOf(reply, 'report')) as unknown;
+  /** Whether sessions of a kind can be cached, and how long they live. */
+  async policy(cache: CacheName, options?: CallOptions): Promise<Policy> {
+    return this.#ask(policyQuestion(cache), options);
+  }
+
+  /** The daemon's report on itself: docs/status.md. */
+  async stats(options?: CallOptions): Promise<unknown> {
+    return this.#ask(statsQuestion(), options);
   }
 
   /** The entries of a cache, oldest first, page by page. Throws `REFUSED` when it is off. */
-  async *list(label: CacheName): AsyncGenerator<ListedSession> {
+  async *list(cache: CacheName, options?: CallOptions): AsyncGenerator<ListedSession> {
     let cursor = '';
     do {
-      const reply = await this.#ask(
-        'list',
-        ['string', 'cache_type', label],
-        ['string', 'cursor', cursor],
-        ['number', 'limit', listPageEntries],
-      );
-      requireOk('list', reply);
-      const entries = JSON.parse(textOf(reply, 'entries', '[]')) as {
-        id: string;
-        bytes: number;
-        stored: number;
-        expires: number;
-      }[];
-      for (const entry of entries) {
-        yield {
-          id: Buffer.from(entry.id, 'base64'),
-          sessionBytes: entry.bytes,
-          storedAtSeconds: entry.stored,
-          expiresAtSeconds: entry.expires,
-        };
-      }
-      cursor = textOf(reply, 'cursor');
+      const page: Page = await this.#ask(listQuestion(cache, cursor), options);
+      yield* page.sessions;
+      ({ cursor } = page);
     } while (cursor !== '');
   }
 
   /** Drops every entry of a cache. @returns how many there were. */
-  async flush(label: CacheName): Promise<number> {
-    const reply = await this.#ask('flush', ['string', 'cache_type', label]);
-    requireOk('flush', reply);
-    return numberOf(reply, 'entries');
+  async flush(cache: CacheName, options?: CallOptions): Promise<number> {
+    return this.#ask(flushQuestion(cache), options);
   }
 
-  /** Closes the connection; a later call opens another. */
-  close(): void {
-    this.#connection?.close();
-    this.#connection = undefined;
+  /** Takes no more calls, and closes the connection once those under way have ended. */
+  close(): Promise<void> {
+    return this.#link.close();
   }
 
-  #ask(name: string, ...values: Value[]): Promise<ReplyAttributes> {
-    const request = encodeRequest(name, values);
-    const reply = this.#queue.then(() => this.#attempt(request)).finally(() => request.fill(0));
-    this.#queue = reply.catch(() => undefined);
-    return reply;
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
-  async #attempt(request: Buffer): Promise<ReplyAttributes> {
-    for (let triesLeft = this.#options.retries; ; triesLeft -= 1) {
-      try {
-        if (this.#connection?.usable !== true) {
-          this.#connection = await ClientConnection.open(this.#options);
-        }
-        const reply = await this.#connection.send(request);
-        if (!reply.has(statusName)) {
-          throw new TlsmgrError('UNAVAILABLE', `missing attribute ${statusName} in a reply`);
-        }
-        return reply;
-      } catch (thrown) {
-        this.close();
-        if (triesLeft <= 0) {
-          throw thrown;
-        }
-        await new Promise((resolve) => {
-          setTimeout(resolve, this.#options.retryPauseMs);
-        });
+  #ask<T>(question: Question<T>, options: CallOptions | undefined): Promise<T> {
+    requireDeadline(options?.deadlineMs);
+    return this.#link.ask(question, options);
+  }
+
+  /** The cache is an aid: without a server a program goes on as if nothing were stored. */
+  async #askOr<T>(without: T, question: Question<T>, options: CallOptions | undefined): Promise<T> {
+    try {
+      return await this.#ask(question, options);
+    } catch (thrown) {
+      // The reason stands in `trouble`.
+      if (thrown instanceof TlsmgrError) {
+        return without;
       }
+      throw thrown;
     }
   }
 }
 
-function encodeRequest(name: string, values: readonly Value[]): Buffer {
-  const list = new Encoder();
-  list.string(encodedName(requestName), name);
-  for (const [kind, attribute, value] of values) {
-    const nameBytes = encodedName(attribute);
-    if (kind === 'number') {
-      list.number(nameBytes, value);
-    } else if (kind === 'data') {
-      list.data(nameBytes, value, 0, value.length);
-    } else {
-      list.bytes(nameBytes, withoutNul(attribute, value));
-    }
-  }
-  list.end();
-  return list.buffer.subarray(0, list.length);
-}
-
-function withoutNul(attribute: string, value: CacheId): Buffer {
-  const bytes = typeof value === 'string' ? Buffer.from(value) : value;
-  if (bytes.includes(0)) {
-    throw new RangeError(`${attribute} must not hold a NUL`);
-  }
-  return bytes;
-}
-
-function numberOf(reply: ReplyAttributes, name: string): number {
-  return Number(textOf(reply, name)) | 0;
-}
-
-function statusOf(reply: ReplyAttributes): number {
-  return numberOf(reply, statusName);
-}
-
-function dataOf(reply: ReplyAttributes, name: string): Buffer {
-  const text = reply.get(name);
-  if (text === undefined) {
-    return Buffer.alloc(0);
-  }
-  const reader = new Base64Reader();
-  const wellFormed = reader.read(text, 0, text.length);
-  const data = Buffer.from(reader.bytes);
-  reader.wipe();
-  text.fill(0);
-  if (!wellFormed) {
-    throw new TlsmgrError('UNAVAILABLE', `malformed base64 data in a reply: ${name}`);
-  }
-  return data;
-}
-
-function textOf(reply: ReplyAttributes, name: string, missing = ''): string {
-  return reply.get(name)?.toString() ?? missing;
-}
-
-function requireOk(request: string, reply: ReplyAttributes): void {
-  const code = statusOf(reply);
-  if (code !== status.ok) {
-    throw new TlsmgrError('REFUSED', `"${request}" request refused with status ${code}`);
+function requireDeadline(deadlineMs: number | undefined): void {
+  if (deadlineMs !== undefined && !(deadlineMs > 0 && deadlineMs <= longestMs)) {
+    throw new RangeError(`deadlineMs: ${deadlineMs}`);
   }
 }

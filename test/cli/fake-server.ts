@@ -33,6 +33,8 @@ export interface FakeOptions {
   greeting?: string | undefined;
   /** What a request gets, by its name; nothing when undefined. */
   reply: (request: string) => Attributes | undefined;
+  /** Of several requests that come at once the first is answered, as by Postfix's own. */
+  firstOnly?: boolean;
 }
 
 export class FakeServer {
@@ -58,7 +60,8 @@ export class FakeServer {
         text += chunk;
         const lists = text.split('\0\0');
         text = lists.pop()!;
-        for (const list of lists) {
+        const heard = options.firstOnly === true ? lists.slice(0, 1) : lists;
+        for (const list of heard) {
           const reply = options.reply(list.split('\0')[1] ?? '');
           if (reply !== undefined) {
             socket.write(listText(reply));

@@ -198,10 +198,11 @@ describe('a server that does not answer', () => {
 
   test('and a byte now and then is no answer', async () => {
     const server = createServer((connection) => {
+      connection.write(listText(announcement));
       const timer = setInterval(() => connection.write('x'), 10);
       connection.on('error', () => undefined).on('close', () => clearInterval(timer));
     }).listen(socket);
-    const client = new TlsmgrClient({ socketPath: socket, timeoutMs: 100, retries: 0 });
+    const client = new TlsmgrClient({ socketPath: socket, deadlineMs: 100 });
     await assert.rejects(client.seed(1), /no answer within 100 ms/u);
     server.close();
   });
@@ -246,6 +247,7 @@ describe('a server that does not answer', () => {
       const fake = await FakeServer.start(socket, {
         greeting: listText(announcement),
         reply: (request) => (request === 'stats' ? second : replies[request]),
+        firstOnly: second === undefined,
       });
       const { status, err } = await tlsmgr.run('status', '--socket', socket);
       assert.equal(status, 3);
@@ -310,6 +312,7 @@ describe('who answers', () => {
       const fake = await FakeServer.start(socket, {
         greeting: says,
         reply: (request) => replies[request],
+        firstOnly: replies['stats'] === undefined,
       });
       const { status, out, err } = await runHere('status', '--socket', socket);
       assert.deepEqual([status, out], [3, '']);
@@ -329,7 +332,11 @@ describe('who answers', () => {
       delete: [['status', '0']],
       lookup: found,
     };
-    const fake = await FakeServer.start(socket, { greeting, reply: (request) => known[request] });
+    const fake = await FakeServer.start(socket, {
+      greeting,
+      reply: (request) => known[request],
+      firstOnly: true,
+    });
     for (const verb of ['list', 'flush']) {
       const { status, err } = await runHere(verb, 'smtpd', '--socket', socket);
       assert.equal(status, 1);

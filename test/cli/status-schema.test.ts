@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
 import { postfixCacheNames } from '../../src/config/cache-names.ts';
+import { patientClient } from '../patient-client.ts';
 import { History } from '../../src/report/history.ts';
 import type { Report } from '../../src/report/report.ts';
 import { Troubles } from '../../src/log/troubles.ts';
@@ -73,9 +73,9 @@ describe('the JSON of status', { skip: notBuilt }, () => {
   });
 
   test('has the members that docs/status.md describes, and no others', async () => {
-    const client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+    const client = patientClient(tlsmgr.socket);
     await client.ticketKey();
-    client.close();
+    void client.close();
     const { out } = await tlsmgr.run('status', '--json', '--socket', tlsmgr.socket);
     const report = JSON.parse(out) as Report;
     assert.equal(report.schemaVersion, 1);

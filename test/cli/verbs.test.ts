@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import type { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient } from '../patient-client.ts';
 import { verbs } from '../../src/cli/verbs.ts';
 import { version } from '../../src/version.ts';
 import { Standalone, notBuilt } from './standalone.ts';
@@ -16,11 +17,11 @@ describe('the verbs, against a standalone tlsmgr', { skip: notBuilt }, () => {
 
   before(async () => {
     await tlsmgr.start();
-    client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+    client = patientClient(tlsmgr.socket);
   });
 
   after(async () => {
-    client.close();
+    void client.close();
     await tlsmgr.stop();
     tlsmgr.remove();
   });
@@ -203,10 +204,10 @@ describe('serve', { skip: notBuilt }, () => {
     const tlsmgr = new Standalone();
     const persistent = ['-o', 'tlsmgr_session_cache_persistent=yes'];
     const ask = async (): Promise<Buffer | undefined> => {
-      const client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+      const client = patientClient(tlsmgr.socket);
       const found = await client.lookup('smtpd', 'kept');
       await client.update('smtpd', 'kept', Buffer.from('a session'));
-      client.close();
+      void client.close();
       return found;
     };
     await tlsmgr.start(...persistent);

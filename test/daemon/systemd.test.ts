@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient, untilAnswered } from '../patient-client.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 import { DatagramReceiver, listeningSocket } from './raw-sockets.ts';
 
@@ -13,9 +13,9 @@ const root = join(import.meta.dirname, '../..');
 const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
 
 async function seedFrom(socketPath: string): Promise<number> {
-  const client = new TlsmgrClient({ socketPath });
-  const seed = await client.seed(32);
-  client.close();
+  const client = patientClient(socketPath);
+  const seed = await untilAnswered(client, () => client.seed(32));
+  void client.close();
   return seed.length;
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient } from '../patient-client.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 
 /** Node starts with it; V8 puts ten times as much around the memory of a module. */
@@ -17,7 +17,7 @@ describe('a limit on address space', { skip: notBuilt }, () => {
     test(`${what}, sessions are stored and given back`, async () => {
       const daemon = new Standalone();
       await (limited ? daemon.startWithAddressSpace(limitKilobytes) : daemon.start());
-      const client = new TlsmgrClient({ socketPath: daemon.socket });
+      const client = patientClient(daemon.socket);
       try {
         for (const size of [1, 100, 1500, 40_000, 100_000, 200_000]) {
           const session = randomBytes(size);
@@ -29,7 +29,7 @@ describe('a limit on address space', { skip: notBuilt }, () => {
         assert.equal(kilobytes < limitKilobytes, limited, 'whether WebAssembly was used');
         assert.doesNotMatch(daemon.said, /warning|error/u);
       } finally {
-        client.close();
+        void client.close();
         daemon.remove();
       }
     });

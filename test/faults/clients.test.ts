@@ -4,7 +4,8 @@ import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import type { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient } from '../patient-client.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 import { poll } from '../postfix/poll.ts';
 import { eventOrEnd, openSocket } from '../socket/plain-socket.ts';
@@ -35,7 +36,7 @@ describe('rude clients', { skip: notBuilt }, () => {
     const daemon = new Standalone();
     daemons.push(daemon);
     await (descriptors === undefined ? daemon.start() : daemon.startWithDescriptors(descriptors));
-    return [daemon, new TlsmgrClient({ socketPath: daemon.socket })];
+    return [daemon, patientClient(daemon.socket)];
   };
   const report = async (client: TlsmgrClient): Promise<Report> => (await client.stats()) as Report;
 
@@ -63,7 +64,7 @@ describe('rude clients', { skip: notBuilt }, () => {
     for (let count = 0; count < 5; count += 1) {
       assert.equal((await client.policy('smtpd')).cachable, true);
     }
-    client.close();
+    void client.close();
     assert.equal(await daemon.stop(), 0);
   });
 
@@ -86,9 +87,9 @@ describe('rude clients', { skip: notBuilt }, () => {
       crowd.push(socket);
     }
     await poll('a word to each', () => greeted === crowd.length);
-    const client = new TlsmgrClient({ socketPath: daemon.socket });
+    const client = patientClient(daemon.socket);
     assert.equal((await client.seed(32)).length, 32);
-    client.close();
+    void client.close();
     for (const socket of [...crowd, ...others]) {
       socket.destroy();
     }
@@ -113,7 +114,7 @@ describe('rude clients', { skip: notBuilt }, () => {
     assert.equal(connections.sizeLimitHits, 1);
     assert.ok(process.residentBytes < 150e6, `${process.residentBytes} bytes are resident`);
     await untilSaid(daemon, /is longer than 1048576 bytes \(tlsmgr_request_size_limit\): closed/u);
-    client.close();
+    void client.close();
     assert.equal(await daemon.stop(), 0);
   });
 
@@ -131,7 +132,7 @@ describe('rude clients', { skip: notBuilt }, () => {
     }
     half.destroy();
     deaf.destroy();
-    client.close();
+    void client.close();
     assert.equal(await daemon.stop(), 0);
   });
 
@@ -155,7 +156,7 @@ describe('rude clients', { skip: notBuilt }, () => {
     assert.equal(connections.accepted, others + made);
     assert.equal(connections.open, 1);
     assert.equal(readdirSync(`/proc/${daemon.pid}/fd`).length, before);
-    client.close();
+    void client.close();
     assert.equal(await daemon.stop(), 0);
   });
 });

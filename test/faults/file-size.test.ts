@@ -1,15 +1,15 @@
 /** A limit on the size of files that leaves no room for one byte: the caches need no file to serve. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
 import { postfixCacheNames } from '../../src/config/cache-names.ts';
+import { patientClient } from '../patient-client.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 
 describe('files that must stay empty', { skip: notBuilt }, () => {
   test('sessions are stored and given back, with one warning a cache', async () => {
     const daemon = new Standalone();
     await daemon.startWithFileSize(0);
-    const client = new TlsmgrClient({ socketPath: daemon.socket });
+    const client = patientClient(daemon.socket);
     try {
       for (const label of postfixCacheNames) {
         const session = Buffer.from(`a session of ${label}`);
@@ -22,7 +22,7 @@ describe('files that must stay empty', { skip: notBuilt }, () => {
       }
       assert.doesNotMatch(daemon.said, /error:/u);
     } finally {
-      client.close();
+      void client.close();
       await daemon.stop();
       daemon.remove();
     }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import type { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient } from '../patient-client.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 
 describe('interruptions', { skip: notBuilt }, () => {
@@ -13,11 +14,11 @@ describe('interruptions', { skip: notBuilt }, () => {
 
   before(async () => {
     await daemon.start();
-    client = new TlsmgrClient({ socketPath: daemon.socket });
+    client = patientClient(daemon.socket);
     await client.update('smtp', 'before', session);
   });
   after(async () => {
-    client.close();
+    void client.close();
     assert.equal(await daemon.stop(), 0);
     daemon.remove();
   });
@@ -39,9 +40,9 @@ describe('interruptions', { skip: notBuilt }, () => {
     renameSync(folder, `${folder}.away`);
     assert.deepEqual(await client.lookup('smtp', 'before'), session);
     renameSync(`${folder}.away`, folder);
-    const other = new TlsmgrClient({ socketPath: daemon.socket });
+    const other = patientClient(daemon.socket);
     assert.deepEqual(await other.lookup('smtp', 'before'), session);
-    other.close();
+    void other.close();
   });
 
   test('its cache files and its exchange file removed: no session is lost, and new ones are kept', async () => {

@@ -7,7 +7,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import type { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient, untilAnswered } from '../patient-client.ts';
 import { PostfixInstance } from '../postfix/instance.ts';
 import { poll } from '../postfix/poll.ts';
 import { isAlive, programOf, statusOf } from '../postfix/processes.ts';
@@ -64,7 +65,7 @@ function sessionOf(number: number): Buffer {
 
 export class LyingKernel {
   readonly #instance: PostfixInstance;
-  readonly #client: TlsmgrClient;
+  #client: TlsmgrClient;
   /** Words for strace; who reads them takes them away. */
   readonly #words: string;
   readonly #trace: string;
@@ -100,12 +101,7 @@ exec ${tlsmgr} "$@"
 `,
       { mode: 0o755 },
     );
-    this.#client = new TlsmgrClient({
-      socketPath: instance.socketPath,
-      timeoutMs: hangMs,
-      retries: 600,
-      retryPauseMs: 50,
-    });
+    this.#client = patientClient(instance.socketPath, hangMs);
   }
 
   /** The calls of the main thread from the loading of our program to its answers. */
@@ -155,7 +151,7 @@ exec ${tlsmgr} "$@"
   }
 
   async stop(): Promise<void> {
-    this.#client.close();
+    void this.#client.close();
     rmSync(this.#words, { force: true });
     await this.#instance.stop();
     this.#instance.cleanup();
@@ -182,7 +178,8 @@ exec ${tlsmgr} "$@"
 
   /** The running process goes; another is started when it is asked for. */
   async #restart(): Promise<void> {
-    this.#client.close();
+    await this.#client.close();
+    this.#client = patientClient(this.#instance.socketPath, hangMs);
     const pid = this.#instance.tlsmgrPid();
     try {
       await this.#instance.reload();
@@ -196,19 +193,6 @@ exec ${tlsmgr} "$@"
     }
     // Ours is tried each time, however often it has failed.
     rmSync(join(this.#instance.queueDirectory, 'pid/tlsmgr.start'), { force: true });
-  }
-
-  /** Rejects at a hang, at which the client would try again and again. */
-  async #within<Value>(answer: Promise<Value>): Promise<Value> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer')), hangMs);
-    });
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   #server(kept: number): Outcome['served'] {
@@ -240,7 +224,9 @@ exec ${tlsmgr} "$@"
 
   async #store(): Promise<void> {
     for (let number = 0; number < sessions; number += 1) {
-      await this.#client.update('smtpd', idOf(number), sessionOf(number));
+      await untilAnswered(this.#client, () =>
+        this.#client.update('smtpd', idOf(number), sessionOf(number)),
+      );
     }
     // The process that ends saves them: from then on they are promised.
     await this.#restart();
@@ -255,14 +241,17 @@ exec ${tlsmgr} "$@"
     let waitedMs = 0;
     try {
       for (let number = 0; number < sessions; number += 1) {
-        const session = await this.#within(this.#client.lookup('smtpd', idOf(number)));
+        const session = await untilAnswered(
+          this.#client,
+          () => this.#client.lookup('smtpd', idOf(number)),
+          hangMs,
+        );
         waitedMs ||= performance.now() - startedMs;
         kept += session === undefined ? 0 : 1;
         wrong += session?.equals(sessionOf(number)) === false ? 1 : 0;
       }
       return { kept, wrong, waitedMs };
     } catch {
-      this.#client.close();
       return { kept: -1, wrong, waitedMs: performance.now() - startedMs };
     }
   }

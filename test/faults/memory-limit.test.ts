@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient } from '../patient-client.ts';
 import type { Report } from '../../src/report/report.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 import { poll } from '../postfix/poll.ts';
 
 /** More than the limits leave, in sessions as long as Postfix's can be. */
 async function storeMegabytes(daemon: Standalone, megabytes: number): Promise<Report> {
-  const client = new TlsmgrClient({ socketPath: daemon.socket, retries: 0 });
+  const client = patientClient(daemon.socket);
   const session = Buffer.alloc(40_000, 'x');
   try {
     for (let number = 0; number < megabytes * 25; number += 1) {
@@ -19,7 +19,7 @@ async function storeMegabytes(daemon: Standalone, megabytes: number): Promise<Re
     assert.deepEqual(await client.lookup('smtpd', `id ${megabytes * 25 - 1}`), session);
     return (await client.stats()) as Report;
   } finally {
-    client.close();
+    void client.close();
   }
 }
 

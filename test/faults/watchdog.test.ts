@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient, untilAnswered } from '../patient-client.ts';
 import { PostfixInstance } from '../postfix/instance.ts';
 import { skipWithoutPostfix, tlsmgrUnderTest } from '../postfix/under-test.ts';
 
@@ -27,23 +27,18 @@ describe('the watchdog', { skip: skipWithoutPostfix }, () => {
       tlsmgrWords: '-o daemon_timeout=3s',
       mainCf: { import_environment: `MAIL_CONFIG MAIL_LOGTAG NODE_OPTIONS=--import=${module}` },
     });
-    const client = new TlsmgrClient({
-      socketPath: instance.socketPath,
-      timeoutMs: 60_000,
-      retries: 100,
-      retryPauseMs: 100,
-    });
+    const client = patientClient(instance.socketPath);
     try {
       await instance.start();
-      await client.policy('smtpd');
+      await untilAnswered(client, () => client.policy('smtpd'));
       const pid = instance.tlsmgrPid()!;
       process.kill(pid, 'SIGUSR2');
       await instance.waitForEnd(pid);
       await instance.waitForLog(new RegExp(`tlsmgr pid ${pid} killed by signal 14`, 'u'));
-      assert.equal((await client.policy('smtpd')).cachable, true);
+      assert.equal((await untilAnswered(client, () => client.policy('smtpd'))).cachable, true);
       assert.notEqual(instance.tlsmgrPid(), pid);
     } finally {
-      client.close();
+      void client.close();
       await instance.stop();
       instance.cleanup();
       rmSync(folder, { recursive: true });

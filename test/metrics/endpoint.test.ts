@@ -4,7 +4,7 @@ import { lstatSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient, untilAnswered } from '../patient-client.ts';
 import type { Report } from '../../src/report/report.ts';
 import { metrics } from '../../src/metrics/table.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
@@ -14,13 +14,13 @@ import { get, getUntil, valueOf } from './http-client.ts';
 
 /** Has it answer of everything a little. */
 async function used(tlsmgr: Standalone): Promise<void> {
-  const client = new TlsmgrClient({ socketPath: tlsmgr.socket });
-  await client.update('smtp', 'mx.example:25', Buffer.alloc(500));
+  const client = patientClient(tlsmgr.socket);
+  await untilAnswered(client, () => client.update('smtp', 'mx.example:25', Buffer.alloc(500)));
   await client.lookup('smtp', 'mx.example:25');
   await client.lookup('smtp', 'other.example:25');
   await client.seed(32);
   await client.ticketKey();
-  client.close();
+  void client.close();
 }
 
 describe('metrics over HTTP', { skip: notBuilt }, () => {
@@ -78,12 +78,12 @@ describe('metrics over HTTP', { skip: notBuilt }, () => {
   });
 
   test('the histogram is cumulative, and its last bucket is its count', async () => {
-    const client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+    const client = patientClient(tlsmgr.socket);
     // One read in 32 is timed.
     for (let asked = 0; asked < 64; asked += 1) {
       await client.policy('smtp');
     }
-    client.close();
+    void client.close();
     const name = 'tlsmgr_service_time_seconds';
     // What was told a moment ago is told again.
     const { body } = await getUntil({ port }, '/metrics', (got) => {
@@ -123,12 +123,12 @@ describe('metrics over HTTP', { skip: notBuilt }, () => {
   });
 
   test('nothing that is to stay a secret', async () => {
-    const client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+    const client = patientClient(tlsmgr.socket);
     const session = Buffer.from('not for everybody to see, this session');
     await client.update('smtp', 'secret.example:25', session);
     const key = await client.ticketKey();
     const seed = await client.seed(32);
-    client.close();
+    void client.close();
     const told = await Promise.all(
       ['/metrics', '/status.json', '/healthz'].map(
         async (path) => (await get({ port }, path)).body,
@@ -278,7 +278,7 @@ describe('where metrics are served', { skip: notBuilt }, () => {
     await serving(`127.0.0.1:${port}`, async () => {
       const line = `warning: tlsmgr_metrics_listen = 127.0.0.1:${port}: Address already in use: no metrics`;
       await poll('the warning', () => tlsmgr.said.slice(saidBefore).includes(line));
-      other.close();
+      void other.close();
       await used(tlsmgr);
     });
     assert.equal(tlsmgr.said.slice(saidBefore).match(/warning: tlsmgr_metrics/gu)?.length, 1);
@@ -290,7 +290,7 @@ describe('where metrics are served', { skip: notBuilt }, () => {
     const { port } = other.address() as AddressInfo;
     const saidBefore = tlsmgr.said.length;
     await serving(`localhost:${port}`, async () => {
-      other.close();
+      void other.close();
       await getUntil({ port }, '/healthz', ({ status }) => status === 200);
     });
     assert.doesNotMatch(tlsmgr.said.slice(saidBefore), /warning/u);

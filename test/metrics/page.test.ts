@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient } from '../patient-client.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 import { freePort } from '../postfix/instance.ts';
 import { Chromium, noChromium, type Tab, type View } from './chromium.ts';
@@ -20,13 +20,13 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
     const port = await freePort();
     origin = `http://127.0.0.1:${port}/`;
     await tlsmgr.start('-o', `tlsmgr_metrics_listen=127.0.0.1:${port}`);
-    const client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+    const client = patientClient(tlsmgr.socket);
     for (let number = 0; number < 100; number += 1) {
       await client.update('smtp', `mx${number}.example:25`, Buffer.alloc(1000));
       await client.lookup('smtp', `mx${number % 80}.example:25`);
     }
     await client.ticketKey();
-    client.close();
+    void client.close();
     chromium = await Chromium.start();
   });
   after(async () => {

@@ -5,7 +5,7 @@ import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient, untilAnswered } from '../patient-client.ts';
 import { freePort, idOf, PostfixInstance } from '../postfix/instance.ts';
 import { rootOf, threadStatuses } from '../postfix/processes.ts';
 import { requireBuilt, skipWithoutPostfix, tlsmgrUnderTest } from '../postfix/under-test.ts';
@@ -49,9 +49,9 @@ describe('metrics in the chroot of a real Postfix', { skip: skipWithoutPostfix }
 
   /** Has master(8) start it. */
   async function asked(): Promise<void> {
-    const client = new TlsmgrClient({ socketPath: postfix.socketPath, timeoutMs: 30_000 });
-    await client.seed(32);
-    client.close();
+    const client = patientClient(postfix.socketPath);
+    await untilAnswered(client, () => client.seed(32));
+    void client.close();
   }
 
   async function allAnswered(from: Where): Promise<void> {

@@ -18,8 +18,9 @@ import {
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Finding } from '../../src/cli/findings/finding.ts';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import type { TlsmgrClient } from '../../src/client/client.ts';
 import { version } from '../../src/version.ts';
+import { patientClient, untilAnswered } from '../patient-client.ts';
 import { programOf } from './processes.ts';
 import { PostfixInstance } from './instance.ts';
 import { poll } from './poll.ts';
@@ -68,7 +69,7 @@ async function serving(postfix: PostfixInstance): Promise<'ours' | 'original'> {
 }
 
 function ask(postfix: PostfixInstance): void {
-  const client = new TlsmgrClient({ socketPath: postfix.socketPath, retries: 0 });
+  const client = patientClient(postfix.socketPath);
   client.policy('smtpd').then(
     () => client.close(),
     () => client.close(),
@@ -284,12 +285,12 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
 
   test('with no daemon running, install leaves the sessions of persistent caches alone', async () => {
     const id = Buffer.from('an id');
-    const client = (): TlsmgrClient => new TlsmgrClient({ socketPath: postfix.socketPath });
+    const client = (): TlsmgrClient => patientClient(postfix.socketPath);
     postfix.writeMainCf({ tlsmgr_session_cache_persistent: 'yes' });
     installed();
     const first = client();
-    await first.update('smtpd', id, Buffer.from('the session'));
-    first.close();
+    await untilAnswered(first, () => first.update('smtpd', id, Buffer.from('the session')));
+    void first.close();
     await postfix.stop();
     try {
       // The daemon starts once to show that it can.
@@ -298,8 +299,8 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
       await postfix.start();
     }
     const second = client();
-    const found = await second.lookup('smtpd', id);
-    second.close();
+    const found = await untilAnswered(second, () => second.lookup('smtpd', id));
+    void second.close();
     assert.equal(Buffer.from(found ?? []).toString(), 'the session', postfix.log());
     assert.deepEqual(postfix.logLines(/overwritten and removed/u), []);
     postfix.writeMainCf({});

@@ -8,7 +8,8 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import type { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient } from '../patient-client.ts';
 import { AttributeClient, base64, request } from '../postfix/attribute-client.ts';
 import { poll } from '../postfix/poll.ts';
 import { ServiceProcess } from './service-process.ts';
@@ -30,11 +31,11 @@ for (const behind of ['memory', 'file', 'sealed file'] as const) {
     before(async () => {
       service = await ServiceProcess.start(behind);
       ({ socketPath } = service);
-      client = new TlsmgrClient({ socketPath });
+      client = patientClient(socketPath);
     });
 
     after(() => {
-      client.close();
+      void client.close();
       service.end();
     });
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AnnouncementWatch } from '../../src/socket/announcement-watch.ts';
+import { patientClient } from '../patient-client.ts';
+import { poll } from '../postfix/poll.ts';
 import { announcement, list, RawClient, startService } from './harness.ts';
 
 const seedRequest = list('request', 'seed', 'size', '4');
@@ -109,6 +111,20 @@ describe('a client that gets the wrong announcement', () => {
       }
     }
     assert.doesNotMatch(running.warnings.join('\n'), oldClient);
+    running.stop();
+  });
+
+  test('nor is our client library, that asks for a seed a second', async () => {
+    const { clock } = setUp();
+    const running = await startService({ publicInterfacesOnly: false, clock });
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const client = patientClient(running.path);
+      await client.seed(1);
+      await client.close();
+      await poll('the end of its connection', () => running.service.counts.open === 0);
+      clock.ms += 1005;
+    }
+    assert.deepEqual(running.warnings, []);
     running.stop();
   });
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient } from '../patient-client.ts';
 import type { Report } from '../../src/report/report.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 import { get } from '../metrics/http-client.ts';
@@ -43,9 +43,9 @@ describe('tlsmgr_transport', { skip: notBuilt }, () => {
         `tlsmgr_metrics_listen=${socketPath}`,
       );
 
-      const client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+      const client = patientClient(tlsmgr.socket);
       assert.equal((await client.seed(32)).length, 32);
-      client.close();
+      void client.close();
       const { out: json } = await tlsmgr.run('status', '--json');
       assert.equal((JSON.parse(json) as Report).connections.transport, serves);
       const { out: screen } = await tlsmgr.run('status');

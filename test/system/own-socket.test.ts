@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { whoAnswers } from '../../src/cli/probe.ts';
-import { TlsmgrClient } from '../../src/client/client.ts';
+import { patientClient } from '../patient-client.ts';
 import { MetricsEndpoint } from '../../src/metrics/endpoint.ts';
 import { EgdServer } from '../../src/prng/egd-server.ts';
 import { EgdSource } from '../../src/prng/egd-source.ts';
@@ -166,7 +166,7 @@ describe('a path that is longer than that of a socket', () => {
     const server = createServer((socket) => socket.destroy());
     server.listen(fitting);
     await once(server, 'listening');
-    const client = new TlsmgrClient({ socketPath: long, retries: 0 });
+    const client = patientClient(long);
     await assert.rejects(client.seed(32), {
       code: 'UNAVAILABLE',
       message: `problem talking to ${long}: its path has 108 bytes, that of a socket at most 107`,

@@ -37,7 +37,7 @@ if (cluster.isPrimary) {
   const share = async (): Promise<void> =>
     keys === 'none'
       ? undefined
-      : shareSessions(server, new TlsmgrClient({ socketPath }), {
+      : shareSessions(server, new TlsmgrClient({ socketPath, deadlineMs: 10_000 }), {
           scope: 'web',
           keys: keys as 'ring' | 'single',
         }).ready;

@@ -11,7 +11,7 @@ const [socketPath = '', answers = ''] = process.argv.slice(2);
 
 async function outcomeOf(scope: string): Promise<string> {
   const server = await startServer();
-  const client = new TlsmgrClient({ socketPath });
+  const client = new TlsmgrClient({ socketPath, deadlineMs: 10_000 });
   const sharing = shareSessions(server, client, { scope, sessionIds: { deadlineMs: 20 } });
   while (sharing.stats().fetched + sharing.stats().failed === 0) {
     await pause(10);

@@ -25,6 +25,9 @@ const keyAt = (from: bigint, until: bigint, open: bigint): Buffer => {
 };
 const now = BigInt(Math.floor(Date.now() / 1000));
 
+const policy = list('status', '0', 'cachable', '1', 'timeout', '3600');
+const seed = list('status', '0', 'seed', 'QQ==');
+
 const answers: string[] = [
   keys(Buffer.alloc(0)),
   keys(Buffer.alloc(1)),
@@ -54,7 +57,14 @@ test('answers of any form end no process and no handshake, and no key of them is
     socket.on('error', () => {});
     socket.write(announcement);
     socket.on('data', (request: Buffer) => {
-      const scope = /\0scope\0(\d+)\0/u.exec(request.toString('latin1'))?.[1];
+      // A client first finds out who serves.
+      const asks = request.toString('latin1');
+      const known = ['policy', 'seed'].find((name) => asks.startsWith(`request\0${name}\0`));
+      if (known !== undefined) {
+        socket.write(known === 'seed' ? seed : policy + policy);
+        return;
+      }
+      const scope = /\0scope\0(\d+)\0/u.exec(asks)?.[1];
       if (scope !== undefined) {
         asked.add(scope);
       }

@@ -40,7 +40,8 @@ const patienceMs = 3000;
 /** @returns the exit status. */
 export async function watch(options: WatchOptions): Promise<number> {
   const { place, output, intervalSeconds } = options;
-  const client = new TlsmgrClient({ ...place, retries: 0, timeoutMs: patienceMs });
+  const connect = (): TlsmgrClient => new TlsmgrClient({ ...place, deadlineMs: patienceMs });
+  let client = connect();
   const end = untilEnd(options);
   let last: Report | undefined;
   let awaySinceMs: number | undefined;
@@ -54,6 +55,9 @@ export async function watch(options: WatchOptions): Promise<number> {
       } catch (thrown) {
         awaySinceMs ??= performance.now();
         const seconds = (performance.now() - awaySinceMs) / 1000;
+        // The pauses that a client makes after failures are longer than a person's interval.
+        await client.close();
+        client = connect();
         trouble = `NO ANSWER for ${duration(seconds)}: ${messageOf(thrown)}`;
       }
       draw(options, last, trouble);
@@ -65,7 +69,7 @@ export async function watch(options: WatchOptions): Promise<number> {
   } finally {
     end.stop();
     output.write(closeScreen);
-    client.close();
+    await client.close();
   }
 }
 

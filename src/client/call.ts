@@ -1,0 +1,156 @@
+/**
+ * One call of the client's user, from the moment it is made until it is over:
+ * answered, failed, past its deadline, or aborted. Its timer keeps the process
+ * alive; nothing else of the client does.
+ */
+import { TlsmgrError } from '../errors.ts';
+import type { Identity } from './identification.ts';
+import type { Reply } from './reply.ts';
+
+export interface CallOptions {
+  /** Ends the call, which then rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** Milliseconds, counted from the call. Default: the client's. */
+  deadlineMs?: number | undefined;
+}
+
+/** What is asked, and how its reply is read. */
+export interface Question<T> {
+  /** The encoded request, which is overwritten when it is not needed any more. */
+  request: Buffer;
+  /** Whether Postfix's own tlsmgr doesn't know it, or would log a warning. */
+  oursOnly: boolean;
+  /** Throws TlsmgrError `REFUSED` for a status that the call has no value for. */
+  read(reply: Reply): T;
+}
+
+/** The question that needs no request: who serves. */
+export const whoServes = 'who serves';
+
+/** A call as a connection sees it. */
+export interface PendingCall {
+  readonly oursOnly: boolean;
+  /** Of performance.now(). */
+  readonly untilMs: number;
+  readonly isOver: boolean;
+  readonly isSent: boolean;
+  /** Of the question `whoServes`: there is nothing to send. */
+  readonly isIdentification: boolean;
+  /** The request, which the caller now has to send and to overwrite. */
+  takeRequest(): Buffer;
+  /** @returns what is wrong with a reply that can't be understood. */
+  answer(reply: Reply): TlsmgrError | undefined;
+  /** For `whoServes`. */
+  tell(identity: Identity): void;
+  fail(error: TlsmgrError): void;
+}
+
+export interface CallLimits {
+  socketPath: string;
+  deadlineMs: number;
+  signal: AbortSignal | undefined;
+  /** Called once, at the end; with what went wrong on the way to the server. */
+  ended(call: PendingCall, trouble: TlsmgrError | undefined): void;
+}
+
+export class Call<T> implements PendingCall {
+  readonly promise: Promise<T>;
+  readonly untilMs: number;
+  readonly oursOnly: boolean;
+  readonly isIdentification: boolean;
+  #isOver = false;
+  #isSent = false;
+  #request: Buffer | undefined;
+  readonly #read: ((reply: Reply) => T) | undefined;
+  readonly #limits: CallLimits;
+  readonly #timer: NodeJS.Timeout;
+  #resolve!: (value: T) => void;
+  #reject!: (reason: unknown) => void;
+
+  constructor(question: Question<T> | typeof whoServes, limits: CallLimits) {
+    const isAsked = question !== whoServes;
+    this.#request = isAsked ? question.request : undefined;
+    this.#read = isAsked ? (reply) => question.read(reply) : undefined;
+    this.isIdentification = !isAsked;
+    this.oursOnly = isAsked && question.oursOnly;
+    this.#limits = limits;
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    const { deadlineMs, signal } = limits;
+    this.untilMs = performance.now() + deadlineMs;
+    this.#timer = setTimeout(this.#expire, deadlineMs);
+    signal?.addEventListener('abort', this.#abort);
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get isSent(): boolean {
+    return this.#isSent;
+  }
+
+  takeRequest(): Buffer {
+    const request = this.#request!;
+    this.#request = undefined;
+    this.#isSent = true;
+    return request;
+  }
+
+  answer(reply: Reply): TlsmgrError | undefined {
+    if (this.#isOver) {
+      return undefined;
+    }
+    let value: T;
+    try {
+      value = this.#read!(reply);
+    } catch (thrown) {
+      if (thrown instanceof TlsmgrError && thrown.code === 'UNAVAILABLE') {
+        return thrown;
+      }
+      this.#end(undefined);
+      this.#reject(thrown);
+      return undefined;
+    }
+    this.#end(undefined);
+    this.#resolve(value);
+    return undefined;
+  }
+
+  tell(identity: Identity): void {
+    if (!this.#isOver) {
+      this.#end(undefined);
+      this.#resolve(identity as T);
+    }
+  }
+
+  fail(error: TlsmgrError): void {
+    if (!this.#isOver) {
+      this.#end(error);
+      this.#reject(error);
+    }
+  }
+
+  readonly #expire = (): void => {
+    const { socketPath, deadlineMs } = this.#limits;
+    this.fail(new TlsmgrError('DEADLINE', `${socketPath}: no answer within ${deadlineMs} ms`));
+  };
+
+  readonly #abort = (): void => {
+    if (!this.#isOver) {
+      this.#end(undefined);
+      this.#reject(this.#limits.signal!.reason);
+    }
+  };
+
+  #end(trouble: TlsmgrError | undefined): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#limits.signal?.removeEventListener('abort', this.#abort);
+    this.#request?.fill(0);
+    this.#request = undefined;
+    this.#limits.ended(this, trouble);
+  }
+}
