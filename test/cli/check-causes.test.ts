@@ -133,6 +133,7 @@ describe('the running daemon', () => {
                   ] as const)
                 : ([['seed', 'AAAA']] as const)),
             ],
+      firstOnly: true,
     });
     const missing: Finding = {
       severity: 'error',

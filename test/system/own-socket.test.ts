@@ -169,7 +169,7 @@ describe('a path that is longer than that of a socket', () => {
     const client = patientClient(long);
     await assert.rejects(client.seed(32), {
       code: 'UNAVAILABLE',
-      message: `problem talking to ${long}: its path has 108 bytes, that of a socket at most 107`,
+      message: `${long}: its path has 108 bytes, that of a socket at most 107`,
     });
     await assert.rejects(new EgdSource(long, 1000).open(), {
       code: 'SOURCE',
