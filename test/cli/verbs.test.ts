@@ -43,7 +43,7 @@ describe('the verbs, against a standalone tlsmgr', { skip: notBuilt }, () => {
       new RegExp(`^OK +tlsmgr ${version.replaceAll('.', '\\.')}, standalone, up `, 'u'),
     );
     assert.match(out, /^smtpd +\.+ +0% +1 +106 B +100% {2}1h 0m$/mu);
-    assert.match(out, /^ticket key +[0-9a-f]{16}, age 0s, next in 29m/mu);
+    assert.match(out, /^ticket key +[0-9a-f]{16}, age \d+s, next in (?:30m|29m)/mu);
     assert.match(out, /^entropy +dev:\/dev\/urandom, last reseed/mu);
     await client.flush('smtpd');
   });

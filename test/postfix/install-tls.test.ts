@@ -71,7 +71,7 @@ describe('install and the Postfix that is installed', { skip: skipWithoutPostfix
 
   test('a daemon that answers install, and that smtpd waits for in vain, is rolled back', async () => {
     await configure({});
-    // Whoever asks for stats is install: it gets every answer, and smtpd gets none.
+    // Who asks for two policies at once is install: it gets every answer, and smtpd gets none.
     const fake = join(scratch, 'fake.cjs');
     writeFileSync(
       fake,
@@ -79,10 +79,13 @@ describe('install and the Postfix that is installed', { skip: skipWithoutPostfix
         let isInstall = false;
         socket.on('error', () => {}).write('protocol\\0tlsmgr_protocol\\0\\0');
         socket.on('data', (chunk) => {
-          isInstall ||= chunk.includes('stats');
+          const policies = chunk.toString('latin1').split('policy').length - 1;
+          isInstall ||= policies > 1;
           if (!isInstall) return;
           const report = JSON.stringify({ pid: process.pid, version: '0.0.0' });
-          if (chunk.includes('stats')) socket.write('status\\x000\\0cachable\\x000\\0timeout\\x000\\0\\0status\\x000\\0report\\0' + report + '\\0\\0');
+          const policy = 'status\\x000\\0cachable\\x000\\0timeout\\x000\\0\\0';
+          if (policies > 0) socket.write(policy.repeat(policies));
+          else if (chunk.includes('stats')) socket.write('status\\x000\\0report\\0' + report + '\\0\\0');
           else socket.write('status\\x000\\0seed\\0AAAA\\0\\0');
         });
       }).listen({ fd: 6 });`,
