@@ -153,7 +153,7 @@ describe('the units', () => {
       const text = readFileSync(join(root, 'systemd', unit), 'utf8');
       writeFileSync(
         join(tlsmgr.folder, unit),
-        text.replaceAll('/usr/local/bin/tlsmgr', join(root, 'bin/tlsmgr')),
+        text.replace('ExecStart=tlsmgr', `ExecStart=${join(root, 'bin/tlsmgr')}`),
       );
     }
     const paths = units.map((unit) => join(tlsmgr.folder, unit));

@@ -25,6 +25,7 @@ const elsewhere: readonly [RegExp, file: string, shown: RegExp][] = [
   [/npm pack$/u, 'test/package/installed-package.ts', /'pack'/u],
   [/^npm install (?:-g )?--ignore-scripts/u, 'test/package/installed-package.ts', /'install'/u],
   [/^npm uninstall -g tlsmgr$/u, 'test/package/day.test.ts', /uninstallGlobally/u],
+  [/^systemctl /u, 'test/systemd/units.test.ts', /commandsOf\('docs\/systemd\.md'\)/u],
   [/^npx tlsmgr serve$/u, 'test/package/day.test.ts', /'serve'/u],
   [/^tlsmgr status --watch$/u, 'test/cli/status-watch.test.ts', /status --watch/u],
   [/^tlsmgr check; echo \$\?$/u, 'test/cli/broken-set-ups.test.ts', /check\.md/u],
@@ -37,9 +38,6 @@ const elsewhere: readonly [RegExp, file: string, shown: RegExp][] = [
   [/^curl -s http:\/\/127\.0\.0\.1:9100\//u, 'test/metrics/endpoint.test.ts', /\/healthz/u],
 ];
 
-/** Needs systemd as process 1; the units are tested in test/daemon/systemd.test.ts. */
-const ofSystemd = /^systemctl /u;
-
 /** Takes minutes; whether it could start is looked at here. */
 const long = /^(?:npm run (?:fuzz|bench|build && )|node --import tsx bench\/)/u;
 
@@ -47,14 +45,11 @@ const long = /^(?:npm run (?:fuzz|bench|build && )|node --import tsx bench\/)/u;
 const here =
   /^(?:(?:bin\/)?tlsmgr (?:check|status|seed|list|flush|config|install|uninstall|bench)\b|postconf |postfix reload$|(?:echo QUIT \| )?openssl |cp |chown |chmod )/u;
 
-type Kind = 'here' | 'elsewhere' | 'systemd' | 'long';
+type Kind = 'here' | 'elsewhere' | 'long';
 
 function kindOf({ text }: DocumentedCommand): Kind | undefined {
   if (elsewhere.some(([pattern]) => pattern.test(text))) {
     return 'elsewhere';
-  }
-  if (ofSystemd.test(text)) {
-    return 'systemd';
   }
   if (long.test(text)) {
     return 'long';
@@ -91,12 +86,6 @@ describe('the commands of the documents', () => {
       }
     });
   }
-
-  test(
-    'those of systemctl',
-    { skip: 'systemd is not process 1: its units are tested in test/daemon/systemd.test.ts' },
-    () => {},
-  );
 
   test('inline commands name verbs, options, scripts and files that there are', () => {
     for (const file of documents()) {
