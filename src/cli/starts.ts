@@ -1,5 +1,5 @@
 /** What the launcher has noted of starts, below queue_directory: bin/tlsmgr. Readable by root alone. */
-import { lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseStartRecord, startRecordPath } from '../daemon/start-record.ts';
 
@@ -38,6 +38,8 @@ export function rehearseNextStart(queueDirectory: string): void {
   // Another kind of file may stand there, which would block, or lead elsewhere.
   forgetStarts(queueDirectory);
   const path = join(queueDirectory, startRecordPath);
+  // A Postfix that has never been started lacks it, as in the build of a container.
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   writeFileSync(path, 'original\n\n0 0\n\n', { mode: 0o600, flag: 'wx' });
 }
 

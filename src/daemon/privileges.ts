@@ -1,36 +1,33 @@
 /**
  * Changes the rights of the process step by step. Root opens the entropy source.
  * Files that are written are opened with mail_owner's effective ids. Then root's
- * rights are given up for good. Node's calls go through the C library, which
- * applies them to every thread. Source: src/util/set_eugid.c, chroot_uid.c.
+ * rights are given up for good. Source: src/util/set_eugid.c, chroot_uid.c.
  */
 import { FatalError } from '../errors.ts';
 import type { MailOwner } from '../config/config.ts';
-import { chroot, keepCapabilities, limitCapabilities, reasonOf } from '../system/calls.ts';
-
-/** Missing from the declarations of Node's types. */
-declare global {
-  namespace NodeJS {
-    interface Process {
-      initgroups(user: string, extraGroup: number): void;
-    }
-  }
-}
+import { chroot, reasonOf } from '../system/calls.ts';
+import {
+  keepCapabilities,
+  limitCapabilities,
+  setGroupsOf,
+  setId,
+  setOnlyGroup,
+} from '../system/credentials.ts';
 
 /** Runs `open` with mail_owner's effective ids, when this process is root's. */
 export function asMailOwner<T>(owner: MailOwner, open: () => T): T {
   if (process.geteuid!() !== 0) {
     return open();
   }
-  attempt(`setegid(${owner.gid})`, () => process.setegid!(owner.gid));
-  attempt(`setgroups(1, &${owner.gid})`, () => process.setgroups!([owner.gid]));
-  attempt(`seteuid(${owner.uid})`, () => process.seteuid!(owner.uid));
+  attempt(`setegid(${owner.gid})`, () => setId('setegid', owner.gid));
+  attempt(`setgroups(1, &${owner.gid})`, () => setOnlyGroup(owner.gid));
+  attempt(`seteuid(${owner.uid})`, () => setId('seteuid', owner.uid));
   try {
     return open();
   } finally {
-    attempt('seteuid(0)', () => process.seteuid!(0));
-    attempt('setegid(0)', () => process.setegid!(0));
-    attempt('setgroups(1, &0)', () => process.setgroups!([0]));
+    attempt('seteuid(0)', () => setId('seteuid', 0));
+    attempt('setegid(0)', () => setId('setegid', 0));
+    attempt('setgroups(1, &0)', () => setOnlyGroup(0));
   }
 }
 
@@ -51,8 +48,8 @@ let lowPortsKept = false;
 export function dropPrivileges(options: PrivilegeOptions): void {
   const { owner, dropRoot, chrootDirectory, keepLowPorts } = options;
   if (dropRoot) {
-    attempt(`setgid(${owner.gid})`, () => process.setgid!(owner.gid));
-    attempt('initgroups', () => process.initgroups(owner.name, owner.gid));
+    attempt(`setgid(${owner.gid})`, () => setId('setgid', owner.gid));
+    attempt('initgroups', () => setGroupsOf(owner.name, owner.gid));
   }
   if (chrootDirectory !== undefined) {
     attempt(`chroot(${chrootDirectory})`, () => chroot(chrootDirectory));
@@ -60,7 +57,7 @@ export function dropPrivileges(options: PrivilegeOptions): void {
   }
   if (dropRoot) {
     lowPortsKept = keepLowPorts && keepCapabilities();
-    attempt(`setuid(${owner.uid})`, () => process.setuid!(owner.uid));
+    attempt(`setuid(${owner.uid})`, () => setId('setuid', owner.uid));
     if (lowPortsKept) {
       attempt('capset', () => limitCapabilities('low-ports'));
     }

@@ -14,15 +14,12 @@ import { fitsSocketAddress } from './socket-path.ts';
 const libc = koffi.load('libc.so.6');
 
 /** Binds one C function; the type says what the declaration says. */
-function bind<Call>(declaration: string): Call {
+export function bind<Call>(declaration: string): Call {
   return libc.func(declaration) as unknown as Call;
 }
 
 const native = {
   alarm: bind<(seconds: number) => number>('unsigned int alarm(unsigned int seconds)'),
-  capset: bind<(header: Buffer, sets: Buffer) => number>(
-    'int capset(void *header, const void *sets)',
-  ),
   chroot: bind<(path: string) => number>('int chroot(const char *path)'),
   close: bind<(fd: number) => number>('int close(int fd)'),
   connect: bind<(fd: number, address: Buffer, length: number) => number>(
@@ -86,9 +83,6 @@ const MADV_HUGEPAGE = 14;
 /** The page sizes of Linux machines; madvise(2) refuses what is aligned to less than the real one. */
 const PAGE_SIZES_BYTES = [4096, 16384, 65536];
 const PR_SET_DUMPABLE = 4;
-const PR_SET_KEEPCAPS = 8;
-const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
-const CAP_NET_BIND_SERVICE = 10;
 const RLIMIT_CORE = 4;
 const RLIMIT_NOFILE = 7;
 /** sizeof(struct sockaddr_un): a family of 2 bytes and a path of 108. */
@@ -142,7 +136,8 @@ export function reasonOfErrno(errno: number): string {
     : (getSystemErrorMap().get(-number)?.[1] ?? `error ${number}`);
 }
 
-function check(syscall: string, result: number): number {
+/** Throws SystemCallError for a result below 0. */
+export function check(syscall: string, result: number): number {
   if (result < 0) {
     throw new SystemCallError(syscall, koffi.errno());
   }
@@ -181,34 +176,6 @@ export function tryLock(fd: number): boolean {
 
 export function unlock(fd: number): void {
   check('flock', native.flock(fd, LOCK_UN));
-}
-
-/**
- * Has the next setuid(2) leave this thread what root may do; then
- * limitCapabilities() has to follow. @returns whether that can be done.
- */
-export function keepCapabilities(): boolean {
-  return native.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) === 0;
-}
-
-/**
- * Leaves this thread nothing of what root may do, or the binding of ports below
- * 1024 alone, where root had it. capset(2).
- */
-export function limitCapabilities(to: 'low-ports' | 'none'): void {
-  const header = Buffer.alloc(8);
-  header.writeUInt32LE(LINUX_CAPABILITY_VERSION_3, 0);
-  // Twice effective, permitted and inheritable, of 32 capabilities each.
-  const sets = Buffer.alloc(24);
-  if (to === 'low-ports') {
-    sets.writeUInt32LE(1 << CAP_NET_BIND_SERVICE, 0);
-    sets.writeUInt32LE(1 << CAP_NET_BIND_SERVICE, 4);
-    if (native.capset(header, sets) === 0) {
-      return;
-    }
-    sets.fill(0);
-  }
-  check('capset', native.capset(header, sets));
 }
 
 /** No core file and no ptrace(2) by equals: memory holds keys. */

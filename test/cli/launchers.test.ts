@@ -438,6 +438,12 @@ describe('started by master(8), a launcher', () => {
     });
   }
 
+  test('a start is rehearsed of a Postfix that has never been started', () => {
+    rmSync(join(queue, 'pid'), { recursive: true });
+    rehearseNextStart(queue);
+    assert.equal(stateOf(), 'original');
+  });
+
   for (const shell of ['dash', 'bash']) {
     test(`${shell} reads damaged numbers in the record as none`, (t) => {
       if (spawnSync(shell, ['-c', ':']).status !== 0) {
