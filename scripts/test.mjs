@@ -18,6 +18,8 @@ const peers = [
   ['openssl', 'openssl'],
   ['man', 'man-db'],
   ['chromium', 'chromium'],
+  ['zsh', 'zsh'],
+  ['fish', 'fish'],
 ];
 
 const folders = process.argv.slice(2);
