@@ -39,7 +39,8 @@ const elsewhere: readonly [RegExp, file: string, shown: RegExp][] = [
 ];
 
 /** Takes minutes; whether it could start is looked at here. */
-const long = /^(?:npm run (?:fuzz|bench|build && )|node --import tsx bench\/)/u;
+const long =
+  /^(?:npm test -- |npm run (?:check|format|fuzz|bench|build && )|node --import tsx (?:bench\/|--test ))/u;
 
 /** Run here, as it stands but for names. */
 const here =
@@ -112,7 +113,7 @@ function requireStartable(command: string): string {
     assert.ok(scripts[script] !== undefined, `${command}: no such script`);
   }
   const run = scripts[script ?? ''] ?? command;
-  const [, program] = /([\w/-]+\.(?:ts|mjs))\b/u.exec(run) ?? [];
+  const [, program] = /([\w./-]+\.(?:ts|mjs))\b/u.exec(run) ?? [];
   if (program === undefined) {
     return run;
   }

@@ -16,6 +16,7 @@ export function documents(): string[] {
   return [
     'README.md',
     'SECURITY.md',
+    'CONTRIBUTING.md',
     ...readdirSync(join(root, 'docs'))
       .filter((name) => name.endsWith('.md'))
       .map((name) => `docs/${name}`),
