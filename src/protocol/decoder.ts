@@ -1,13 +1,14 @@
 /**
- * Attribute lists out of a stream of bytes.
+ * Decodes attribute lists from a stream of bytes.
  *
  *     list      = *attribute NUL
  *     attribute = name NUL value NUL      ; name not empty, neither holds NUL
  *
- * The decoder knows no socket: chunks go in, lists come out, what is left over
- * waits for more. It trusts no length and holds at most `maxListBytes` of an
- * unfinished list. A list is read to its end whatever is wrong in it, so that
- * a stream stays in step. Numbers (numbers.ts) and base64 are others' business.
+ * The decoder knows no socket. The caller pushes chunks and takes lists. An
+ * unfinished list is kept until more bytes come. The decoder trusts no length,
+ * and holds at most `maxListBytes` of an unfinished list. It reads a list to its
+ * end even if something in it is wrong, so that it finds the start of the next
+ * one. It decodes neither numbers (numbers.ts) nor base64.
  *
  * Follows src/util/attr_scan0.c.
  */
@@ -33,7 +34,7 @@ export type Found =
   | 'list'
   /** Nothing more in what has been pushed. */
   | 'nothing'
-  /** An unfinished list that has passed the size limit: the stream can't be followed any more. */
+  /** An unfinished list is longer than the size limit. The next list can't be found any more. */
   | 'too-long';
 
 export class Decoder {

@@ -1,6 +1,7 @@
 /**
- * Attribute lists into one growing buffer, many replies behind each other, so
- * that a batch of replies leaves in one write. The grammar stands in decoder.ts.
+ * Encodes attribute lists into one growing buffer. Several replies follow each
+ * other in it, so a batch of replies needs one write. The grammar is in
+ * decoder.ts.
  */
 import { wipe } from '../system/secret-memory.ts';
 import { encodedLength } from './base64/format.ts';
@@ -9,7 +10,7 @@ import { statusName } from './names.ts';
 
 const initialBytes = 4096;
 
-/** Memory kept between batches; a larger buffer is let go. */
+/** Memory that is kept between batches. A larger buffer is released. */
 const keptBytes = 256 * 1024;
 
 /** The digits of a number, the longest being -2147483648 sent as 2147483648. */

@@ -1,8 +1,8 @@
 /**
  * Tells bare strings from requests. master(8) wakes a service up with the
- * string `W` and a NUL, which is no attribute list. C takes any one or two
- * unread bytes for such a string; ours goes by the first name of a list: no
- * request begins with a name of one letter.
+ * string `W` and a NUL, which is not an attribute list. The original takes any
+ * one or two unread bytes for such a string. Ours looks at the first name of a
+ * list, since no request begins with a name of one letter.
  *
  * Source: src/util/unix_trigger.c, src/master/trigger_server.c.
  */

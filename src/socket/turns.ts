@@ -1,24 +1,24 @@
 /**
  * Shares the time of the service among its clients. A turn ends when its time
- * is over; what the client still has to be answered waits in a queue, and the
- * queue gets one turn's time each time the event loop comes round. So a client
- * that sends many requests at once waits behind its own, and others wait for
- * one turn.
+ * is over. The remaining requests of that client wait in a queue. The queue gets
+ * the time of one turn in each round of the event loop. So a client that sends
+ * many requests at once waits behind its own requests, and other clients wait
+ * for one turn.
  *
- * Reading takes time as well. A client that sends a long request queues too, for
- * each part of it: the queue lets so many read before others have their turn.
+ * Reading takes time as well. A client that sends a long request waits in the
+ * queue too, for each part of it. In each turn only some clients may read.
  *
- * Who asks one short thing at a time never comes in here: its request is answered
- * when it is read.
+ * A client that sends one short request at a time is never in the queue: its
+ * request is answered when it is read.
  */
 
 /** What a client may take before others have their turn. */
 export const turnMs = 0.25;
 
-/** So long a client that has sent many requests at once counts as busy. */
+/** How long a client counts as busy after it has sent many requests at once. */
 const busyForMs = 50;
 
-/** Clients that may read when the event loop has come round once more. */
+/** Clients of the queue that may read in one round of the event loop. */
 export const readsATurn = 4;
 
 export interface TurnTaker {

@@ -103,6 +103,19 @@ describe('the commands of the documents', () => {
   });
 });
 
+test('CONTRIBUTING.md names files and folders that there are', () => {
+  const named = [
+    ...textOf('CONTRIBUTING.md').matchAll(/`((?:src|test|docs|fuzz|man|completions)\/[^`]*)`/gu),
+  ]
+    .map(([, path]) => path!)
+    .filter((path) => !/NAME|TYPE/u.test(path));
+  assert.ok(named.length > 30, `${named.length} found`);
+  assert.deepEqual(
+    named.filter((path) => !existsSync(join(root, path))),
+    [],
+  );
+});
+
 /** @returns the text of the program that the command starts. */
 function requireStartable(command: string): string {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {

@@ -10,7 +10,7 @@ const alphabet = Buffer.from(
   'latin1',
 );
 
-/** What stands for nothing has a bit that no sextet has. */
+/** The value of a character outside the alphabet: it has a bit that no sextet has. */
 const nothing = 0x80;
 const sextets = new Uint8Array(256).fill(nothing);
 for (const [sextet, letter] of alphabet.entries()) {

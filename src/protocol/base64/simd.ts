@@ -1,12 +1,11 @@
 /**
- * Base64 by WebAssembly, sixteen characters at a time (simd.wat): several times
- * faster than scalar.ts. It works on memory of its own. What is put there is
- * overwritten before a call returns, but for what was decoded: that is the
- * caller's to wipe.
+ * Base64 by WebAssembly, sixteen characters at a time (simd.wat). It is several
+ * times faster than scalar.ts. It works in memory of its own, and overwrites that
+ * before a call returns. Only decoded data stays there: the caller wipes it.
  *
- * Made when the first data passes by, as it takes 1.5 MB and most of a
- * millisecond. Where WebAssembly or its vectors aren't to be had (an old
- * processor, a limit on address space), scalar.ts serves.
+ * The instance is made for the first data, since it takes 1.5 MB and most of a
+ * millisecond. Where WebAssembly or its vectors can't be used (an old processor,
+ * a limit on address space), scalar.ts does the work.
  */
 import { wipe } from '../../system/secret-memory.ts';
 import { encodedLength, pad } from './format.ts';
@@ -25,7 +24,7 @@ interface Exports {
   encode: (from: number, length: number, to: number) => void;
 }
 
-/** Longer text goes the other way. */
+/** Longer text is left to scalar.ts. */
 export const longestSimdText = 128 * 1024;
 
 /** What the loops may read or write behind the end. */
