@@ -1,11 +1,10 @@
 #!/bin/sh
-# Runs a command on a throw-away copy of a root file system. What it writes is
-# kept in memory, or below KEPT where that is set, and the rest is left alone.
+# Runs a command on a throw-away copy of a root file system: what it writes is
+# kept in memory, and is gone afterwards. With WRITABLE=yes it is no copy.
 #
 #     unshare --mount --pid --fork ... throw-away-root.sh LOWER SCRATCH COMMAND...
 #
-# LOWER is the file system that is copied, or several as overlayfs takes them.
-# SCRATCH is an empty folder to build on. BINDS holds lines of "FROM TO": folders
+# LOWER is the root of the file system. SCRATCH is an empty folder to build on. BINDS holds lines of "FROM TO": folders
 # and files that are needed inside, and lie on other file systems perhaps.
 # CONTROL_GROUPS=yes gives it control groups, and needs --cgroup.
 set -e
@@ -13,14 +12,18 @@ lower=$1
 scratch=$2
 shift 2
 
+# In a network of its own it is down. Without ip(8) it stays so.
+ip link set lo up || true
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$scratch"
 mkdir "$scratch/written" "$scratch/work" "$scratch/root"
 root=$scratch/root
-written=${KEPT:+$KEPT/written}
-work=${KEPT:+$KEPT/work}
-mount -t overlay overlay \
-  -o "lowerdir=$lower,upperdir=${written:-$scratch/written},workdir=${work:-$scratch/work}" "$root"
+if [ -n "$WRITABLE" ]; then
+  mount --bind "$lower" "$root"
+else
+  mount -t overlay overlay \
+    -o "lowerdir=$lower,upperdir=$scratch/written,workdir=$scratch/work" "$root"
+fi
 
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sysfs "$root/sys"
@@ -58,5 +61,5 @@ cd "$root"
 pivot_root . .before
 umount -l /.before
 rmdir /.before
-unset BINDS KEPT CONTROL_GROUPS
+unset BINDS WRITABLE CONTROL_GROUPS
 exec "$@"
