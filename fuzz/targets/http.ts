@@ -131,8 +131,8 @@ export const httpTarget: Target = {
   promise: 'an answer of a known kind or none, to our names only, and others are served',
   seeds: [
     probe,
-    get('/metrics?x=y', 'Host: mx.example.net:9100', 'Accept: application/openmetrics-text;q=0.9'),
-    get('/', 'Host: [::1]:9100', 'Accept: text/html, text/plain;version=0.0.4;q=0.5, */*;q=0.1'),
+    get('/metrics?x=y', 'Host: mx.example.net:19465', 'Accept: application/openmetrics-text;q=0.9'),
+    get('/', 'Host: [::1]:19465', 'Accept: text/html, text/plain;version=0.0.4;q=0.5, */*;q=0.1'),
     latin1('HEAD /healthz HTTP/1.0\r\n\r\n'),
     latin1(
       'POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',

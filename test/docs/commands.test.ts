@@ -41,7 +41,7 @@ const elsewhere: readonly [RegExp, file: string, shown: RegExp][] = [
     'test/metrics/endpoint.test.ts',
     /tlsmgr_metrics_listen/u,
   ],
-  [/^curl -s http:\/\/127\.0\.0\.1:9100\//u, 'test/metrics/endpoint.test.ts', /\/healthz/u],
+  [/^curl -s http:\/\/127\.0\.0\.1:19465\//u, 'test/metrics/endpoint.test.ts', /\/healthz/u],
 ];
 
 /** Takes minutes; whether it could start is looked at here. */

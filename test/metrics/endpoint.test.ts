@@ -164,7 +164,7 @@ describe('metrics over HTTP', { skip: notBuilt }, () => {
 
   test('names that are not ours get no answer', async () => {
     for (const [host, status] of [
-      ['127.0.0.1:9100', 200],
+      ['127.0.0.1:19465', 200],
       ['[::1]', 200],
       ['localhost:1', 200],
       ['LOCALHOST', 200],
@@ -318,7 +318,14 @@ describe('where metrics are served', { skip: notBuilt }, () => {
   });
 
   test('a value that is none stops the start and names the parameter', async () => {
-    for (const text of ['9100', ':9100', '127.0.0.1', '127.0.0.1:0', '127.0.0.1:65536', 'run/x']) {
+    for (const text of [
+      '19465',
+      ':19465',
+      '127.0.0.1',
+      '127.0.0.1:0',
+      '127.0.0.1:65536',
+      'run/x',
+    ]) {
       const tried = await tlsmgr.run('serve', '-o', `tlsmgr_metrics_listen=${text}`);
       assert.equal(tried.status, 1, text);
       const wanted = `parameter tlsmgr_metrics_listen: bad parameter value: ${text}\n`;

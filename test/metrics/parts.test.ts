@@ -11,12 +11,12 @@ import { notBuilt } from '../cli/standalone.ts';
 
 describe('tlsmgr_metrics_listen', () => {
   for (const text of [
-    '127.0.0.1:9100',
+    '127.0.0.1:19465',
     '0.0.0.0:1',
     '[::1]:65535',
     '[fe80::1]:80',
-    'localhost:9100',
-    'mx-1.example.com:9100',
+    'localhost:19465',
+    'mx-1.example.com:19465',
     '/run/tlsmgr/metrics',
   ]) {
     test(`takes ${text}, and tells it as written`, () => {
@@ -27,20 +27,20 @@ describe('tlsmgr_metrics_listen', () => {
   }
 
   for (const text of [
-    '9100',
-    ':9100',
-    '*:9100',
-    '::1:9100',
+    '19465',
+    ':19465',
+    '*:19465',
+    '::1:19465',
     '[::1]',
-    '[127.0.0.1]:9100',
-    '1.2.3:9100',
-    '300.1.1.1:9100',
-    'a..b:9100',
-    'a_b:9100',
-    '-a:9100',
-    '127.0.0.1:09100000',
+    '[127.0.0.1]:19465',
+    '1.2.3:19465',
+    '300.1.1.1:19465',
+    'a..b:19465',
+    'a_b:19465',
+    '-a:19465',
+    '127.0.0.1:019465000',
     '127.0.0.1:http',
-    '127.0.0.1:9100 ',
+    '127.0.0.1:19465 ',
     'run/metrics',
     'unix:/run/metrics',
     '/run/metrics/',
