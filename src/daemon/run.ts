@@ -161,6 +161,7 @@ async function start(
     prng,
     caches,
     figures,
+    metricsFault: () => metrics?.fault ?? '',
     mode: 'daemon',
     ...(options.stdio
       ? {}

@@ -75,7 +75,15 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
   const caches = openCaches(config, { log, clock: systemClock, room: roomOf(memoryLimits()) });
   forbidCores(log);
   raiseOpenFiles(log);
-  const tlsmgr = assembleTlsmgr({ config, log, prng, caches, figures, mode: 'standalone' });
+  const tlsmgr = assembleTlsmgr({
+    config,
+    log,
+    prng,
+    caches,
+    figures,
+    metricsFault: () => metrics?.fault ?? '',
+    mode: 'standalone',
+  });
   const listeners = await listen(socketPath, systemd.descriptors, tlsmgr, {
     log,
     warn: tlsmgr.limiter.warn,

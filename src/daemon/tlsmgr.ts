@@ -30,6 +30,8 @@ export interface TlsmgrParts {
   caches: Caches;
   mode: ReportMode;
   figures: ProcessFigures;
+  /** Explained at ReportSources. */
+  metricsFault: () => string;
   /** Called once, after the first answered request. */
   firstAnswer?: () => void;
 }

@@ -57,6 +57,7 @@ export class MetricsEndpoint {
   #state: 'opened' | 'serving' | 'closed' = 'opened';
   /** What the log says of where it is served: nothing yet, that it isn't, or that it is. */
   #told: 'nothing' | 'missing' | 'served' = 'nothing';
+  #fault = '';
 
   constructor(options: EndpointOptions) {
     const { address, hostname, log, names } = options;
@@ -91,6 +92,11 @@ export class MetricsEndpoint {
     if (this.#host?.known !== undefined) {
       await done;
     }
+  }
+
+  /** Why nobody can ask it, after the first tries; empty when somebody can, or it is too early to tell. */
+  get fault(): string {
+    return this.#server.listening ? '' : this.#fault;
   }
 
   /** Whether a port is still to be bound that root alone may bind. */
@@ -183,9 +189,10 @@ export class MetricsEndpoint {
   /** Says once that it isn't served. */
   #miss(thrown: unknown, what: string): void {
     const { address, log } = this.#options;
+    this.#fault = `${addressText(address)}: ${reasonOf(thrown)}`;
     if (this.#told === 'nothing') {
       this.#told = 'missing';
-      log.warning(`${parameter} = ${addressText(address)}: ${reasonOf(thrown)}: ${what}`);
+      log.warning(`${parameter} = ${this.#fault}: ${what}`);
     }
   }
 }

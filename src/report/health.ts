@@ -16,6 +16,8 @@ export type Vitals = Pick<Report, 'caches' | 'prng'> & {
   faults: readonly ParameterFault[];
   /** Why cache files can't be encrypted; empty when they can be, or needn't be. */
   keyFault: string;
+  /** Where and why metrics can't be read; empty when they can be, or nobody asked for them. */
+  metricsFault: string;
 };
 
 export function problemsOf(vitals: Vitals): Problem[] {
@@ -24,6 +26,7 @@ export function problemsOf(vitals: Vitals): Problem[] {
     ...poolProblems(vitals.prng),
     ...keyProblems(vitals.keyFault),
     ...cacheProblems(vitals.caches, vitals.keyFault),
+    ...metricsProblems(vitals.metricsFault),
   ];
   for (const [label, cache] of Object.entries(vitals.caches)) {
     const evicted = vitals.evictedOfLate(label);
@@ -89,6 +92,18 @@ function keyProblems(fault: string): Problem[] {
           severity: 'error',
           name: 'key-file-unusable',
           text: `${fault}: session caches with a file are in memory only`,
+        },
+      ];
+}
+
+function metricsProblems(fault: string): Problem[] {
+  return fault === ''
+    ? []
+    : [
+        {
+          severity: 'warning',
+          name: 'metrics-missing',
+          text: `metrics are not served: ${fault} (tlsmgr_metrics_listen)`,
         },
       ];
 }

@@ -26,6 +26,8 @@ export interface ReportSources {
   log: { readonly troubles: { report(): TroubleReport } };
   figures: ProcessFigures;
   mode: ReportMode;
+  /** Why metrics that main.cf asks for can't be read; empty when they can be. */
+  metricsFault: () => string;
 }
 
 export function makeReport(sources: ReportSources): Report {
@@ -42,6 +44,7 @@ export function makeReport(sources: ReportSources): Report {
       prng: pool,
       faults: config.faults,
       keyFault: caches.keyFault,
+      metricsFault: sources.metricsFault(),
       evictedOfLate: (label) => history.evictedOfLate(label),
     }),
     version,
@@ -49,6 +52,9 @@ export function makeReport(sources: ReportSources): Report {
     pid: process.pid,
     mode,
     serviceName: config.serviceName,
+    hostname: config.log.hostname,
+    instance: config.log.syslogName,
+    configDirectory: config.configDirectory,
     startedAt: new Date(Date.now() - uptimeSeconds * 1000).toISOString(),
     uptimeSeconds: Math.floor(uptimeSeconds),
     caches: cacheReports,

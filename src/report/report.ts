@@ -42,7 +42,8 @@ export type ProblemName =
   | 'source-failing'
   | 'exchange-failing'
   | 'parameter-refused'
-  | 'key-file-unusable';
+  | 'key-file-unusable'
+  | 'metrics-missing';
 
 export interface Report {
   /** Raised when a member is removed or changes its meaning; new members don't raise it. */
@@ -54,6 +55,11 @@ export interface Report {
   pid: number;
   mode: ReportMode;
   serviceName: string;
+  /** myhostname. */
+  hostname: string;
+  /** syslog_name: what the lines of the log begin with, multi_instance_name where that is set. */
+  instance: string;
+  configDirectory: string;
   startedAt: string;
   uptimeSeconds: number;
   caches: Record<CacheName, CacheReport>;

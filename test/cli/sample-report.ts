@@ -24,6 +24,9 @@ export function sampleReport(): Report {
     pid: 12_345,
     mode: 'daemon',
     serviceName: 'tlsmgr',
+    hostname: 'mx.example.net',
+    instance: 'postfix',
+    configDirectory: '/etc/postfix',
     startedAt: new Date(2026, 10, 3, 6, 7, 8).toISOString(),
     uptimeSeconds: 273_906,
     caches: {

@@ -34,6 +34,7 @@ function vitals(): Vitals {
     evictedOfLate: () => 0,
     faults: [],
     keyFault: '',
+    metricsFault: '',
   };
 }
 
@@ -62,6 +63,7 @@ describe('what is wrong now', () => {
     broken.caches['smtpd']!.fileHealthy = false;
     broken.caches['smtp']!.enabled = false;
     broken.faults = [{ name: 'tlsmgr_request_time_limit', message: 'x', text: '' }];
+    broken.metricsFault = '127.0.0.1:1: x';
     broken.evictedOfLate = (label) => (label === 'smtp' ? 12 : 0);
     const problems = problemsOf(broken);
     assert.deepEqual(
@@ -72,6 +74,7 @@ describe('what is wrong now', () => {
         ['warning', 'tls_random_source'],
         ['warning', 'tls_random_exchange_name'],
         ['warning', 'smtpd_tls_session_cache_database'],
+        ['warning', 'tlsmgr_metrics_listen'],
         ['warning', 'smtp_tls_session_cache_size_limit'],
       ],
     );
@@ -103,7 +106,7 @@ describe('docs/operations.md', () => {
         /\$\{(?:[^{}]|\{[^}]*\})*\}|\b(?:LABEL|DATABASE|PARAMETER|FAULT|SOURCE|PATH|N)\b/gu,
         '*',
       );
-    assert.equal(coded.length, 8);
+    assert.equal(coded.length, 9);
     assert.deepEqual(documented.map(shape).toSorted(), coded.map(shape).toSorted());
   });
 });

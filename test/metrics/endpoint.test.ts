@@ -278,6 +278,14 @@ describe('where metrics are served', { skip: notBuilt }, () => {
     await serving(`127.0.0.1:${port}`, async () => {
       const line = `warning: tlsmgr_metrics_listen = 127.0.0.1:${port}: Address already in use: no metrics`;
       await poll('the warning', () => tlsmgr.said.slice(saidBefore).includes(line));
+      const { out } = await tlsmgr.run('status', '--json', '--socket', tlsmgr.socket);
+      assert.deepEqual((JSON.parse(out) as Report).problems, [
+        {
+          severity: 'warning',
+          name: 'metrics-missing',
+          text: `metrics are not served: 127.0.0.1:${port}: Address already in use (tlsmgr_metrics_listen)`,
+        },
+      ]);
       void other.close();
       await used(tlsmgr);
     });

@@ -213,6 +213,7 @@ describe('a port for metrics', () => {
       timers.advance(250);
     }
     await poll('the warning', () => said.length === 1 && timers.armed === 1);
+    assert.equal(endpoint.fault, `127.0.0.1:${port}: Address already in use`);
     timers.advance(10_000);
     await poll('a timer', () => timers.armed === 1);
     other.close();
@@ -223,6 +224,7 @@ describe('a port for metrics', () => {
       `tlsmgr_metrics_listen = 127.0.0.1:${port}: Address already in use: no metrics yet`,
       `tlsmgr_metrics_listen = 127.0.0.1:${port}: served now`,
     ]);
+    assert.equal(endpoint.fault, '');
     endpoint.close();
   });
 });

@@ -50,6 +50,9 @@ function isKnown({ name, text }: Problem, known: readonly Finding[]): boolean {
     // Main.cf tells of an empty one by itself, also where nobody serves.
     case 'source-none':
       return true;
+    // Main.cf tells of an address that is somebody else's.
+    case 'metrics-missing':
+      return isAmong('metrics-port-taken');
     case 'source-failing':
       return isAmong('source-missing', 'source-kind');
     default:
