@@ -154,7 +154,7 @@ async function postfixFindings(postfix: Postfix, choice: Choice, io: CliIo): Pro
     ...postfixFaults(postfix.refusal, undefined, examined),
     ...entry.findings,
     ...versionFindings(mailVersion),
-    ...entryFindings(postfix, line),
+    ...entryFindings(postfix, line, config),
     ...postlogFindings(services, postfix.parameter('maillog_file')),
     ...(config === undefined ? [] : postfixTlsFindings(postfix, config)),
   ];

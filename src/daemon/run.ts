@@ -50,6 +50,7 @@ import { assembleTlsmgr, type Tlsmgr } from './tlsmgr.ts';
 import { serveStandardInput } from './standard-input.ts';
 import type { StartRecord } from './start-record.ts';
 import { limitStart, startIsOver, startWatchdog } from './watchdog.ts';
+import { wakeNext } from './wake-next.ts';
 
 /** About what the first sessions take. */
 const firstSessionsBytes = 16 * 1024 * 1024;
@@ -304,6 +305,9 @@ async function serve(
   master.serve(() => {
     if (log.verbose > 0) {
       log.info('master disconnect -- exiting');
+    }
+    if (config.metricsListen !== undefined) {
+      wakeNext(config.serviceName, log);
     }
     end();
   });

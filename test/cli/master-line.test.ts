@@ -8,6 +8,7 @@ import {
   overridesOf,
   parseLine,
   withReferences,
+  wakingLine,
 } from '../../src/cli/postfix/master-line.ts';
 
 const ours = (old: string, overrides: [string, string][] = [], announcement = true): string =>
@@ -56,6 +57,19 @@ describe('the line that install writes', () => {
       { name: 'tls_random_bytes', value: '40' },
       { name: 'smtp_tls_session_cache_timeout', value: '2h' },
     ]);
+  });
+
+  test('wakes the service at the start of Postfix where metrics are to be read', () => {
+    for (const [wakeup, waking] of [
+      ['1000?', '1000'],
+      ['300', '300'],
+      ['0', '1000'],
+      ['0?', '1000'],
+      ['-', '1000'],
+    ]) {
+      const line = parseLine(`tlsmgr unix - - y ${wakeup} 1 tlsmgr`);
+      assert.equal(lineText(wakingLine(line)), `tlsmgr unix - - y ${waking} 1 tlsmgr`);
+    }
   });
 
   test('puts an override in the place of an earlier one of its name, and is the same again', () => {

@@ -46,10 +46,8 @@ export async function runningFindings(
   if (answer.kind !== 'ours') {
     return [];
   }
-  const findings = reportFindings(answer.report, config, known);
-  if (config !== undefined) {
-    findings.push(...(await metricsPortFindings(config, answer.report.pid)));
-  }
+  const taken = config === undefined ? [] : await metricsPortFindings(config, answer.report.pid);
+  const findings = [...reportFindings(answer.report, config, [...known, ...taken]), ...taken];
   if (!answer.givesSeeds) {
     findings.unshift({
       severity: 'error',

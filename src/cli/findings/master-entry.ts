@@ -11,6 +11,8 @@ import {
   lineText,
   type MasterLine,
   parseLine,
+  startsByItself,
+  wakingLine,
 } from '../postfix/master-line.ts';
 import type { Postfix } from '../postfix/postfix.ts';
 import type { Finding } from './finding.ts';
@@ -41,26 +43,49 @@ export function versionFindings(mailVersion: string): Finding[] {
 }
 
 /** What is wrong with the line itself; also when there is none. */
-export function entryFindings(postfix: Postfix, line: MasterLine | undefined): Finding[] {
-  return line === undefined ? [missingFinding(postfix)] : fieldFindings(line);
+export function entryFindings(
+  postfix: Postfix,
+  line: MasterLine | undefined,
+  config: Config | undefined,
+): Finding[] {
+  return line === undefined ? [missingFinding(postfix)] : fieldFindings(line, config);
 }
 
 /** What is wrong with the line for this daemon, once it is installed. */
 export function ourEntryFindings(line: MasterLine, config: Config, mailVersion: string): Finding[] {
-  const wanted = announcementFor(mailVersion);
-  if (!isOurs(line) || config.announce === wanted) {
+  if (!isOurs(line)) {
     return [];
   }
-  return [
-    {
+  const findings: Finding[] = [];
+  const wanted = announcementFor(mailVersion);
+  if (config.announce !== wanted) {
+    findings.push({
       severity: 'error',
       name: 'announcement',
       text: wanted
         ? `tlsmgr_protocol_announcement is no, and the programs of Postfix ${mailVersion} wait for the announcement in vain: TLS goes without caches and tickets`
         : `tlsmgr_protocol_announcement is yes, and the programs of Postfix ${mailVersion} take it for an answer: TLS goes without caches and tickets`,
       remedy: `tlsmgr install -o tlsmgr_protocol_announcement=${wanted ? 'yes' : 'no'}`,
-    },
-  ];
+    });
+  }
+  if (wantsWakeup(line, config) && !startsByItself(line)) {
+    findings.push({
+      severity: 'warning',
+      name: 'metrics-wakeup',
+      text: `tlsmgr_metrics_listen is set, and after a start of Postfix nobody listens there until the first TLS handshake: the wake-up time of the ${line.service} service is ${line.wakeup}`,
+      remedy: setField(line, 'wakeup', wakingLine(line).wakeup),
+    });
+  }
+  return findings;
+}
+
+/** Metrics are to be read on a host that never uses TLS as well. */
+function wantsWakeup(line: MasterLine, config: Config | undefined): boolean {
+  return isOurs(line) && config?.metricsListen !== undefined;
+}
+
+function setField({ service, type }: MasterLine, field: string, value: string): string {
+  return `postconf -F ${shellWord(`${service}/${type}/${field}=${value}`)}; postfix reload`;
 }
 
 /** Where the log goes: maillog_file needs a service of its own. */
@@ -109,10 +134,8 @@ function missingFinding(postfix: Postfix): Finding {
   };
 }
 
-function fieldFindings(line: MasterLine): Finding[] {
-  const name = `${line.service}/${line.type}`;
-  const set = (field: string, value: string): string =>
-    `postconf -F ${shellWord(`${name}/${field}=${value}`)}; postfix reload`;
+function fieldFindings(line: MasterLine, config: Config | undefined): Finding[] {
+  const set = (field: string, value: string): string => setField(line, field, value);
   const findings: Finding[] = [];
   if (line.private === 'n') {
     findings.push({
@@ -138,7 +161,7 @@ function fieldFindings(line: MasterLine): Finding[] {
       remedy: set('unprivileged', '-'),
     });
   }
-  if (/^[1-9]\d*$/u.test(line.wakeup)) {
+  if (startsByItself(line) && !wantsWakeup(line, config)) {
     findings.push({
       severity: 'note',
       name: 'master-wakeup',

@@ -36,6 +36,7 @@ import {
   ourLine,
   overridesOf,
   withReferences,
+  wakingLine,
 } from '../postfix/master-line.ts';
 
 export interface Plan {
@@ -67,10 +68,10 @@ export function makePlan(
   const mailVersion = postfix.version;
   const old = masterEntry(postfix);
   if (old === undefined) {
-    const [missing] = entryFindings(postfix, old);
+    const [missing] = entryFindings(postfix, old, undefined);
     throw new TlsmgrError('UNAVAILABLE', `${missing!.text}; ${missing!.remedy}`);
   }
-  const fresh = withReferences(
+  const line = withReferences(
     ourLine(old, {
       announcement: announcementFor(mailVersion),
       overrides: asked.overrides,
@@ -82,13 +83,14 @@ export function makePlan(
     environment: io.environment,
     origins: {
       service: `${old.service}/${old.type}`,
-      masterCf: overridesOf(fresh),
+      masterCf: overridesOf(line),
       command: asked.overrides,
     },
     serviceName: postfix.serviceName,
     chrooted: old.chroot === 'y',
   });
   const { config } = examined;
+  const fresh = config?.metricsListen === undefined ? line : wakingLine(line);
   const copy = new MasterCfCopy(postfix.directory);
   const launcher = new Launcher(postfix.parameter('daemon_directory'));
   const paths = {
@@ -113,7 +115,7 @@ export function makePlan(
       ...postfixFaults(postfix.refusal, undefined, examined),
       ...versionFindings(mailVersion),
       // The command is what is going to change.
-      ...entryFindings(postfix, old).filter(({ name }) => name !== 'master-command'),
+      ...entryFindings(postfix, old, undefined).filter(({ name }) => name !== 'master-command'),
       ...(config === undefined ? [] : ourEntryFindings(fresh, config, mailVersion)),
       ...programFindings(paths),
       ...confinementFindings(postfix.parameter('queue_directory')),

@@ -19,6 +19,9 @@ const fieldsBeforeCommand = 7;
 export const ourFolder = 'node-tlsmgr';
 export const ourCommand = `${ourFolder}/tlsmgr`;
 
+/** Seconds, as Postfix delivers it. */
+const usualWakeup = '1000';
+
 const announcementName = 'tlsmgr_protocol_announcement';
 
 /** What carries the references of withReferences(). */
@@ -137,6 +140,24 @@ function isReference({ name, value }: Setting): boolean {
 
 function isOurName(name: string): boolean {
   return findParameter(name)?.ours === true;
+}
+
+/**
+ * The line with a wake-up as soon as Postfix is started. A `?` behind the time
+ * leaves the wake-ups out until somebody has used the service.
+ */
+export function wakingLine(line: MasterLine): MasterLine {
+  const seconds = line.wakeup.replace(/\?$/u, '');
+  return { ...line, wakeup: isWaking(seconds) ? seconds : usualWakeup };
+}
+
+/** Whether master(8) starts the service before anybody uses it. */
+export function startsByItself({ wakeup }: MasterLine): boolean {
+  return isWaking(wakeup);
+}
+
+function isWaking(wakeup: string): boolean {
+  return /^0*[1-9]\d*$/u.test(wakeup);
 }
 
 /** The line for Postfix's own daemon when nobody knows what it was: without what only ours knows. */
