@@ -17,7 +17,15 @@ const types: Record<string, string> = {
   svg: 'image/svg+xml',
 };
 
-const names = ['index.html', 'page.css', 'page.js', 'plot.js', 'words.js', 'icon.svg'];
+const names = [
+  'index.html',
+  'page.css',
+  'page.js',
+  'plot.js',
+  'read-out.js',
+  'words.js',
+  'icon.svg',
+];
 
 /** @returns by the path that a browser asks for. */
 export function readPageFiles(): Map<string, PageFile> {

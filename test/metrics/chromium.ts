@@ -151,20 +151,35 @@ export class Tab {
     }
   }
 
-  async prepare({ width, height, scheme, mobile = false, scale = 1 }: View): Promise<void> {
+  async prepare(view: View): Promise<void> {
     for (const domain of ['Page', 'Runtime', 'Network', 'Log', 'Audits']) {
       await this.#send(`${domain}.enable`);
     }
+    await this.resize(view);
+    await this.#send('Emulation.setScrollbarsHidden', { hidden: true });
+    await this.#send('Emulation.setEmulatedMedia', {
+      features: [{ name: 'prefers-color-scheme', value: view.scheme }],
+    });
+  }
+
+  async resize({ width, height, mobile = false, scale = 1 }: View): Promise<void> {
     await this.#send('Emulation.setDeviceMetricsOverride', {
       width,
       height,
       mobile,
       deviceScaleFactor: scale,
     });
-    await this.#send('Emulation.setScrollbarsHidden', { hidden: true });
-    await this.#send('Emulation.setEmulatedMedia', {
-      features: [{ name: 'prefers-color-scheme', value: scheme }],
-    });
+  }
+
+  /** A key pressed and released where the focus is, by its name: `ArrowLeft`. */
+  async press(key: string): Promise<void> {
+    await this.#send('Input.dispatchKeyEvent', { type: 'keyDown', key });
+    await this.#send('Input.dispatchKeyEvent', { type: 'keyUp', key });
+  }
+
+  /** Moves the pointer to a place of the window. */
+  async point(x: number, y: number): Promise<void> {
+    await this.#send('Input.dispatchMouseEvent', { type: 'mouseMoved', x, y });
   }
 
   async open(url: string): Promise<void> {

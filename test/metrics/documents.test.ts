@@ -49,6 +49,17 @@ describe('the table of metrics', () => {
     });
   }
 
+  test('each legend of the dashboard names the instance, and each query keeps it apart', () => {
+    const text = read('examples/grafana/tlsmgr.json');
+    const legends = [...text.matchAll(/"legendFormat": "([^"]*)"/gu)].map(([, legend]) => legend!);
+    assert.ok(legends.length > 10);
+    assert.deepEqual(
+      legends.filter((legend) => !legend.startsWith('{{instance}}')),
+      [],
+    );
+    assert.doesNotMatch(text, /\bsum ?(?:\(|by \((?!instance\b))/u);
+  });
+
   test('every alert of the rules is explained in docs/metrics.md', () => {
     const alerts = [...read('examples/prometheus/tlsmgr.rules.yml').matchAll(/alert: (\w+)/gu)];
     const explained = [...read('docs/metrics.md').matchAll(/^\| `(Tlsmgr\w+)` \|/gmu)];

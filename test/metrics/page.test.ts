@@ -19,7 +19,12 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
   before(async () => {
     const port = await freePort();
     origin = `http://127.0.0.1:${port}/`;
-    await tlsmgr.start('-o', `tlsmgr_metrics_listen=127.0.0.1:${port}`);
+    await tlsmgr.start(
+      '-o',
+      `tlsmgr_metrics_listen=127.0.0.1:${port}`,
+      '-o',
+      'myhostname=mx1.example.net',
+    );
     const client = patientClient(tlsmgr.socket);
     for (let number = 0; number < 100; number += 1) {
       await client.update('smtp', `mx${number}.example:25`, Buffer.alloc(1000));
@@ -49,9 +54,11 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
   test('shows how the daemon is, and draws what it did', async () => {
     const tab = await opened(desktop);
     assert.match(await text(tab, '#headline'), /^All is well\.$/u);
-    assert.match(await text(tab, '#who'), /^\d+\.\d+\.\d+, standalone, up for \d+ /u);
+    assert.match(await text(tab, 'h1'), /^mx1\.example\.net standalone$/u);
+    assert.match(await text(tab, '#who'), /^tlsmgr \d+\.\d+\.\d+, up for \d+ /u);
+    assert.match(await tab.value('document.title'), /^mx1\.example\.net standalone: tlsmgr, /u);
     const smtp = await text(tab, '#caches tbody tr:nth-child(2)');
-    assert.match(smtp, /^smtp\s[^]*\b100\s+100\s+0\s/u);
+    assert.match(smtp, /^smtp\s[^]*\b100\s+100 %\s+100\s+0\s/u);
     assert.match(await text(tab, '#keys tbody tr'), /^[\da-f]{16}\s/u);
     assert.match(await text(tab, '#pool'), /dev:\/dev\/urandom\s+State\s+answers/u);
     assert.match(await text(tab, '#log-counts'), /^0 warnings, 0 errors$/u);
@@ -59,12 +66,72 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
     await tab.until(drawn);
     assert.notEqual(await text(tab, '#requests b'), '0');
     assert.equal(await text(tab, '#hit-ratio b'), '100 %');
-    const label = "document.querySelector('#requests svg').getAttribute('aria-label')";
+    const label = "document.querySelector('#requests .chart').getAttribute('aria-label')";
     assert.match(
       await tab.value(label),
       /^Requests a second in the last five minutes: highest \d/u,
     );
     assert.deepEqual(tab.complaints, []);
+  });
+
+  test('reads out the points of a plot, to a pointer and to the keyboard', async () => {
+    const tab = await opened(desktop);
+    await tab.until(drawn);
+    const value = /^\d+:\d\d:\d\d(?:\s[AP]M)?: [\d.,]+$/u;
+    const readOut = "document.querySelector('#requests .read')?.innerText ?? ''";
+    const [x, y] = await tab.value<[number, number]>(
+      "(() => { const box = document.querySelector('#requests .chart').getBoundingClientRect(); return [box.right - 5, box.top + 20]; })()",
+    );
+    await tab.point(x, y);
+    assert.match(await tab.value(readOut), value);
+    await tab.point(1, 1);
+    assert.equal(await tab.value(readOut), '');
+    await tab.value("document.querySelector('#requests .chart').focus()");
+    for (const key of ['ArrowLeft', 'Home', 'End']) {
+      await tab.press(key);
+      const said = await tab.value<string>(readOut);
+      assert.match(said, value);
+      const heard = "document.querySelector('#requests .chart').getAttribute('aria-valuetext')";
+      assert.equal(await tab.value(heard), said);
+    }
+    await tab.press('Escape');
+    assert.equal(await tab.value(readOut), '');
+    assert.deepEqual(tab.complaints, []);
+  });
+
+  test('tells a cache that is broken from one that is off, and not found from failed', async () => {
+    const other = new Standalone();
+    try {
+      const port = await freePort();
+      const given = [
+        `tlsmgr_metrics_listen=127.0.0.1:${port}`,
+        'smtp_tls_session_cache_database=btree:/nonexistent/x',
+        'lmtp_tls_session_cache_database=',
+      ];
+      await other.start(...given.flatMap((setting) => ['-o', setting]));
+      const client = patientClient(other.socket);
+      await client.lookup('smtpd', '00');
+      await client.lookup('smtp', 'mx.example:25').catch(() => undefined);
+      await client.close();
+      const tab = await chromium.tab(desktop);
+      await tab.open(`http://127.0.0.1:${port}/`);
+      await tab.until("document.body?.dataset.shown === 'yes'");
+      const cell = (row: number): string => `#caches tbody tr:nth-child(${row}) .wide`;
+      assert.equal(await text(tab, `${cell(2)} .fault`), "can't be used: btree:/nonexistent/x");
+      assert.equal(await text(tab, cell(3)), 'off');
+      assert.match(await text(tab, cell(1)), /0 B of 256\.0 MiB$/u);
+      const keys = await tab.value("document.querySelectorAll('#keys tbody tr').length");
+      assert.deepEqual([keys, await text(tab, '#keys tbody')], [1, 'none asked for yet']);
+      const cells = await tab.value<string[]>(
+        "[...[...document.querySelectorAll('#names tbody tr')].find((row) => row.cells[0].innerText === 'lookup').cells].map((cell) => cell.innerText)",
+      );
+      assert.deepEqual(cells.slice(2), ['0', '1', '1']);
+      const [worst, where] = await tab.value<[number, string]>(leastContrast);
+      assert.ok(worst >= 4.5, `${worst.toFixed(2)} at ${where}`);
+    } finally {
+      await other.stop();
+      other.remove();
+    }
   });
 
   test('asks nobody else for anything, and runs no script of a stranger', async () => {
@@ -84,6 +151,10 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
 
   test('fits a telephone, and follows its scheme of colours', async () => {
     const colours: string[] = [];
+    // Two numbers in it, as long as they get.
+    const filled = patientClient(tlsmgr.socket);
+    await filled.lookup('smtp', 'unknown.example:25');
+    await filled.close();
     for (const scheme of ['light', 'dark'] as const) {
       const tab = await opened({ ...telephone, scheme });
       const [content, window] = await tab.value<number[]>(

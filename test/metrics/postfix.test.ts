@@ -25,7 +25,7 @@ async function lowPort(server: Server): Promise<number> {
   }
 }
 
-const paths = ['/', '/page.css', '/page.js', '/plot.js', '/words.js', '/icon.svg'];
+const paths = ['/', '/page.css', '/page.js', '/plot.js', '/read-out.js', '/words.js', '/icon.svg'];
 const told = ['/metrics', '/healthz', '/status.json'];
 
 describe('metrics in the chroot of a real Postfix', { skip: skipWithoutPostfix }, () => {

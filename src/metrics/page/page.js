@@ -24,6 +24,8 @@ const plots = {
 };
 
 let lastAnswer = '';
+/** Of host and instance, once they are known. */
+let whose = '';
 
 /** Puts a text where it differs: what stays is not read out again. @param {Element} where @param {string} text */
 function say(where, text) {
@@ -64,14 +66,14 @@ function fillTable(id, rows, classes = []) {
   );
 }
 
-/** @param {string} id @param {[string, string][]} facts */
+/** @param {string} id @param {[string, string | Node][]} facts */
 function fillFacts(id, facts) {
   find(id).replaceChildren(
     ...facts.flatMap(([name, value]) => {
       const term = document.createElement('dt');
       const fact = document.createElement('dd');
       term.textContent = name;
-      fact.textContent = value;
+      fact.append(value);
       return [term, fact];
     }),
   );
@@ -95,8 +97,27 @@ function showProblems(problems) {
   );
 }
 
+/** Of several hosts and instances: whose page it is. @param {Report} report */
+function showName({
+  hostname,
+  instance,
+  configDirectory,
+  mode,
+  version,
+  serviceName,
+  uptimeSeconds,
+}) {
+  const isDaemon = mode === 'daemon';
+  say(find('host'), hostname);
+  say(find('instance'), isDaemon ? instance : 'standalone');
+  const how = isDaemon ? `, service ${serviceName}, ${configDirectory}` : '';
+  say(find('who'), `tlsmgr ${version}${how}, up for ${duration(uptimeSeconds)}`);
+  return `${hostname} ${isDaemon ? instance : 'standalone'}`;
+}
+
 /** @param {Report} report */
-function showState({ problems, version, serviceName, mode, uptimeSeconds, rates }) {
+function showState(report) {
+  const { problems, rates } = report;
   const [worst] = problems;
   find('state').className = worst?.severity ?? 'good';
   say(
@@ -106,9 +127,8 @@ function showState({ problems, version, serviceName, mode, uptimeSeconds, rates 
       : `${problems.length === 1 ? 'Something is' : `${problems.length} things are`} wrong.`,
   );
   showProblems(problems);
-  const how = mode === 'daemon' ? `service ${serviceName}` : 'standalone';
-  say(find('who'), `${version}, ${how}, up for ${duration(uptimeSeconds)}`);
-  document.title = `${worst === undefined ? '' : '(!) '}tlsmgr: ${count(rates.requestsPerSecond)}/s`;
+  whose = showName(report);
+  document.title = `${worst === undefined ? '' : '(!) '}${whose}: tlsmgr, ${count(rates.requestsPerSecond)}/s`;
 }
 
 /** @param {Report} report */
@@ -135,11 +155,32 @@ function fullness({ bytes: held = 0, sizeLimitBytes = 0, entries = 0, entryLimit
   return Math.min(1, Math.max(...shares));
 }
 
+/** Off because main.cf says so, or broken: that is an error. @param {Report['caches']['smtp']} cache */
+function whyOff({ database, lifetimeSeconds }) {
+  if (database === '') {
+    return 'off';
+  }
+  return lifetimeSeconds > 0 ? fault(`can't be used: ${database}`) : 'off: its lifetime is 0';
+}
+
+/** A text that stands out. @param {string} text */
+function fault(text) {
+  const made = document.createElement('strong');
+  made.className = 'fault';
+  made.textContent = text;
+  return made;
+}
+
+/** @param {Report['caches']['smtp']} cache */
+function hitRatio({ hits = 0, misses = 0 }) {
+  return percent(hits + misses === 0 ? null : hits / (hits + misses));
+}
+
 /** @param {string} label @param {Report['caches']['smtp']} cache */
 function fullnessCell(label, cache) {
   const cell = document.createDocumentFragment();
   if (!cache.enabled) {
-    cell.append('off');
+    cell.append(whyOff(cache));
     return cell;
   }
   const share = fullness(cache);
@@ -158,7 +199,10 @@ function fullnessCell(label, cache) {
       rx: '2',
     }),
   );
-  cell.append(bar, `${bytes(cache.bytes)} of ${bytes(cache.sizeLimitBytes)}`);
+  cell.append(bar, `${percent(share)}, ${bytes(cache.bytes)} of ${bytes(cache.sizeLimitBytes)}`);
+  if (cache.fileHealthy === false) {
+    cell.append(document.createElement('br'), fault('in memory only'));
+  }
   return cell;
 }
 
@@ -170,16 +214,17 @@ function showCaches({ caches }) {
       label,
       fullnessCell(label, cache),
       count(cache.entries),
+      hitRatio(cache),
       count(cache.hits),
       count(cache.misses),
       count(cache.expired),
       count(cache.evicted),
     ]),
-    ['', 'wide', '', '', 'roomy', 'roomy', 'roomy'],
+    ['', 'wide', '', '', 'roomy', 'roomy', 'roomy', 'roomy'],
   );
 }
 
-/** Two rows, as there are at most two keys: nothing moves at a rotation. @param {Report} report */
+/** @param {Report} report */
 function showKeys({ tickets }) {
   const rows = tickets.keys.map(({ fingerprint, ageSeconds, sealsForSeconds, opensForSeconds }) => {
     const code = document.createElement('code');
@@ -192,8 +237,10 @@ function showKeys({ tickets }) {
     ];
   });
   const none = tickets.enabled ? 'none asked for yet' : 'tickets are off';
-  while (rows.length < 2) {
-    rows.push([rows.length === 0 ? none : '–', '', '', '']);
+  if (rows.length === 0) {
+    fillTable('keys', [[none]], ['', 'roomy', '', '']);
+    find('keys').querySelector('tbody th')?.setAttribute('colspan', '4');
+    return;
   }
   fillTable('keys', rows, ['', 'roomy', '', '']);
 }
@@ -202,7 +249,10 @@ function showKeys({ tickets }) {
 function showFacts({ prng, connections, log, process, pid, node, startedAt }) {
   fillFacts('pool', [
     ['Source', prng.source === '' ? 'none' : prng.source],
-    ['State', prng.sourceHealthy ? 'answers' : `fails (${count(prng.sourceFailures)} times)`],
+    [
+      'State',
+      prng.sourceHealthy ? 'answers' : fault(`fails (${count(prng.sourceFailures)} times)`),
+    ],
     [
       'Last reseed',
       prng.lastReseedAgeSeconds === undefined
@@ -210,7 +260,7 @@ function showFacts({ prng, connections, log, process, pid, node, startedAt }) {
         : `${duration(prng.lastReseedAgeSeconds)} ago`,
     ],
     ['Bytes given out', bytes(prng.bytesServed)],
-    ['Exchange file', prng.exchangeHealthy ? 'written' : "can't be written"],
+    ['Exchange file', prng.exchangeHealthy ? 'written' : fault("can't be written")],
   ]);
   const hits =
     connections.sizeLimitHits + connections.timeLimitHits + connections.connectionLimitHits;
@@ -254,7 +304,8 @@ function showNames({ requests, rates }) {
       name,
       count(rates.byName[name]),
       count(ok),
-      count(error + fail),
+      count(error),
+      fail > 0 ? fault(count(fail)) : count(fail),
     ]),
   );
 }
@@ -278,7 +329,7 @@ function showGone() {
   say(find('headline'), `tlsmgr does not answer.${since}`);
   find('problems').replaceChildren();
   document.body.classList.add('gone-body');
-  document.title = '(!) tlsmgr does not answer';
+  document.title = `(!) ${whose === '' ? '' : `${whose}: `}tlsmgr does not answer`;
 }
 
 /** @returns {Promise<Report | undefined>} undefined when there was no answer */

@@ -1,7 +1,9 @@
 /**
  * One plot of the last five minutes: a line over a soft area, in SVG. The
- * newest point is at the right end; where there is no value the line breaks.
+ * newest point is at the right end; where there is no value the line breaks. A
+ * pointer or the arrow keys read out its points.
  */
+import { makeReadOut } from './read-out.js';
 
 const svgNamespace = 'http://www.w3.org/2000/svg';
 const width = 300;
@@ -26,7 +28,7 @@ export function makePlot(card, { title, format, ceiling }) {
   const svg = element('svg', {
     viewBox: `0 0 ${width} ${height}`,
     preserveAspectRatio: 'none',
-    role: 'img',
+    'aria-hidden': 'true',
   });
   for (const y of [1, height / 2, height - 1]) {
     svg.append(element('path', { class: 'grid', d: `M0 ${y}H${width}` }));
@@ -42,7 +44,16 @@ export function makePlot(card, { title, format, ceiling }) {
     return part;
   });
   scale.append(/** @type {Node} */ (from), /** @type {Node} */ (top), /** @type {Node} */ (to));
-  card.append(svg, scale);
+  const chart = document.createElement('div');
+  chart.className = 'chart';
+  chart.append(svg);
+  card.append(chart, scale);
+  let scaleText = '';
+  const readOut = makeReadOut(chart, (text) => {
+    const label = /** @type {HTMLElement} */ (top);
+    label.textContent = text ?? scaleText;
+    label.classList.toggle('read', text !== undefined);
+  });
 
   return (points) => {
     const values = points.flatMap(({ value }) => (value === null ? [] : [value]));
@@ -51,10 +62,22 @@ export function makePlot(card, { title, format, ceiling }) {
     const runs = runsOf(points);
     line.setAttribute('d', runs.map((run) => path(run, most)).join(''));
     area.setAttribute('d', runs.map((run) => areaBelow(run, most)).join(''));
-    const text = values.length === 0 ? 'nothing yet' : `scale to ${format(most)}`;
-    /** @type {HTMLElement} */ (top).textContent = text;
+    scaleText = values.length === 0 ? 'nothing yet' : `scale to ${format(most)}`;
+    readOut(
+      points.flatMap(({ ageSeconds, value }) =>
+        value === null || ageSeconds > spanSeconds
+          ? []
+          : [
+              {
+                x: across(ageSeconds),
+                y: down(value, most) / height,
+                text: `${timeAgo(ageSeconds)}: ${format(value)}`,
+              },
+            ],
+      ),
+    );
     const last = values.at(-1);
-    svg.setAttribute(
+    chart.setAttribute(
       'aria-label',
       last === undefined
         ? `${title}: nothing in the last five minutes`
@@ -105,8 +128,8 @@ function runsOf(points) {
 /** @param {{ ageSeconds: number, value: number }[]} run @param {number} most */
 function path(run, most) {
   const steps = run.map(({ ageSeconds, value }) => {
-    const x = width * Math.max(0, 1 - ageSeconds / spanSeconds);
-    const y = height - 2 - (height - 4) * Math.min(1, most === 0 ? 0 : value / most);
+    const x = width * across(ageSeconds);
+    const y = down(value, most);
     return `${x.toFixed(1)} ${y.toFixed(1)}`;
   });
   return `M${steps.join('L')}`;
@@ -115,9 +138,24 @@ function path(run, most) {
 /** @param {{ ageSeconds: number, value: number }[]} run @param {number} most */
 function areaBelow(run, most) {
   const [left, right] = [run[0], run.at(-1)].map((point) =>
-    (width * Math.max(0, 1 - (point?.ageSeconds ?? 0) / spanSeconds)).toFixed(1),
+    (width * across(point?.ageSeconds ?? 0)).toFixed(1),
   );
   return `${path(run, most)}L${right} ${height}L${left} ${height}Z`;
+}
+
+/** 0 at the left end to 1 at the right. @param {number} ageSeconds */
+function across(ageSeconds) {
+  return Math.max(0, 1 - ageSeconds / spanSeconds);
+}
+
+/** From the top. @param {number} value @param {number} most */
+function down(value, most) {
+  return height - 2 - (height - 4) * Math.min(1, most === 0 ? 0 : value / most);
+}
+
+/** The time of day. @param {number} ageSeconds */
+function timeAgo(ageSeconds) {
+  return new Date(Date.now() - ageSeconds * 1000).toLocaleTimeString();
 }
 
 /** The next round number. @param {number} value */

@@ -22,19 +22,19 @@ export function percent(ratio) {
   return `${hundreds.toFixed(Number.isInteger(hundreds) ? 0 : 1)} %`;
 }
 
-/** @param {number | null | undefined} value @returns {string} 1.5 MB */
+/** @param {number | null | undefined} value @returns {string} 1.5 MiB, as tlsmgr status tells it */
 export function bytes(value) {
   if (value === null || value === undefined) {
     return unknown;
   }
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let rest = value;
   let unit = 0;
-  while (rest >= 1000 && unit < units.length - 1) {
-    rest /= 1000;
+  while (rest >= 1024 && unit < units.length - 1) {
+    rest /= 1024;
     unit += 1;
   }
-  return `${rest.toLocaleString('en', { maximumFractionDigits: rest < 10 && unit > 0 ? 1 : 0 })} ${units[unit]}`;
+  return `${unit === 0 ? rest : rest.toFixed(1)} ${units[unit]}`;
 }
 
 /** @param {number | null | undefined} seconds of a wait @returns {string} 0.2 ms */
