@@ -68,7 +68,7 @@ describe('check and install beside a running Postfix', { skip: skipWithoutPostfi
     assert.deepEqual(check(), []);
 
     postfix.writeMainCf({ tlsmgr_metrics_listen: `127.0.0.1:${postfix.port}` });
-    assert.deepEqual(check(), ['metrics-port-taken']);
+    assert.deepEqual(check(), ['metrics-port-taken', 'metrics-wakeup']);
     postfix.writeMainCf({});
 
     const ours = readFileSync(masterCf, 'utf8');
