@@ -22,7 +22,8 @@ export function installed() {
 
 export function install() {
   if (!installed()) {
-    run('npm', ['ci']);
+    // None of the dependencies needs its script.
+    run('npm', ['ci', '--ignore-scripts']);
   }
 }
 
