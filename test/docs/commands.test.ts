@@ -21,7 +21,11 @@ const root = join(import.meta.dirname, '../..');
 /** Commands that other tests run: with a piece of that test that shows it. */
 const elsewhere: readonly [RegExp, file: string, shown: RegExp][] = [
   [/^npm (?:start|test|run build)$/u, 'scripts/test.mjs', /prepare/u],
-  [/^npm ci && npm run build/u, 'scripts/prepare.mjs', /'ci'/u],
+  [
+    /^npm ci --ignore-scripts && npm (?:pack|run build)$/u,
+    'scripts/prepare.mjs',
+    /'ci', '--ignore-scripts'/u,
+  ],
   [/npm pack$/u, 'test/package/installed-package.ts', /'pack'/u],
   [/^npm install (?:-g )?--ignore-scripts/u, 'test/package/installed-package.ts', /'install'/u],
   [/^npm uninstall -g tlsmgr$/u, 'test/package/day.test.ts', /uninstallGlobally/u],
@@ -32,6 +36,9 @@ const elsewhere: readonly [RegExp, file: string, shown: RegExp][] = [
   [/^install -m \d+ examples\//u, 'test/docs/examples.test.ts', /certbot\/reload-postfix/u],
   [/^(?:apparmor_parser|aa-\w+) /u, 'test/docs/examples.test.ts', /apparmor_parser/u],
   [/^ansible-playbook /u, 'test/docs/examples.test.ts', /ansible-playbook/u],
+  [/^apt install \.\/tlsmgr_/u, 'test/package/deb.test.ts', /apt-get install/u],
+  [/^apt remove tlsmgr$/u, 'test/package/deb.test.ts', /apt-get remove/u],
+  [/^tar -[cx]zf tlsmgr-offline\.tgz/u, 'test/package/day.test.ts', /tlsmgr-offline\.tgz/u],
   [/^npx tlsmgr serve$/u, 'test/package/day.test.ts', /'serve'/u],
   [/^tlsmgr status --watch$/u, 'test/cli/status-watch.test.ts', /status --watch/u],
   [/^tlsmgr check; echo \$\?$/u, 'test/cli/broken-set-ups.test.ts', /check\.md/u],

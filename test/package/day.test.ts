@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -140,6 +141,9 @@ describe("an administrator's day", { skip: skipWithoutPostfix || noNode }, () =>
     assert.ok(existsSync(join(prefix, 'lib/node_modules/tlsmgr/node_modules/koffi')), how);
     assert.equal(statSync(join(prefix, 'lib/node_modules/tlsmgr/bin/tlsmgr')).mode & 0o111, 0o111);
 
+    const offline = await withoutNetwork();
+    assert.ok(offline.includes(readPackage().version), offline);
+
     assert.match(await tlsmgr('install', '--yes', ...instance), /\ntlsmgr \S+ answers/u);
     assert.equal(await handshake('-sess_out'), 'New');
     assert.equal(await handshake('-sess_in'), 'Reused');
@@ -160,6 +164,16 @@ describe("an administrator's day", { skip: skipWithoutPostfix || noNode }, () =>
       t.diagnostic(line.replaceAll(postfix.directory, '/POSTFIX').replaceAll(scratch, '/SCRATCH'));
     }
   });
+
+  /** Takes it to another folder as docs/install.md says. @returns its version, told there. */
+  async function withoutNetwork(): Promise<string> {
+    const tarball = join(scratch, 'tlsmgr-offline.tgz');
+    const away = join(scratch, 'away');
+    mkdirSync(away);
+    await run('tar', ['-czf', tarball, '-C', prefix, 'bin/tlsmgr', 'lib/node_modules/tlsmgr']);
+    await run('tar', ['-xzf', tarball, '-C', away, '--no-same-owner']);
+    return run('unshare', ['--net', join(away, 'bin/tlsmgr'), 'version']);
+  }
 
   /** As root types it: with a PATH. Both outputs; the exit status must be 0. */
   async function run(command: string, args: readonly string[]): Promise<string> {
