@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { verbs } from '../src/cli/verbs.ts';
+import { postfixCacheNames } from '../src/config/cache-names.ts';
 import { parameters } from '../src/config/parameters.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -56,6 +57,12 @@ ${origin}
 _tlsmgr_words() {
   local IFS=$'\\n'
   COMPREPLY+=($(IFS=' '; compgen -W "$1" -- "$cur"))
+}
+
+# The caches of Postfix, and those that main.cf adds.
+_tlsmgr_caches() {
+  _tlsmgr_words "${postfixCacheNames.join(' ')} $("\${COMP_WORDS[0]}" config tlsmgr_session_caches 2> /dev/null |
+    sed -e 's/^[^=]*=//' -e 's/  # .*//' | tr -s ', ' '\\n' | grep -vx ${postfixCacheNames.map((name) => `-e ${name}`).join(' ')} | tr '\\n' ' ')"
 }
 
 # What stands behind an option.
@@ -116,6 +123,9 @@ function bashCase(verb) {
     .map((word, index) => ({ word, place: word.repeated === true ? '*' : String(index) }))
     .filter(({ word }) => choicesOf(word) !== undefined)
     .map(({ word, place }) => {
+      if (word.name === 'CACHE') {
+        return `        ${place}) _tlsmgr_caches ;;`;
+      }
       const choices = word.name === 'NAME' ? '"$parameters"' : `'${choicesOf(word).join(' ')}'`;
       return `        ${place}) _tlsmgr_words ${choices} ;;`;
     });
@@ -167,7 +177,12 @@ function zshOption([name, { short, type, value, multiple, help: text }]) {
 
 function zshWord(word, index) {
   const choices = choicesOf(word);
-  const action = choices === undefined ? ' ' : `(${choices.join(' ')})`;
+  const action =
+    word.name === 'CACHE'
+      ? '_tlsmgr_caches'
+      : choices === undefined
+        ? ' '
+        : `(${choices.join(' ')})`;
   const place = word.repeated === true ? '*' : `${index + 1}`;
   return `        '${place}:${word.name}:${action}'`;
 }
@@ -188,6 +203,13 @@ _tlsmgr_settings() {
   local -a names
   names=(${parameterNames.join(' ')})
   compadd -S = -a names
+}
+
+_tlsmgr_caches() {
+  local -aU names
+  names=(${postfixCacheNames.join(' ')} $(_call_program caches tlsmgr config tlsmgr_session_caches 2> /dev/null |
+    sed -e 's/^[^=]*=//' -e 's/  # .*//' -e 's/,/ /g'))
+  compadd -a names
 }
 
 _tlsmgr() {
@@ -235,7 +257,9 @@ function fishOption(verb, [name, { short, type, value, help: text }]) {
 }
 
 function fishVerb(verb) {
-  const choices = verb.words.flatMap((word) => choicesOf(word) ?? []);
+  const choices = verb.words.flatMap((word) =>
+    word.name === 'CACHE' ? ['(__tlsmgr_caches)'] : (choicesOf(word) ?? []),
+  );
   return [
     `complete -c tlsmgr -n __fish_use_subcommand -a ${verb.name} -d ${fishText(verb.summary)}`,
     ...optionsOf(verb).map((option) => fishOption(verb.name, option)),
@@ -250,6 +274,11 @@ function fishVerb(verb) {
 function fish() {
   return `# fish completion for tlsmgr
 ${origin}
+
+function __tlsmgr_caches
+    printf '%s\\n' ${postfixCacheNames.join(' ')}
+    tlsmgr config tlsmgr_session_caches 2> /dev/null | sed -e 's/^[^=]*=//' -e 's/  # .*//' | string replace -a ',' ' ' | string split -n ' '
+end
 
 complete -c tlsmgr -f
 complete -c tlsmgr -n __fish_use_subcommand -s h -l help -d 'show the verbs'

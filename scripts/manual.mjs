@@ -7,9 +7,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { usageItems } from '../src/cli/help.ts';
 import { verbs } from '../src/cli/verbs.ts';
-import { parameters } from '../src/config/parameters.ts';
+import { parametersFor } from '../src/config/parameters.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** With the parameters of an added cache, for which NAME stands. */
+const parameters = parametersFor(['NAME']);
 
 /** The table's groups in the page's order. */
 const groups = [

@@ -1,6 +1,6 @@
 /** Makes docs/parameters.md from the table of parameters. A test compares the file with it. */
 import type { Parameter, ParameterGroup } from '../src/config/parameter.ts';
-import { parameters } from '../src/config/parameters.ts';
+import { parametersFor } from '../src/config/parameters.ts';
 
 const titles: readonly (readonly [ParameterGroup, string])[] = [
   ['cache', 'Session caches'],
@@ -9,6 +9,9 @@ const titles: readonly (readonly [ParameterGroup, string])[] = [
   ['misc', 'Miscellaneous'],
   ['common', 'Common to all of Postfix'],
 ];
+
+/** With the parameters of an added cache, for which NAME stands. */
+const parameters = parametersFor(['NAME']);
 
 const kinds: Readonly<Record<Parameter['kind'], string>> = {
   text: 'text',

@@ -2,7 +2,7 @@
 import { whyMissing } from './cache-off.ts';
 import { type CliIo, complain } from './io.ts';
 import type { Given, deleteOptions } from './options.ts';
-import { cacheArgument, idArgument, requireAnswer, withDaemon } from './reach.ts';
+import { cacheArgument, idArgument, requireAnswer, withCache } from './reach.ts';
 
 export async function runDelete(
   { values, words }: Given<typeof deleteOptions>,
@@ -10,7 +10,7 @@ export async function runDelete(
 ): Promise<number> {
   const label = cacheArgument(words[0]);
   const id = idArgument(words[1]);
-  return withDaemon(values.socket, io, 'either', async (client) => {
+  return withCache(label, values.socket, io, 'either', async (client) => {
     if (await client.delete(label, id)) {
       io.out('deleted\n');
       return 0;

@@ -2,14 +2,14 @@
 import { flushed } from './cache-off.ts';
 import type { CliIo } from './io.ts';
 import type { Given, flushOptions } from './options.ts';
-import { cacheArgument, withDaemon } from './reach.ts';
+import { cacheArgument, withCache } from './reach.ts';
 
 export async function runFlush(
   { values, words }: Given<typeof flushOptions>,
   io: CliIo,
 ): Promise<number> {
   const label = cacheArgument(words[0]);
-  return withDaemon(values.socket, io, 'ours', async (client) => {
+  return withCache(label, values.socket, io, 'ours', async (client) => {
     io.out(`${await flushed(client, label)} sessions forgotten\n`);
     return 0;
   });

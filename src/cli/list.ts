@@ -4,7 +4,7 @@ import type { CliIo } from './io.ts';
 import { UsageError } from './io.ts';
 import type { Given, listOptions } from './options.ts';
 import { duration } from './output.ts';
-import { cacheArgument, idText, withDaemon } from './reach.ts';
+import { cacheArgument, idText, withCache } from './reach.ts';
 
 export async function runList(
   { values, words }: Given<typeof listOptions>,
@@ -15,7 +15,7 @@ export async function runList(
   if (!(limit > 0)) {
     throw new UsageError(`bad limit: ${values.limit}`);
   }
-  return withDaemon(values.socket, io, 'ours', async (client) => {
+  return withCache(label, values.socket, io, 'ours', async (client) => {
     const nowSeconds = Math.floor(Date.now() / 1000);
     let count = 0;
     let separator = '[';

@@ -16,7 +16,16 @@ export interface Option {
 }
 
 /** Which values they are decides what a shell completes. */
-export type ValueName = 'DIR' | 'FILE' | 'N' | 'NAME=VALUE' | 'PATH' | 'SECONDS' | 'SOCKET';
+export type ValueName =
+  | 'DIR'
+  | 'FILE'
+  | 'GROUP'
+  | 'MODE'
+  | 'N'
+  | 'NAME=VALUE'
+  | 'PATH'
+  | 'SECONDS'
+  | 'SOCKET';
 
 export type Options = Readonly<Record<string, Option>>;
 
@@ -70,6 +79,16 @@ const wait = {
 export const serveOptions = {
   socket: { ...socket, help: 'the socket to serve; else run/tlsmgr.sock in this folder' },
   ...configOptions,
+  mode: {
+    type: 'string',
+    value: 'MODE',
+    help: 'the permissions of the socket, in octal; else 600, or 660 with --group. Whoever may write to it can read all sessions and keys',
+  },
+  group: {
+    type: 'string',
+    value: 'GROUP',
+    help: "the group of the socket, by name or number; else the user's own",
+  },
   verbose: { type: 'boolean', short: 'v', multiple: true, help: 'log more; twice: much more' },
 } as const;
 

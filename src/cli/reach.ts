@@ -12,7 +12,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Report } from '../report/report.ts';
 import { messageOf, TlsmgrError } from '../errors.ts';
 import { printable } from '../log/printable.ts';
-import { type CacheName, postfixCacheNames } from '../config/cache-names.ts';
+import { type CacheName, isCacheName, postfixCacheNames } from '../config/cache-names.ts';
 import { strangerOn, thisCaller } from '../system/path-trust.ts';
 import { type Place, whoAnswers } from './probe.ts';
 import { type CliIo, complain, UsageError } from './io.ts';
@@ -139,15 +139,44 @@ export async function withClient<T>(
   }
 }
 
-/** The cache that an argument names. */
+/** The cache that an argument names. Which caches there are, the daemon tells: withCache(). */
 export function cacheArgument(text: string | undefined): CacheName {
-  const label = postfixCacheNames.find((known) => known === text);
-  if (label === undefined) {
-    throw new UsageError(
-      text === undefined ? 'no cache given: smtpd, smtp or lmtp' : `unknown cache: ${text}`,
-    );
+  if (text === undefined) {
+    throw new UsageError('no cache given: smtpd, smtp, lmtp or an added one');
   }
-  return label;
+  if (!isCacheName(text)) {
+    throw new UsageError(`unknown cache: ${text}`);
+  }
+  return text;
+}
+
+/** withDaemon() about one of its caches. Throws UsageError where it has no cache of that name. */
+export async function withCache<T>(
+  label: CacheName,
+  asked: string | undefined,
+  io: CliIo,
+  who: 'ours' | 'either',
+  talk: (client: TlsmgrClient, path: string) => Promise<T>,
+): Promise<T> {
+  return withDaemon(asked, io, who, async (client, path) => {
+    if (!postfixCacheNames.includes(label)) {
+      const names = await cacheNamesOf(client);
+      if (!names.includes(label)) {
+        throw new UsageError(`unknown cache: ${label}: there are ${names.join(', ')}`);
+      }
+    }
+    return talk(client, path);
+  });
+}
+
+/** Postfix's own has the caches of Postfix. */
+async function cacheNamesOf(client: TlsmgrClient): Promise<readonly CacheName[]> {
+  const { server } = await answerOf(client.identify());
+  if (server === 'postfix') {
+    return postfixCacheNames;
+  }
+  const { caches } = (await client.stats()) as Partial<Report>;
+  return caches === undefined ? postfixCacheNames : Object.keys(caches);
 }
 
 /** An id as `list` prints it: the text itself, or `hex:` and the bytes. */

@@ -6,7 +6,7 @@ import { verifyText } from '../openssl/verify-result.ts';
 import { type CliIo, complain } from './io.ts';
 import type { Given, showOptions } from './options.ts';
 import { duration } from './output.ts';
-import { cacheArgument, idArgument, requireAnswer, withDaemon } from './reach.ts';
+import { cacheArgument, idArgument, requireAnswer, withCache } from './reach.ts';
 
 export async function runShow(
   { values, words }: Given<typeof showOptions>,
@@ -14,7 +14,7 @@ export async function runShow(
 ): Promise<number> {
   const label = cacheArgument(words[0]);
   const id = idArgument(words[1]);
-  return withDaemon(values.socket, io, 'either', async (client) => {
+  return withCache(label, values.socket, io, 'either', async (client) => {
     const session = await client.lookup(label, id);
     if (session === undefined) {
       requireAnswer(client);

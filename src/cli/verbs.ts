@@ -80,7 +80,7 @@ export const verbs: readonly Verb[] = [
   }),
   verb({
     name: 'list',
-    summary: 'list the sessions of a cache: smtpd, smtp or lmtp',
+    summary: 'list the sessions of a cache: smtpd, smtp, lmtp or an added one',
     words: [cache],
     options: listOptions,
     load: async () => (await import('./list.ts')).runList,

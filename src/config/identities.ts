@@ -14,7 +14,7 @@ import type { MailOwner } from './config.ts';
 
 const getent = '/usr/bin/getent';
 
-interface Group {
+export interface Group {
   name: string;
   gid: number;
 }
@@ -35,6 +35,12 @@ export function checkIdentities(
   const group = setgidGroup(names.setgidGroup, prefix);
   refuseOverlap(privs, owner, group, prefix);
   return owner;
+}
+
+/** A group by its name, or by its number, which needs no name. */
+export function findGroup(text: string): Group | undefined {
+  const gid = /^[0-9]+$/u.test(text) ? idOf(text) : undefined;
+  return groupByName(text) ?? (gid === undefined ? undefined : { name: text, gid });
 }
 
 function unprivilegedUser(parameter: string, name: string, prefix: string): MailOwner {

@@ -7,7 +7,7 @@
  */
 import { userInfo } from 'node:os';
 import { FatalError } from '../errors.ts';
-import { type CacheName, postfixCaches } from './cache-names.ts';
+import { type CacheName, cachesNamed } from './cache-names.ts';
 import type { CacheSettings, Config, MailOwner, ParameterFault } from './config.ts';
 import { crossChecks } from './cross-checks.ts';
 import { checkIdentities } from './identities.ts';
@@ -16,7 +16,7 @@ import type { Warn } from './main-cf.ts';
 import { otherDatabases } from './other-databases.ts';
 import type { CheckContext, Parameter, ValuesOf } from './parameter.ts';
 import { topRows } from './parameters.ts';
-import { type CacheRows, cacheRows } from './parameters/caches.ts';
+import { cacheListRows, type CacheRows, cacheRows } from './parameters/caches.ts';
 import { checkedOnlyRows, identityRows, logRows, postlogRows } from './parameters/common.ts';
 import { randomRows } from './parameters/random.ts';
 import { limitRows } from './parameters/service.ts';
@@ -34,14 +34,22 @@ export const shortestCacheSeconds = 120;
  * fault is thrown as well, since a person sees it there.
  */
 export function loadConfig(options: LoadOptions): Config {
-  return checkedConfig(new Settings(options), options);
+  return checkedConfig(openSettings(options), options);
 }
 
 /** The same for a process that serves: it serves on while main.cf and postconf(1) are waited for. */
 export async function loadConfigAtRest(options: LoadOptions): Promise<Config> {
   const settings = new Settings({ ...options, mainCf: await openMainCfAtRest(options) });
   await settings.prepare();
+  settings.takeCaches();
+  await settings.prepare();
   return checkedConfig(settings, options);
+}
+
+function openSettings(options: LoadOptions): Settings {
+  const settings = new Settings(options);
+  settings.takeCaches();
+  return settings;
 }
 
 function checkedConfig(settings: Settings, options: LoadOptions): Config {
@@ -53,6 +61,11 @@ function checkedConfig(settings: Settings, options: LoadOptions): Config {
   return config;
 }
 
+/** Names of the caches, also where other settings have faults. Warns of nothing. */
+export function namedCaches(options: LoadOptions): readonly CacheName[] {
+  return openSettings({ ...options, warn: () => undefined }).cacheNames;
+}
+
 /**
  * Every parameter's text as `postconf -x` prints it, and the fault that would
  * keep the daemon from starting with it. Throws FatalError when there is no
@@ -62,7 +75,7 @@ export function inspectConfig(options: LoadOptions): {
   text: Map<string, string>;
   fault: FatalError | undefined;
 } {
-  const settings = new Settings(options);
+  const settings = openSettings(options);
   const text = settings.printed();
   try {
     const [fault] = new Checks(settings, options).config().faults;
@@ -88,9 +101,8 @@ class Checks {
   readonly #serviceName: string;
   readonly #context: CheckContext;
   readonly #faults: ParameterFault[] = [];
-  readonly #caches = new Map(
-    postfixCaches.map((cache) => [cache.name, new Section(cacheRows(cache))]),
-  );
+  readonly #cacheList = new Section(cacheListRows);
+  readonly #caches: ReadonlyMap<CacheName, Section<ValuesOf<CacheRows>>>;
   readonly #random = new Section(randomRows);
   readonly #limits = new Section(limitRows);
   readonly #log = new Section(logRows);
@@ -100,6 +112,9 @@ class Checks {
 
   constructor(settings: Settings, options: LoadOptions) {
     this.#settings = settings;
+    this.#caches = new Map(
+      cachesNamed(settings.cacheNames).map((cache) => [cache.name, new Section(cacheRows(cache))]),
+    );
     this.#mode = options.mode;
     this.#serviceName = options.serviceName;
     this.#context = { prefix: settings.prefix, warn: options.warn };
@@ -157,6 +172,7 @@ class Checks {
     const read = <Value>(parameter: Parameter<Value>): Value => this.#valueOrDefault(parameter);
     const textOf = (name: string): string => this.#settings.text(name);
     return [
+      ...this.#cacheList.checks(read),
       ...[...this.#caches.values()].flatMap((section) => section.checks(read)),
       ...this.#top.checks(read),
       ...this.#random.checks(read),

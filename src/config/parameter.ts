@@ -5,6 +5,7 @@
  * its key in the record that it stands in.
  */
 import { FatalError } from '../errors.ts';
+import { cacheNamesFault } from './cache-names.ts';
 import { malformedLevel, parseLevel } from './compatibility-level.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 import type { Warn } from './main-cf.ts';
@@ -15,6 +16,7 @@ import {
   sizeValue,
   textValue,
   timeValue,
+  words,
 } from './values.ts';
 
 export type ParameterKind = 'text' | 'time' | 'integer' | 'size' | 'boolean' | 'level' | 'choice';
@@ -122,9 +124,9 @@ export function level(given: Given): Parameter<string> {
 export function choice<Word extends string>(
   given: Given & { readonly words: readonly Word[] },
 ): Parameter<Word> {
-  const { words, ...description } = given;
-  return row('choice', description, orText(words), (value, { prefix }) => {
-    const word = words.find((known) => known === value.toLowerCase());
+  const { words: known, ...description } = given;
+  return row('choice', description, orText(known), (value, { prefix }) => {
+    const word = known.find((one) => one === value.toLowerCase());
     if (word === undefined) {
       throw badValue(prefix, given.name, value);
     }
@@ -141,6 +143,19 @@ export function listenAddress(given: Given): Parameter<ListenAddress | undefined
       throw badValue(prefix, given.name, value);
     }
     return address;
+  });
+}
+
+/** Names of session caches. */
+export function cacheNames(given: Given): Parameter<readonly string[]> {
+  const allowed = 'names of letters, digits and _ that begin with a letter, each once';
+  return row('text', given, allowed, (value, { prefix }) => {
+    const names = words(value);
+    const fault = cacheNamesFault(names);
+    if (fault !== undefined) {
+      throw new FatalError(`${prefix}parameter ${given.name}: ${fault}`);
+    }
+    return names;
   });
 }
 
@@ -163,6 +178,6 @@ function leastText({ min = 0 }: Range): string {
 }
 
 /** `a, b or c`. */
-function orText(words: readonly string[]): string {
-  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+function orText(all: readonly string[]): string {
+  return `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`;
 }

@@ -3,9 +3,9 @@
  * config`, docs/parameters.md and the manual page are made from it. Its rows
  * stand in parameters/: each in the record whose values become a part of Config.
  */
-import { postfixCaches } from './cache-names.ts';
+import { type CacheName, cachesNamed } from './cache-names.ts';
 import { type Parameter, parameterGroups } from './parameter.ts';
-import { cacheFileRows, cacheRows } from './parameters/caches.ts';
+import { cacheFileRows, cacheListRows, cacheRows } from './parameters/caches.ts';
 import {
   checkedOnlyRows,
   generalRows,
@@ -27,9 +27,8 @@ export const topRows = {
   ...generalRows,
 };
 
-/** In the order in which they are shown. */
-export const parameters: readonly Parameter[] = [
-  ...postfixCaches.flatMap((cache) => Object.values<Parameter>(cacheRows(cache))),
+const others: readonly Parameter[] = [
+  ...Object.values<Parameter>(cacheListRows),
   ...Object.values<Parameter>(cacheFileRows),
   ...Object.values<Parameter>(randomRows),
   ...Object.values<Parameter>(serviceRows),
@@ -42,10 +41,22 @@ export const parameters: readonly Parameter[] = [
   ...Object.values<Parameter>(postlogRows),
   ...checkedOnlyRows,
   ...uncheckedRows,
-].toSorted((one, other) => groupRank(one) - groupRank(other));
+];
+
+/** All of them where these caches are named, in the order in which they are shown. */
+export function parametersFor(caches: Iterable<CacheName>): readonly Parameter[] {
+  return [
+    ...cachesNamed(caches).flatMap((cache) => Object.values<Parameter>(cacheRows(cache))),
+    ...others,
+  ].toSorted((one, other) => groupRank(one) - groupRank(other));
+}
+
+/** Those that there are without a name in tlsmgr_session_caches. */
+export const parameters = parametersFor([]);
 
 const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
 
+/** One of `parameters`. */
 export function findParameter(name: string): Parameter | undefined {
   return byName.get(name);
 }

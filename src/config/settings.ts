@@ -18,7 +18,10 @@ import {
   warnOfFailure,
 } from './installed-defaults.ts';
 import { readMainCf, readMainCfAtRest, type Setting, type Warn } from './main-cf.ts';
-import { findParameter, parameters } from './parameters.ts';
+import { type CacheName, cacheNamesFault, postfixCacheNames } from './cache-names.ts';
+import type { Parameter } from './parameter.ts';
+import { parameters, parametersFor } from './parameters.ts';
+import { words } from './values.ts';
 
 /**
  * - `daemon`: everything is checked.
@@ -45,6 +48,8 @@ export interface LoadOptions extends MainCfOptions {
   serviceName: string;
   /** Stronger than the table's defaults, weaker than main.cf. */
   defaults?: ReadonlyMap<string, string>;
+  /** The same for the database of each cache. */
+  defaultDatabase?: (cache: CacheName) => string;
   /** From openMainCf, for a caller that has to look at its options in between. */
   mainCf?: MainCf;
   /** For tests: what stands in for postconf(1). */
@@ -63,6 +68,9 @@ const builtInDirectory = '/etc/postfix';
 
 /** The one parameter of the table whose default only the installed Postfix knows. */
 const ofInstalled = 'mail_version';
+
+/** The parameter that names the caches. */
+const listOfCaches = 'tlsmgr_session_caches';
 
 /** `postconf -x` prints one blank for any number of these. */
 const printedAsBlank = /[ \t\r\n]+/gu;
@@ -109,16 +117,24 @@ export class Settings {
   readonly #mode: LoadMode;
   readonly #settings: Map<string, string>;
   readonly #mainCf: ReadonlyMap<string, string>;
-  readonly #defaults: ReadonlyMap<string, string>;
+  readonly #defaults: Map<string, string>;
+  readonly #defaultDatabase: ((cache: CacheName) => string) | undefined;
   readonly #found = new Map<string, string>();
   readonly #installed: InstalledDefaults;
+  /** By name, in the table's order. */
+  #parameters = byName(parameters);
+  /** Names of parameters that postconf(1) may be asked about. */
+  readonly #roots = [...this.#parameters.keys()];
+  /** The caches that main.cf names, where its list of them has no fault. */
+  cacheNames: readonly CacheName[] = postfixCacheNames;
 
   constructor(options: LoadOptions) {
     const { directory, settings } = options.mainCf ?? openMainCf(options);
     this.directory = directory;
     this.prefix = `file ${directory}/main.cf: `;
     this.#mode = options.mode;
-    this.#defaults = options.defaults ?? new Map();
+    this.#defaults = new Map(options.defaults);
+    this.#defaultDatabase = options.defaultDatabase;
     this.#mainCf = settings;
     this.#settings = new Map(settings);
     for (const { name, value } of options.overrides) {
@@ -134,7 +150,7 @@ export class Settings {
     this.#installed = new InstalledDefaults({
       directory,
       overrides: options.overrides.map(({ name, value }) => `${name}=${value}`),
-      roots: parameters.map(({ name }) => name),
+      roots: this.#roots,
       known: (name) =>
         this.#ownValue(name) ?? (Object.hasOwn(foundDefaults, name) ? '' : undefined),
       failed: warnOfFailure(options.warn, options.mode !== 'standalone'),
@@ -153,6 +169,41 @@ export class Settings {
     return this.#installed.prepare();
   }
 
+  /**
+   * Takes in the parameters of the caches that tlsmgr_session_caches names. Called
+   * once, before anything else is read: its value may need postconf(1). A fault
+   * in it is found when the parameter is checked; the default counts until then.
+   */
+  takeCaches(): void {
+    this.cacheNames = this.#namedCaches();
+    if (this.cacheNames.length > postfixCacheNames.length) {
+      this.#parameters = byName(parametersFor(this.cacheNames));
+      this.#roots.push(...this.#parameters.keys());
+    }
+    for (const name of this.cacheNames) {
+      const database = this.#defaultDatabase?.(name);
+      if (database !== undefined) {
+        this.#defaults.set(`${name}_tls_session_cache_database`, database);
+      }
+    }
+  }
+
+  #namedCaches(): readonly CacheName[] {
+    let text: string;
+    try {
+      text = this.text(listOfCaches);
+    } catch (thrown) {
+      if (!(thrown instanceof FatalError)) {
+        throw thrown;
+      }
+      return postfixCacheNames;
+    }
+    const names = words(text);
+    return cacheNamesFault(names) === undefined
+      ? [...new Set([...postfixCacheNames, ...names])]
+      : postfixCacheNames;
+  }
+
   /** As if it weren't set. */
   forget(name: string): void {
     this.#settings.delete(name);
@@ -169,6 +220,11 @@ export class Settings {
     return value === undefined ? undefined : this.expanded(name, value);
   }
 
+  /** Names of parameters in main.cf, one character a byte. */
+  namesInMainCf(): string[] {
+    return [...this.#mainCf.keys()];
+  }
+
   /** Another value of a parameter, expanded. */
   expanded(name: string, value: string): string {
     return fromByteText(this.#expanded(name, value, (other) => this.#lookup(other)));
@@ -177,7 +233,7 @@ export class Settings {
   /** Every parameter as `postconf -x` prints it, in the table's order. */
   printed(): Map<string, string> {
     return new Map(
-      parameters.map(({ name }) => [
+      [...this.#parameters.keys()].map((name) => [
         name,
         this.text(name).replace(printedAsBlank, ' ').replace(/^ | $/gu, ''),
       ]),
@@ -193,7 +249,7 @@ export class Settings {
   }
 
   #ownValue(name: string): string | undefined {
-    const ofTable = name === ofInstalled ? undefined : findParameter(name)?.default;
+    const ofTable = name === ofInstalled ? undefined : this.#parameters.get(name)?.default;
     return this.#setValue(name) ?? ofTable;
   }
 
@@ -230,7 +286,7 @@ export class Settings {
     }
     return (
       this.#settings.get(name) ??
-      (name === 'compatibility_level' ? findParameter(name)?.default : undefined)
+      (name === 'compatibility_level' ? this.#parameters.get(name)?.default : undefined)
     );
   }
 
@@ -247,4 +303,8 @@ export class Settings {
       throw thrown;
     }
   }
+}
+
+function byName(all: readonly Parameter[]): ReadonlyMap<string, Parameter> {
+  return new Map(all.map((parameter) => [parameter.name, parameter]));
 }

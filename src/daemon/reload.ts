@@ -5,15 +5,20 @@
  */
 import type { CacheName } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
-import { parameters } from '../config/parameters.ts';
+import { parameters, parametersFor } from '../config/parameters.ts';
+import type { Parameter } from '../config/parameter.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { parameterOf } from '../sessions/caches.ts';
 
-/** Parameters that a reload applies; all others wait for the next start. */
-export const appliedByReload: ReadonlySet<string> = new Set(
-  parameters.filter(({ applies }) => applies !== 'at the next start').map(({ name }) => name),
-);
+/** Parameters that a reload applies, without those of added caches; all others wait for the next start. */
+export const appliedByReload: ReadonlySet<string> = appliedOf(parameters);
+
+function appliedOf(all: readonly Parameter[]): Set<string> {
+  return new Set(
+    all.filter(({ applies }) => applies !== 'at the next start').map(({ name }) => name),
+  );
+}
 
 export interface Reloading {
   /** What is in force. */
@@ -39,9 +44,16 @@ export async function reload({ config, read, change, log }: Reloading): Promise<
     return config;
   }
   const late = new Set(kept.map((label) => parameterOf(label)));
-  const changed = [...next.text].filter(([name, value]) => config.text.get(name) !== value);
+  const all = parametersFor(next.caches.keys());
+  const defaults = new Map(all.map((parameter) => [parameter.name, parameter.default]));
+  const applied = appliedOf(all);
+  // A cache that has been added is opened with whatever is set for it.
+  const isNew = (name: string): boolean => !config.text.has(name);
+  const changed = [...next.text].filter(
+    ([name, value]) => (config.text.get(name) ?? defaults.get(name)) !== value,
+  );
   for (const [name, value] of changed) {
-    if (appliedByReload.has(name) && !late.has(name)) {
+    if ((applied.has(name) && !late.has(name)) || isNew(name)) {
       log.info(`main.cf re-read: ${name} = ${value}`);
     } else {
       log.warning(`main.cf re-read: ${name} = ${value} takes effect at the next start`);

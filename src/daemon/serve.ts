@@ -1,13 +1,11 @@
 /**
  * Standalone service: the same service in the foreground, without master(8) and
- * without privileges. All three caches are on, and files go into the socket's
+ * without privileges. All caches are on, and files go into the socket's
  * folder. Ctrl-C saves the state, removes the socket and exits with 0. SIGHUP
  * reads main.cf again. Under systemd it reports its state, and serves the
  * sockets that systemd hands over.
  */
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { postfixCacheNames } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, loadConfigAtRest, type LoadOptions } from '../config/load.ts';
 import { FatalError } from '../errors.ts';
@@ -28,6 +26,16 @@ import { reasonOf, setCloseOnExec } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { memoryLimits } from '../system/memory-limits.ts';
 import { strangerOn, thisCaller } from '../system/path-trust.ts';
+import {
+  applyAccess,
+  closedFolder,
+  isOpenToAll,
+  makeFolder,
+  ownerOnly,
+  type SocketAccess,
+  whoElseMayConnect,
+  whoMayConnect,
+} from './socket-access.ts';
 import { takeSystemd } from './systemd.ts';
 import { isSocket } from './descriptors.ts';
 import { leave, panicOnUncaught } from './exit.ts';
@@ -43,6 +51,8 @@ export interface StandaloneOptions {
   socketPath: string;
   /** Which main.cf is read, and what is set over it. */
   mainCf: Pick<LoadOptions, 'configDirectory' | 'overrides'>;
+  /** Who may connect; undefined: the usual, which sockets of systemd need not be told. */
+  access: SocketAccess | undefined;
   /** How often `-v` was given. */
   verbose: number;
   /** systemd's variables are taken out of it. */
@@ -60,7 +70,8 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
     requireOwnFolder(folder);
     requireUnserved(socketPath);
   }
-  makeFolder(folder);
+  const access = options.access ?? ownerOnly;
+  makeFolder(folder, access);
   const load = loadOptions(options, folder, log);
   let config = withOwnFolders(loadConfig(load));
 
@@ -84,11 +95,12 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
     metricsFault: () => metrics?.fault ?? '',
     mode: 'standalone',
   });
-  const listeners = await listen(socketPath, systemd.descriptors, tlsmgr, {
+  const listeners = await listen(socketPath, systemd.descriptors, tlsmgr, access, {
     log,
     warn: tlsmgr.limiter.warn,
     transport: config.transport,
   });
+  warnOfAccess(socketPath, systemd.descriptors, options.access, log);
   panicOnUncaught(log);
   const end = (signal: string): never => {
     log.info(`${signal}: saving state and exiting`);
@@ -104,9 +116,11 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
   for (const signal of endingSignals) {
     process.on(signal, end);
   }
+  const openTo = systemd.descriptors.length > 0 ? '' : `; open to ${whoMayConnect(access)}`;
   const status = (): string => {
     const on = caches.all.filter(({ cache }) => cache !== undefined).map(({ label }) => label);
-    return `serving on ${placeName(socketPath, systemd.descriptors)}, caches: ${on.join(' ') || 'none'}`;
+    const names = on.join(' ') || 'none';
+    return `serving on ${placeName(socketPath, systemd.descriptors)}, caches: ${names}${openTo}`;
   };
   const reloadOnce = async (): Promise<void> => {
     systemd.reloading();
@@ -131,10 +145,18 @@ async function listen(
   path: string,
   descriptors: readonly number[],
   { socketServer }: Tlsmgr,
+  access: SocketAccess,
   options: ListenerOptions,
 ): Promise<Listener[]> {
   if (descriptors.length === 0) {
-    return [await listenOnPath(path, socketServer, options)];
+    const listener = await listenOnPath(path, socketServer, options);
+    try {
+      applyAccess(path, access);
+    } catch (thrown) {
+      listener.close();
+      throw thrown;
+    }
+    return [listener];
   }
   const listeners: Listener[] = [];
   for (const fd of descriptors) {
@@ -153,19 +175,35 @@ async function listen(
   return listeners;
 }
 
-function placeName(path: string, descriptors: readonly number[]): string {
-  return descriptors.length === 0 ? path : `descriptor ${descriptors.join(', ')} of systemd`;
+/** @param access as it was asked for. */
+function warnOfAccess(
+  path: string,
+  descriptors: readonly number[],
+  access: SocketAccess | undefined,
+  log: ProcessLogger,
+): void {
+  if (access === undefined) {
+    return;
+  }
+  if (descriptors.length > 0) {
+    log.warning(
+      '--mode and --group have no effect on sockets of systemd: SocketMode= and SocketGroup= of its unit decide',
+    );
+    return;
+  }
+  if (isOpenToAll(access)) {
+    log.warning(`every user of this host can read the sessions and the ticket keys of ${path}`);
+  }
+  const closed = closedFolder(path, access);
+  if (closed !== undefined) {
+    log.warning(
+      `folder ${closed} keeps out ${whoElseMayConnect(access)}: they need the right to search it (x)`,
+    );
+  }
 }
 
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    const reason =
-      code === 'EEXIST' || code === 'ENOTDIR' ? 'a file stands in its place' : reasonOf(thrown);
-    throw new FatalError(`folder ${folder} can't be made: ${reason}`, { cause: thrown });
-  }
+function placeName(path: string, descriptors: readonly number[]): string {
+  return descriptors.length === 0 ? path : `descriptor ${descriptors.join(', ')} of systemd`;
 }
 
 /**
@@ -192,20 +230,14 @@ function loadOptions(
   folder: string,
   log: ProcessLogger,
 ): LoadOptions {
-  const defaults = new Map([
-    ['data_directory', folder],
-    ...postfixCacheNames.map((label): [string, string] => [
-      `${label}_tls_session_cache_database`,
-      `btree:\${data_directory}/${label}_scache`,
-    ]),
-  ]);
   return {
     ...mainCf,
     environment,
     programName: 'tlsmgr',
     mode: 'standalone',
     serviceName: 'tlsmgr',
-    defaults,
+    defaults: new Map([['data_directory', folder]]),
+    defaultDatabase: (cache) => `btree:\${data_directory}/${cache}_scache`,
     warn: (text) => log.warning(text),
   };
 }

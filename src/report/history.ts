@@ -130,8 +130,9 @@ export class History {
 
   /** Entries removed from a cache while valid, within these five minutes. */
   evictedOfLate(label: CacheName): number {
-    const before = this.#samples[0]!.evicted[label] ?? 0;
-    return (this.#read().evicted[label] ?? 0) - before;
+    const of = ({ evicted }: Counters): number =>
+      Object.hasOwn(evicted, label) ? evicted[label]! : 0;
+    return of(this.#read()) - of(this.#samples[0]!);
   }
 
   #now(): Sample {

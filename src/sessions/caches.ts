@@ -64,6 +64,11 @@ export interface ServedCache extends NamedCache {
 
 export interface Caches extends NamedCaches {
   readonly all: readonly ServedCache[];
+  /**
+   * Of all caches that there have been since the process started, so that the sums
+   * only grow when a cache leaves.
+   */
+  readonly allCounters: Iterable<Readonly<CacheCounters>>;
   /** Why files can't be sealed, and persistent caches are in memory alone; empty when they can. */
   readonly keyFault: string;
   /** Resolves when the files have been read back; requests are served meanwhile. Never rejects. */
@@ -139,6 +144,10 @@ class CacheSet implements Caches {
     } finally {
       this.#endChange();
     }
+  }
+
+  get allCounters(): Iterable<Readonly<CacheCounters>> {
+    return this.#counters.values();
   }
 
   closeNow(): void {

@@ -4,13 +4,19 @@
  * opens nothing: whatever is wrong is thrown before anything has changed.
  */
 import { basename } from 'node:path';
-import type { CacheName } from '../config/cache-names.ts';
+import { type CacheName, isPostfixCache } from '../config/cache-names.ts';
 import type { CacheSettings } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import { redirectTable } from '../system/data-redirect.ts';
 import { directoryOf } from '../system/directory.ts';
 import { databaseOf } from './database.ts';
-import { type CachesSettings, isEnabled, refuseSharedFile, type Wanted } from './wanted.ts';
+import {
+  type CachesSettings,
+  isEnabled,
+  refuseSharedFile,
+  sharedFileText,
+  type Wanted,
+} from './wanted.ts';
 
 export interface Plan {
   leave: CacheName[];
@@ -23,15 +29,19 @@ export interface Plan {
   otherDatabase: CacheName[];
 }
 
-/** Throws FatalError when two caches would share a file. */
+/**
+ * Throws FatalError when two caches of Postfix would share a file, and TlsmgrError
+ * when an added cache that is open would.
+ */
 export function planOf(
   open: ReadonlyMap<CacheName, Wanted>,
   next: CachesSettings,
   log: Logger,
 ): Plan {
-  const written = [...next.caches.values()]
+  const asked = [...next.caches.values()]
     .filter((settings) => isEnabled(settings))
     .map((settings) => wantedOf(settings, next, log));
+  const written = withoutSharedFiles(asked);
   // What the next start would refuse is refused now, too.
   refuseSharedFiles(written);
   const inForce = written.map((one) => {
@@ -68,6 +78,25 @@ function wantedOf(settings: CacheSettings, all: CachesSettings, log: Logger): Wa
       ? redirectTable(settings.database, database.path, all, log)
       : undefined;
   return { settings, database, path };
+}
+
+/** An added cache can't be opened with the file of another one: the others serve all the same. */
+function withoutSharedFiles(wanted: readonly Wanted[]): Wanted[] {
+  const owners = new Map<string, Wanted>();
+  return wanted.map((one) => {
+    const file = fileOf(one);
+    const owner = file === undefined ? undefined : owners.get(file);
+    if (owner === undefined || isPostfixCache(one.settings.label)) {
+      if (file !== undefined) {
+        owners.set(file, one);
+      }
+      return one;
+    }
+    const { type } = one.database;
+    const reason = sharedFileText(owner.settings);
+    const database = { kind: 'unusable', type, path: '', reason, redirected: false } as const;
+    return { ...one, database, path: undefined };
+  });
 }
 
 function refuseSharedFiles(wanted: readonly Wanted[]): void {

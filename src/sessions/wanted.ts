@@ -1,7 +1,7 @@
 /** What main.cf asks for: its settings of all caches, and one cache that is to be open. */
-import type { CacheName } from '../config/cache-names.ts';
+import { type CacheName, isPostfixCache } from '../config/cache-names.ts';
 import type { CacheSettings, MailOwner } from '../config/config.ts';
-import { FatalError } from '../errors.ts';
+import { FatalError, TlsmgrError } from '../errors.ts';
 
 export interface CachesSettings {
   caches: ReadonlyMap<CacheName, CacheSettings>;
@@ -38,9 +38,20 @@ export function isEnabled(settings: CacheSettings): boolean {
   return settings.database !== '' && settings.lifetimeSeconds > 0;
 }
 
-/** Throws FatalError with Postfix's text. */
+/**
+ * Throws FatalError with Postfix's text. For an added cache, which Postfix knows
+ * nothing of, throws TlsmgrError: that cache is off, and the others serve.
+ */
 export function refuseSharedFile(first: CacheSettings, second: CacheSettings): never {
+  if (!isPostfixCache(second.label)) {
+    throw new TlsmgrError('STORAGE', sharedFileText(first));
+  }
   throw new FatalError(
     `do not use the same TLS cache file ${first.database} for ${first.label} and ${second.label}`,
   );
+}
+
+/** Why a cache can't have the file that another one has. */
+export function sharedFileText(owner: CacheSettings): string {
+  return `the ${owner.label} cache has this file`;
 }

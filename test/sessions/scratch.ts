@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CacheName, postfixCacheNames } from '../../src/config/cache-names.ts';
+import { type CacheName, cachesNamed } from '../../src/config/cache-names.ts';
 import type { CacheSettings } from '../../src/config/config.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import { type Caches, openCaches, type ServedCache } from '../../src/sessions/caches.ts';
@@ -57,7 +57,9 @@ export function openScratchCaches(options: OpenOptions): Caches {
   });
   return openCaches(
     {
-      caches: new Map(postfixCacheNames.map((name) => [name, settingsOf(name)])),
+      caches: new Map(
+        cachesNamed(Object.keys(options.caches ?? {})).map(({ name }) => [name, settingsOf(name)]),
+      ),
       persistentCaches: options.persistent ?? false,
       cacheKeyFile: options.keyFile ?? '',
       dataDirectory: options.directory,

@@ -1,6 +1,6 @@
 /** Which file each cache has, and that no two have the same. */
 import { resolve } from 'node:path';
-import type { CacheName } from '../../config/cache-names.ts';
+import { type CacheName, isPostfixCache } from '../../config/cache-names.ts';
 import type { Config } from '../../config/config.ts';
 import { fileSuffix } from '../../sessions/file/cache-file.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -36,7 +36,7 @@ export function sharedFindings(files: readonly CacheFile[], config: Config): Fin
         findings.push({
           severity: 'error',
           name: 'cache-shared',
-          text: `do not use the same TLS cache file ${one.database} for ${one.label} and ${other.label}${moved ? `, which both are ${one.path} after redirection` : ''}: the daemon can't start`,
+          text: `do not use the same TLS cache file ${one.database} for ${one.label} and ${other.label}${moved ? `, which both are ${one.path} after redirection` : ''}: ${isPostfixCache(other.label) ? "the daemon can't start" : `the ${other.label} cache is off`}`,
           remedy: partingRemedy(one, other, config),
         });
       }

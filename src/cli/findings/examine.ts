@@ -2,7 +2,7 @@
  * What can be told of a set-up before the daemon is started: `tlsmgr check`
  * shows it, and `tlsmgr install` refuses to go on with an error among it.
  */
-import { loadConfig } from '../../config/load.ts';
+import { loadConfig, namedCaches } from '../../config/load.ts';
 import { type MainCf, openMainCf } from '../../config/settings.ts';
 import type { Config } from '../../config/config.ts';
 import { FatalError } from '../../errors.ts';
@@ -49,13 +49,14 @@ export function examineSetUp(setUp: SetUp): Examined {
   let config: Config;
   try {
     mainCf = openMainCf(options);
-    findings.push(...misspeltFindings(mainCf, origins));
-    config = loadConfig({
+    const known = {
       ...options,
       mainCf,
       overrides: [...origins.masterCf, ...origins.command],
       serviceName: setUp.serviceName,
-    });
+    };
+    findings.push(...misspeltFindings(mainCf, origins, namedCaches(known)));
+    config = loadConfig(known);
   } catch (thrown) {
     if (!(thrown instanceof FatalError)) {
       throw thrown;

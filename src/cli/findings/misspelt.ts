@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import type { Setting } from '../../config/main-cf.ts';
 import { fromByteText } from '../../config/byte-text.ts';
 import type { MainCf } from '../../config/settings.ts';
-import { findParameter, parameters } from '../../config/parameters.ts';
+import type { CacheName } from '../../config/cache-names.ts';
+import { findParameter, parameters, parametersFor } from '../../config/parameters.ts';
+import { cacheOfParameter } from '../../config/parameters/caches.ts';
 import { nearestOf } from '../nearest.ts';
 import type { Finding } from './finding.ts';
 import { type Origins, withoutOption } from './origin.ts';
@@ -14,6 +16,8 @@ import { shellWord } from './shell-word.ts';
 const postfixNames = new Set(['tlsmgr_service_name']);
 
 const ours = parameters.filter((parameter) => parameter.ours === true).map(({ name }) => name);
+/** Further apart, a parameter of another cache is more likely than a mistake. */
+const misspeltBy = 2;
 const patterns = [/^tlsmgr_/u, /_tls_session_cache_\w*limit$/u];
 
 /**
@@ -22,12 +26,19 @@ const patterns = [/^tlsmgr_/u, /_tls_session_cache_\w*limit$/u];
  */
 const oddBytes = /[^\x21-\x7e]/gu;
 
-export function misspeltFindings(mainCf: MainCf, origins: Origins): Finding[] {
+/** @param caches the names of those that there are. */
+export function misspeltFindings(
+  mainCf: MainCf,
+  origins: Origins,
+  caches: readonly CacheName[] = [],
+): Finding[] {
+  const added = new Set(parametersFor(caches).map(({ name }) => name));
+  const isUnknown = (name: string): boolean => isNone(name) && !added.has(name);
   const inMainCf = [...mainCf.settings.keys()].filter(
     (name) =>
       name.search(oddBytes) < 0 &&
       isUnknown(name) &&
-      patterns.some((pattern) => pattern.test(name)),
+      (patterns.some((pattern) => pattern.test(name)) || isOfNoCache(name)),
   );
   const odd = [...mainCf.settings.keys()].filter((name) => name.search(oddBytes) >= 0);
   const unknown = (settings: readonly Setting[]): string[] =>
@@ -42,7 +53,12 @@ export function misspeltFindings(mainCf: MainCf, origins: Origins): Finding[] {
   ];
 }
 
-function isUnknown(name: string): boolean {
+/** One of a cache that the list of caches doesn't name; programs of Postfix have a loglevel too. */
+function isOfNoCache(name: string): boolean {
+  return cacheOfParameter(name) !== undefined && !name.endsWith('_loglevel');
+}
+
+function isNone(name: string): boolean {
   return findParameter(name) === undefined && !postfixNames.has(name);
 }
 
@@ -77,6 +93,15 @@ function bytesText(name: string): string {
 }
 
 function finding(name: string, where: string, remedy: string): Finding {
+  const cache = findParameter(name) === undefined ? cacheOfParameter(name) : undefined;
+  if (cache !== undefined && nearestOf(name, ours, misspeltBy) === undefined) {
+    return {
+      severity: 'warning',
+      name: 'parameter-unknown',
+      text: `${name} in ${where}: tlsmgr_session_caches names no cache ${cache}: it has no effect`,
+      remedy: `${remedy}  # or add ${cache} to tlsmgr_session_caches`.trim(),
+    };
+  }
   const nearest = nearestOf(name, ours);
   const meant = nearest === undefined ? '' : `  # ${nearest} was meant?`;
   return {

@@ -9,6 +9,7 @@ import type { Config } from '../../config/config.ts';
 import type { Setting } from '../../config/main-cf.ts';
 import { openMainCf } from '../../config/settings.ts';
 import { findParameter } from '../../config/parameters.ts';
+import { cacheOfParameter } from '../../config/parameters/caches.ts';
 import { FatalError, TlsmgrError } from '../../errors.ts';
 import { replaceableBy } from '../findings/access.ts';
 import { appArmorFindings } from '../findings/apparmor.ts';
@@ -157,7 +158,8 @@ function namesInMainCf(postfix: Postfix, io: CliIo): string[] {
 function requireKnown(overrides: readonly Setting[]): void {
   for (const { name } of overrides) {
     const found = findParameter(name);
-    if (found === undefined || found.readOnly === true) {
+    const isKnown = found === undefined ? cacheOfParameter(name) !== undefined : !found.readOnly;
+    if (!isKnown) {
       throw new UsageError(`tlsmgr has no parameter ${name}: tlsmgr config lists them`);
     }
   }

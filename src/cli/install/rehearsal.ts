@@ -15,10 +15,12 @@ const request = 'request\0seed\0size\x0032\0\0';
 const replyStart = 'status\x000\x00seed\x00';
 const replyEnd = '=\x00\x00';
 
-/** Parameters that name what a second daemon must not touch. */
+/** Parameters that name what a second daemon must not touch; without its list no cache is added. */
 const leftAlone = parameters
   .map(({ name }) => name)
-  .filter((name) => /_session_cache_database$|_exchange_name$|_listen$/u.test(name));
+  .filter((name) =>
+    /_session_cache_database$|_session_caches$|_exchange_name$|_listen$/u.test(name),
+  );
 
 export function rehearse(launcher: string, line: MasterLine, configDirectory: string): void {
   const args = [

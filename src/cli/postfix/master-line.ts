@@ -10,6 +10,7 @@
 import type { Setting } from '../../config/main-cf.ts';
 import { splitOverride } from '../../config/override.ts';
 import { findParameter } from '../../config/parameters.ts';
+import { cacheOfParameter } from '../../config/parameters/caches.ts';
 import { parseDaemonOptions } from '../../daemon/options.ts';
 import { FatalError } from '../../errors.ts';
 
@@ -138,8 +139,10 @@ function isReference({ name, value }: Setting): boolean {
   return name === referringName && /^(?:\$\{\w+\?\})+$/u.test(value);
 }
 
+/** Also those of a cache that may have been added: its name needn't stand in the line. */
 function isOurName(name: string): boolean {
-  return findParameter(name)?.ours === true;
+  const known = findParameter(name);
+  return known === undefined ? cacheOfParameter(name) !== undefined : known.ours === true;
 }
 
 /**

@@ -62,17 +62,19 @@ function cacheLines(report: Report, look: Look): string[] {
     if (!cache.enabled) {
       return rows(label, cache.database === '' ? 'off' : `off (${cache.database})`, look);
     }
-    return isWide ? [cacheRow(label, cache, barCells, look)] : rows(label, cacheText(cache), look);
+    return isWide ? cacheRow(label, cache, barCells, look) : rows(label, cacheText(cache), look);
   });
   return isWide ? [paint(look, 'faint', head), ...lines] : lines;
 }
 
-function cacheRow(label: string, cache: CacheReport, barCells: number, look: Look): string {
+/** One line; a long name has a line of its own before it. */
+function cacheRow(label: string, cache: CacheReport, barCells: number, look: Look): string[] {
   const { entries = 0, bytes = 0, hits = 0, misses = 0 } = cache;
   const share = fullness(cache);
   const tone = (cache.evicted ?? 0) > 0 && share > 0.9 ? 'warning' : 'good';
-  return [
-    label.padEnd(labelCells),
+  const isLong = label.length >= labelCells;
+  const row = [
+    (isLong ? '' : label).padEnd(labelCells),
     paint(look, tone, bar(share, barCells, look)),
     percent(share, 1).padStart(5).padEnd(6),
     String(entries).padStart(9),
@@ -80,6 +82,7 @@ function cacheRow(label: string, cache: CacheReport, barCells: number, look: Loo
     percent(hits, hits + misses).padStart(6),
     `  ${duration(cache.lifetimeSeconds)}`,
   ].join('');
+  return isLong ? [label, row] : [row];
 }
 
 function cacheText(cache: CacheReport): string {

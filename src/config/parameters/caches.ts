@@ -1,18 +1,28 @@
 /** Rows of the session caches. Order: src/tlsmgr/tlsmgr.c. */
-import type { CacheDescription } from '../cache-names.ts';
-import { flag, integer, size, text, time } from '../parameter.ts';
+import {
+  type CacheDescription,
+  type CacheName,
+  isCacheName,
+  isPostfixCache,
+} from '../cache-names.ts';
+import { cacheNames, flag, integer, size, text, time } from '../parameter.ts';
 
 const longestCacheSeconds = 8_640_000;
 
 export type CacheRows = ReturnType<typeof cacheRows>;
 
-/** The rows of one cache. */
+/**
+ * The rows of one cache. Those of an added cache are all ours, so that a fault in
+ * one gives its default. Whoever adds a cache wants it: it is on by default.
+ */
 export function cacheRows({ name: label, owner }: CacheDescription) {
   const of = `of the ${owner}`;
+  const isAdded = !isPostfixCache(label);
+  const at = (order: number) => (isAdded ? { ours: true } : { order });
   return {
     lifetimeSeconds: time({
       name: `${label}_tls_session_cache_timeout`,
-      order: 610,
+      ...at(610),
       group: 'cache',
       default: '3600s',
       min: 0,
@@ -22,9 +32,9 @@ export function cacheRows({ name: label, owner }: CacheDescription) {
     }),
     database: text({
       name: `${label}_tls_session_cache_database`,
-      order: 640,
+      ...at(640),
       group: 'cache',
-      default: '',
+      default: isAdded ? 'internal:' : '',
       applies: 'on and off at once',
       help: `The session cache ${of}: a type and a path, or internal: for memory only; empty for none.`,
     }),
@@ -48,13 +58,34 @@ export function cacheRows({ name: label, owner }: CacheDescription) {
     }),
     logLevel: text({
       name: `${label}_tls_loglevel`,
-      order: 650,
+      ...at(650),
       group: 'cache',
       default: '0',
       help: `2 and more log each operation of the cache ${of}.`,
     }),
   };
 }
+
+const ofOneCache =
+  /^(\w+?)_tls_(?:session_cache_(?:timeout|database|size_limit|entry_limit)|loglevel)$/u;
+
+/** The cache that a parameter would be of, if there were a cache of that name; undefined for none. */
+export function cacheOfParameter(parameter: string): CacheName | undefined {
+  const name = ofOneCache.exec(parameter)?.[1];
+  return name !== undefined && isCacheName(name) ? name : undefined;
+}
+
+/** Which caches there are. */
+export const cacheListRows = {
+  sessionCaches: cacheNames({
+    name: 'tlsmgr_session_caches',
+    group: 'cache',
+    default: 'smtpd, smtp, lmtp',
+    ours: true,
+    applies: 'at once',
+    help: 'The session caches. smtpd, smtp and lmtp are always there, named or not; each other name adds a cache with parameters of that name.',
+  }),
+};
 
 /** What the caches' files share. */
 export const cacheFileRows = {
