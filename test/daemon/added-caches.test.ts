@@ -37,10 +37,10 @@ tlsmgr_metrics_listen = ${join(tlsmgr.folder, 'metrics')}
     mkdirSync(etc);
     writeMainCf(etc, withWeb);
     await tlsmgr.start('-c', 'etc');
-    client = new TlsmgrClient({ socketPath: tlsmgr.socket });
+    client = new TlsmgrClient({ socketPath: tlsmgr.socket, deadlineMs: 10_000 });
   });
   after(async () => {
-    client.close();
+    await client.close();
     await tlsmgr.stop();
     tlsmgr.remove();
   });

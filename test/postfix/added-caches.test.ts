@@ -36,10 +36,10 @@ describe('an added cache under a real Postfix', { skip }, () => {
     chownSync(keyFile, idOf('-u', 'postfix'), idOf('-g', 'postfix'));
     postfix.writeMainCf(parameters());
     await postfix.start();
-    client = new TlsmgrClient({ socketPath: postfix.socketPath });
+    client = new TlsmgrClient({ socketPath: postfix.socketPath, deadlineMs: 10_000 });
   });
   after(async () => {
-    client.close();
+    await client.close();
     await postfix.stop();
     postfix.cleanup();
   });
