@@ -10,7 +10,7 @@ import {
   scopedKeyBytes,
   writeScopedKey,
 } from '../tickets/scoped-key.ts';
-import type { TicketClient } from './ticket-client.ts';
+import type { AskOptions, TicketClient } from './ticket-client.ts';
 
 /** What came: keys, and how many were refused as weak or malformed before they were derived. */
 export interface FetchedKeys {
@@ -18,20 +18,25 @@ export interface FetchedKeys {
   refused: number;
 }
 
-/** @param names of keys that tickets were sealed with, and that aren't known yet. */
+/**
+ * @param names of keys that tickets were sealed with, and that aren't known yet.
+ * @param asking for each question: no handshake waits for the answer, so that it
+ * may take longer than others of the client.
+ */
 export async function fetchKeys(
   client: TicketClient,
   scope: string,
   names: readonly Buffer[],
+  asking: AskOptions,
 ): Promise<FetchedKeys> {
   let ring: ScopedKey[] | undefined;
   try {
-    ring = await client.ticketRing(scope);
+    ring = await client.ticketRing(scope, asking);
   } catch (thrown) {
     if (!isUnsupported(thrown)) {
       throw thrown;
     }
-    return fetchFromOriginal(client, scope, names);
+    return fetchFromOriginal(client, scope, names, asking);
   }
   if (ring !== undefined && !Array.isArray(ring)) {
     throw new TypeError('a client that gives something else than keys');
@@ -43,11 +48,12 @@ async function fetchFromOriginal(
   client: TicketClient,
   scope: string,
   names: readonly Buffer[],
+  asking: AskOptions,
 ): Promise<FetchedKeys> {
-  const { timeoutSeconds } = await client.policy('smtpd');
+  const { timeoutSeconds } = await client.policy('smtpd', asking);
   const fetched: FetchedKeys = { keys: [], refused: 0 };
   for (const name of [undefined, ...names]) {
-    const ringKey = await client.ticketKey(name);
+    const ringKey = await client.ticketKey(name, asking);
     if (ringKey === undefined) {
       continue;
     }

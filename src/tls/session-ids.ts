@@ -84,7 +84,9 @@ export class SessionIds {
   /** Never rejects. */
   async #find(id: Buffer): Promise<Buffer | null> {
     try {
-      const found = await within(this.#client.lookup('smtpd', this.#nameOf(id)), this.#deadlineMs);
+      const deadlineMs = this.#deadlineMs;
+      const looking = this.#client.lookup('smtpd', this.#nameOf(id), { deadlineMs });
+      const found = await within(looking, deadlineMs);
       this.counts[found === undefined ? 'misses' : 'hits'] += 1;
       return Buffer.isBuffer(found) ? found : null;
     } catch {

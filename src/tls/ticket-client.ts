@@ -1,12 +1,17 @@
 /** What this part needs of the client library: `TlsmgrClient` has it all. */
 import type { ScopedKey } from '../tickets/scoped-key.ts';
 
+export interface AskOptions {
+  /** Milliseconds that the call may take; the client's own bound if not given. */
+  deadlineMs?: number;
+}
+
 export interface TicketClient {
   /** Every key of a scope; rejects with code `UNSUPPORTED` at a tlsmgr that has no such request. */
-  ticketRing(scope: string): Promise<ScopedKey[] | undefined>;
+  ticketRing(scope: string, options?: AskOptions): Promise<ScopedKey[] | undefined>;
   /** 88 bytes: the key that seals, or the one of the name. */
-  ticketKey(name?: Buffer): Promise<Buffer | undefined>;
-  policy(cache: 'smtpd'): Promise<{ timeoutSeconds: number }>;
-  lookup(cache: 'smtpd', id: string): Promise<Buffer | undefined>;
+  ticketKey(name?: Buffer, options?: AskOptions): Promise<Buffer | undefined>;
+  policy(cache: 'smtpd', options?: AskOptions): Promise<{ timeoutSeconds: number }>;
+  lookup(cache: 'smtpd', id: string, options?: AskOptions): Promise<Buffer | undefined>;
   update(cache: 'smtpd', id: string, session: Buffer): Promise<boolean>;
 }

@@ -110,7 +110,7 @@ export class TicketRing {
     this.#nextAsk?.cancel();
     const names = this.#unknownNames;
     this.#unknownNames = [];
-    const fetching = fetchKeys(client, scope, names);
+    const fetching = fetchKeys(client, scope, names, { deadlineMs: askLimitMs });
     try {
       const { keys, refused } = await within(fetching, askLimitMs);
       this.counts.refusedKeys += refused + this.#held.take(keys);
