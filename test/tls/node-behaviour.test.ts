@@ -198,6 +198,25 @@ describe('tls.Server of Node', () => {
     });
   }
 
+  test('1.3: a late answer to newSession costs who ends at once tickets and answer, before Node 26', async () => {
+    const pem = await certificate();
+    const server = new Server({ key: pem, cert: pem }, (socket) => {
+      socket.on('error', () => {});
+      socket.resume();
+      socket.end('!');
+    });
+    server.on('newSession', (_id: Buffer, _session: Buffer, done: () => void) => {
+      setTimeout(done, 20);
+    });
+    servers.push(await listening(server));
+    const going = visit(portOf(server), 'TLSv1.3');
+    if (Number.parseInt(process.versions.node, 10) < 26) {
+      await assert.rejects(going, /without an answer/u);
+    } else {
+      assert.equal((await going).sessions.length, 2);
+    }
+  });
+
   test('an https server is a tls.Server', async () => {
     const pem = await certificate();
     const server = createHttpsServer({ key: pem, cert: pem });
