@@ -8,15 +8,18 @@ let made: Promise<string> | undefined;
 
 /** PEM text: private key, then certificate. */
 export function certificate(): Promise<string> {
-  made ??= make();
+  made ??= makeCertificate();
   return made;
 }
 
-async function make(): Promise<string> {
+const p256: readonly string[] = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+
+/** A new one. @param kind of key, as openssl's -newkey takes it. */
+export async function makeCertificate(kind = p256): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'tlsmgr-certificate-'));
   try {
     const file = join(directory, 'both.pem');
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    const key = ['-newkey', ...kind, '-nodes'];
     const subject = ['-subj', '/CN=mx.example', '-days', '2'];
     const args = ['req', '-x509', ...key, ...subject, '-keyout', file, '-out', `${file}.crt`];
     await mustRun('/usr/bin/openssl', args);
