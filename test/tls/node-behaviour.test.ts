@@ -92,6 +92,14 @@ describe('tls.Server of Node', () => {
     assert.equal((await visit(port, 'TLSv1.3', session)).resumed, true);
   });
 
+  test('a client that can 1.3 sends a random id to a server of 1.2 too', async () => {
+    const server = await serve({ maxVersion: 'TLSv1.2' });
+    const { counts, ids } = keepIds(server);
+    const got = await visit(portOf(server), 'TLSv1.2', undefined, { maxVersion: 'TLSv1.3' });
+    assert.deepEqual([got.protocol, counts], ['TLSv1.2', { newSession: 0, resumeSession: 1 }]);
+    assert.match([...ids].join(), /^[0-9a-f]{64}$/u);
+  });
+
   test('1.3 without tickets never resumes, listeners or not', async () => {
     const server = await serve(noTicket);
     const { counts } = keepIds(server);
