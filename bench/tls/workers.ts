@@ -16,6 +16,7 @@ import type { TlsmgrClient } from '../../src/client/index.ts';
 import { Standalone } from '../../test/cli/standalone.ts';
 import { patientClient } from '../../test/patient-client.ts';
 import { makeCertificate } from '../../test/postfix/certificate.ts';
+import { endOnSignals } from '../../test/postfix/end-on-signals.ts';
 import { freePort } from '../../test/postfix/instance.ts';
 import { noCounts, ReturningClient, type Version, versions } from './returning-client.ts';
 import { type FromWorker, type ToWorker, type Way, ways, type WorkerSetUp } from './worker.ts';
@@ -35,6 +36,7 @@ const rounds = 9;
 /** Of each round. */
 const timedConnections = 200;
 
+endOnSignals();
 const daemon = new Standalone();
 process.once('exit', () => daemon.remove());
 await daemon.start('-o', `smtpd_tls_session_cache_timeout=${lifetimeSeconds}`);
