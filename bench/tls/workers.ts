@@ -32,9 +32,9 @@ const lifetimeSeconds = 120;
 /** Begun right before a key ends, it sees three do so. */
 const durationMs = 136_000;
 const startBeforeSeconds = 8;
-const rounds = 9;
+const rounds = 7;
 /** Of each round. */
-const timedConnections = 200;
+const timedConnections = 100;
 
 endOnSignals();
 const daemon = new Standalone();
