@@ -43,6 +43,12 @@ export interface SessionSummary {
   peerCertificate: { subject: string; issuer: string; notAfter: string } | undefined;
 }
 
+export interface OpensslSession {
+  summary: SessionSummary;
+  /** Of the peer; its chain isn't kept. */
+  certificate: X509Certificate | undefined;
+}
+
 const protocolNames = new Map([
   [0x0300, 'SSLv3'],
   [0x0301, 'TLSv1'],
@@ -70,17 +76,21 @@ function oneLine(name: string | undefined): string {
   return (name ?? '').split('\n').join(', ');
 }
 
-function certificateOf(element: DerElement): SessionSummary['peerCertificate'] {
+function certificateOf(element: DerElement): X509Certificate {
   const { whole } = inner(element, derTag.sequence);
   try {
-    const { subject, issuer, validTo } = new X509Certificate(whole);
-    return { subject: oneLine(subject), issuer: oneLine(issuer), notAfter: validTo };
+    return new X509Certificate(whole);
   } catch (error) {
     throw new DerError('a certificate that cannot be read', { cause: error });
   }
 }
 
-function decode(session: Buffer): SessionSummary {
+function summaryOf(certificate: X509Certificate): SessionSummary['peerCertificate'] {
+  const { subject, issuer, validTo } = certificate;
+  return { subject: oneLine(subject), issuer: oneLine(issuer), notAfter: validTo };
+}
+
+function decode(session: Buffer): OpensslSession {
   const outer = new DerReader(session);
   const reader = new DerReader(outer.next(derTag.sequence).content);
   if (!outer.atEnd) {
@@ -110,10 +120,11 @@ function decode(session: Buffer): SessionSummary {
     const element = optional.get(tag);
     return element && inner(element, derTag.octetString).content;
   };
-  const certificate = optional.get(3);
+  const third = optional.get(3);
+  const certificate = third && certificateOf(third);
   const ticket = octets(10);
   const cipherId = cipher.readUInt16BE(0);
-  return {
+  const summary: SessionSummary = {
     protocol: protocolNames.get(protocol) ?? hexNumber(protocol),
     cipher: cipherNames.get(cipherId) ?? hexNumber(cipherId),
     createdSeconds: number(1),
@@ -127,12 +138,18 @@ function decode(session: Buffer): SessionSummary {
     },
     hostname: octets(6)?.toString('utf8'),
     verifyResult: number(5),
-    peerCertificate: certificate && certificateOf(certificate),
+    peerCertificate: certificate && summaryOf(certificate),
   };
+  return { summary, certificate };
 }
 
 /** Throws TlsmgrError `INPUT` for what isn't a session in this form; no content in its message. */
 export function decodeOpensslSession(session: Buffer): SessionSummary {
+  return readOpensslSession(session).summary;
+}
+
+/** The same, with the peer's certificate. Throws the same. */
+export function readOpensslSession(session: Buffer): OpensslSession {
   try {
     return decode(session);
   } catch (error) {
