@@ -5,11 +5,13 @@
 import assert from 'node:assert/strict';
 import { connect as connectTcp } from 'node:net';
 import { once } from 'node:events';
+import { Agent, get } from 'node:https';
 import { lookup } from 'node:dns';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect, type ConnectionOptions, type Server, type TLSSocket } from 'node:tls';
 import { afterEach, before, describe, test } from 'node:test';
 import type { Authority } from './authority.ts';
+import { httpsServer } from './client-servers.ts';
 import { authority, only, plainVisit, portOf, serverFor, talk } from './client-visits.ts';
 import { type Version, versions } from './handshakes.ts';
 
@@ -148,6 +150,23 @@ describe('a client of Node', () => {
       assert.equal(await talk(socket), true);
     });
   }
+
+  test(`an https.Agent ${isWrapped ? 'keeps to' : 'resumes past'} a request's own checkServerIdentity`, async () => {
+    const server = await httpsServer(a);
+    const agent = new Agent({ ca: a.ca });
+    const base = { host: '127.0.0.1', servername: 'a.test', port: server.port, agent };
+    const visit = (more: object): Promise<void> =>
+      new Promise((resolve, reject) => {
+        get({ ...base, ...more }, (response) => void response.resume().on('close', resolve)).on(
+          'error',
+          reject,
+        );
+      });
+    await visit({});
+    const pinned = visit({ checkServerIdentity: () => new Error('pinned') });
+    await (isWrapped ? assert.rejects(pinned, /pinned/u) : pinned);
+    server.close();
+  });
 });
 
 function setSession(socket: TLSSocket, session: Buffer): void {
