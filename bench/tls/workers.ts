@@ -6,7 +6,11 @@
  * three at the same time, in the same workers. Before that, with nothing of it
  * going on: what does a resumed connection cost beside a full one? Takes 5 minutes.
  *
- *   npm run build && node --import tsx bench/tls/workers.ts [cost | shares]
+ *   npm run build && node --import tsx bench/tls/workers.ts [cost | shares [CLIENTS]]
+ *
+ * CLIENTS share the connections of a row, one if not told otherwise. Each begins
+ * with a full handshake, and in TLS 1.2 makes another when its session's life is
+ * over, as it must: with more clients the share says less of the keys.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
@@ -25,7 +29,7 @@ const only = process.argv[2];
 /** Of each way and version. */
 const connections = 1000;
 /** Of each way and version. */
-const clientCount = 4;
+const clientCount = Number(process.argv[3] ?? 1);
 const workerCount = 4;
 /** A key seals for half of it, and opens for the other half. */
 const lifetimeSeconds = 120;
