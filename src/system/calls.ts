@@ -8,9 +8,10 @@
  */
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
-import koffi from 'koffi';
+import { loadKoffi } from './foreign-functions.ts';
 import { fitsSocketAddress } from './socket-path.ts';
 
+const koffi = await loadKoffi();
 const libc = koffi.load('libc.so.6');
 
 /** Binds one C function; the type says what the declaration says. */

@@ -9,14 +9,8 @@ import { runCommand, mustRun } from '../postfix/run-command.ts';
 import { root } from './read-package.ts';
 
 /** What the package depends on, with what that depends on. */
-const libraries = [
-  'koffi',
-  `@koromix/koffi-linux-${process.arch}`,
-  'prom-client',
-  '@opentelemetry/api',
-  'tdigest',
-  'bintrees',
-];
+const libraries = ['prom-client', '@opentelemetry/api', 'tdigest', 'bintrees'];
+const optionalLibraries = ['koffi', `@koromix/koffi-linux-${process.arch}`];
 
 /** Without install scripts, whatever the user's configuration says. */
 const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -47,7 +41,7 @@ export async function installGlobally(tarball: string, prefix: string): Promise<
   if (status === 0) {
     return 'npm';
   }
-  await unpack(tarball, join(prefix, 'lib/node_modules'));
+  await unpack(tarball, join(prefix, 'lib/node_modules'), [...libraries, ...optionalLibraries]);
   linkProgram(join(prefix, 'bin'), '../lib/node_modules/tlsmgr/bin/tlsmgr');
   return 'copy';
 }
@@ -56,23 +50,37 @@ export async function uninstallGlobally(prefix: string): Promise<string> {
   return mustRun('npm', ['uninstall', '--global', '--prefix', prefix, ...quiet, 'tlsmgr']);
 }
 
-/** Into a project's own node_modules. */
-export async function installIn(folder: string, tarball: string): Promise<'npm' | 'copy'> {
-  const args = ['install', '--prefix', folder, ...quiet, ...patience, tarball];
-  const { status } = await runCommand('npm', args);
-  if (status === 0) {
+/** Into a project's own node_modules; without the optional dependencies, if so asked. */
+export async function installIn(
+  folder: string,
+  tarball: string,
+  { optional }: { optional: boolean } = { optional: true },
+): Promise<'npm' | 'copy'> {
+  if ((await installFor(folder, tarball, optional ? [] : ['--omit=optional'])) === undefined) {
     return 'npm';
   }
-  await unpack(tarball, join(folder, 'node_modules'));
+  const wanted = optional ? [...libraries, ...optionalLibraries] : libraries;
+  await unpack(tarball, join(folder, 'node_modules'), wanted);
   linkProgram(join(folder, 'node_modules/.bin'), '../tlsmgr/bin/tlsmgr');
   return 'copy';
 }
 
-async function unpack(tarball: string, modules: string): Promise<void> {
+/** By npm alone, with more options. @returns what npm said if it failed. */
+export async function installFor(
+  folder: string,
+  tarball: string,
+  options: readonly string[],
+): Promise<string | undefined> {
+  const args = ['install', '--prefix', folder, ...quiet, ...patience, ...options, tarball];
+  const { status, output } = await runCommand('npm', args);
+  return status === 0 ? undefined : output;
+}
+
+async function unpack(tarball: string, modules: string, wanted: readonly string[]): Promise<void> {
   const home = join(modules, 'tlsmgr');
   mkdirSync(home, { recursive: true });
   await mustRun('tar', ['-xzf', tarball, '--strip-components=1', '--no-same-owner', '-C', home]);
-  for (const name of libraries) {
+  for (const name of wanted) {
     const to = join(home, 'node_modules', name);
     mkdirSync(dirname(to), { recursive: true });
     cpSync(join(root, 'node_modules', name), to, { recursive: true });

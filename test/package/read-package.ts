@@ -5,7 +5,13 @@ import { join } from 'node:path';
 interface Package {
   version: string;
   engines: { node: string };
+  exports: Record<string, unknown>;
+  scripts: Record<string, string>;
   dependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
+  os?: string[];
+  cpu?: string[];
+  libc?: string[];
 }
 
 export const root = join(import.meta.dirname, '../..');
