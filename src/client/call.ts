@@ -16,6 +16,10 @@ export interface CallOptions {
 
 /** What is asked, and how its reply is read. */
 export interface Question<T> {
+  /** The name of the request. */
+  name: string;
+  /** The cache that it is about. */
+  cache: string | undefined;
   /** The encoded request, which is overwritten when it is not needed any more. */
   request: Buffer;
   /** Whether Postfix's own tlsmgr doesn't know it, or would log a warning. */

@@ -30,6 +30,7 @@ import {
   ticketRingQuestion,
   updateQuestion,
 } from './questions.ts';
+import { isTraced, trace } from './trace.ts';
 
 export interface ClientOptions {
   /** Path of the UNIX-domain socket: `private/tlsmgr` of a Postfix, or a standalone one. */
@@ -167,7 +168,12 @@ export class TlsmgrClient implements AsyncDisposable {
 
   #ask<T>(question: Question<T>, options: CallOptions | undefined): Promise<T> {
     requireDeadline(options?.deadlineMs);
-    return this.#link.ask(question, options);
+    if (!isTraced()) {
+      return this.#link.ask(question, options);
+    }
+    const { name: request, cache } = question;
+    const { socketPath } = this.#link;
+    return trace({ request, cache, socketPath }, () => this.#link.ask(question, options));
   }
 
   /** The cache is an aid: without a server a program goes on as if nothing were stored. */

@@ -3,6 +3,7 @@ export { TlsmgrClient } from './client.ts';
 export type { ClientOptions } from './client.ts';
 export type { CallOptions } from './call.ts';
 export type { Identity } from './identification.ts';
+export type { RequestMessage } from './trace.ts';
 export type { CacheId, CacheName, ListedSession, Policy } from './questions.ts';
 export type { ScopedKey } from '../tickets/scoped-key.ts';
 export { TlsmgrError } from '../errors.ts';

@@ -58,6 +58,10 @@ export class Link {
     this.#circuit = circuit;
   }
 
+  get socketPath(): string {
+    return this.#options.socketPath;
+  }
+
   get state(): LinkState {
     return this.#state;
   }

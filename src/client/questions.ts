@@ -166,11 +166,15 @@ function question<T>(
         ? !postfixCaches.includes(value as string)
         : typeof value !== 'string' && !isUtf8(value)),
   );
-  return { request: encode(name, values), oursOnly, read };
+  return { name, cache: cacheOf(values), request: encode(name, values), oursOnly, read };
 }
 
 function ours<T>(name: string, values: readonly Value[], read: (reply: Reply) => T): Question<T> {
-  return { request: encode(name, values), oursOnly: true, read };
+  return { ...question(name, values, read), oursOnly: true };
+}
+
+function cacheOf(values: readonly Value[]): string | undefined {
+  return values.find(([, attribute]) => attribute === 'cache_type')?.[2] as string | undefined;
 }
 
 const cacheType = (cache: CacheName): Value => ['string', 'cache_type', cache];
