@@ -15,15 +15,15 @@ export function run(command, args, options = {}) {
   }
 }
 
-export function installed() {
-  const marker = join(root, 'node_modules/.package-lock.json');
-  return existsSync(marker) && modified(marker) >= modified(join(root, 'package-lock.json'));
+export function installed(folder = root) {
+  const marker = join(folder, 'node_modules/.package-lock.json');
+  return existsSync(marker) && modified(marker) >= modified(join(folder, 'package-lock.json'));
 }
 
-export function install() {
-  if (!installed()) {
+export function install(folder = root) {
+  if (!installed(folder)) {
     // None of the dependencies needs its script.
-    run('npm', ['ci', '--ignore-scripts']);
+    run('npm', ['ci', '--ignore-scripts'], { cwd: folder });
   }
 }
 

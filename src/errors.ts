@@ -27,6 +27,7 @@ export type ErrorCode =
   /** The generator gave output that must not leave the process. */
   | 'GENERATOR';
 
+/** An error with a code that stays; the message is for people. */
 export class TlsmgrError extends Error {
   override readonly name = 'TlsmgrError';
   readonly code: ErrorCode;

@@ -7,6 +7,7 @@ import { TlsmgrError } from '../errors.ts';
 import type { Identity } from './identification.ts';
 import type { Reply } from './reply.ts';
 
+/** What each call takes as its last argument. */
 export interface CallOptions {
   /** Ends the call, which then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;

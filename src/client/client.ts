@@ -32,6 +32,7 @@ import {
 } from './questions.ts';
 import { isTraced, trace } from './trace.ts';
 
+/** Where the server is, and how long it is waited for. */
 export interface ClientOptions {
   /** Path of the UNIX-domain socket: `private/tlsmgr` of a Postfix, or a standalone one. */
   socketPath: string;
@@ -55,6 +56,12 @@ const publicStates: Readonly<Record<LinkState, 'up' | 'down' | 'idle'>> = {
   closed: 'down',
 };
 
+/**
+ * A connection to a tlsmgr, for all calls of a process. It connects at the first
+ * call, and again at the next one after a failure. Calls without a server's answer
+ * are misses, or reject with TlsmgrError: `UNAVAILABLE`, `DEADLINE`, `BUSY`,
+ * `CLOSED`, `UNSUPPORTED` or `REFUSED`. A wrong argument is a RangeError.
+ */
 export class TlsmgrClient implements AsyncDisposable {
   readonly #link: Link;
 
@@ -162,6 +169,7 @@ export class TlsmgrClient implements AsyncDisposable {
     return this.#link.close();
   }
 
+  /** As close(). */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

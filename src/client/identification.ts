@@ -15,6 +15,7 @@ import { Encoder, encodedName } from '../protocol/encoder.ts';
 import { requestName, status } from '../protocol/names.ts';
 import type { Reply } from './reply.ts';
 
+/** Who serves. */
 export interface Identity {
   /** This tlsmgr, or Postfix's own. */
   server: 'tlsmgr' | 'postfix';

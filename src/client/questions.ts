@@ -17,7 +17,9 @@ export type CacheName = 'smtpd' | 'smtp' | 'lmtp' | (string & {});
 /** A cache id: bytes without a NUL, 65,536 at most, or their UTF-8 text. */
 export type CacheId = string | Buffer;
 
+/** What a server does with sessions of a kind. */
 export interface Policy {
+  /** Whether such sessions are cached. */
   cachable: boolean;
   /** 0 when sessions of this kind are not to be kept at all. */
   timeoutSeconds: number;

@@ -11,6 +11,7 @@ export interface RequestMessage {
   request: string;
   /** Undefined for a request that is not about a cache. */
   cache: string | undefined;
+  /** Of the client's options. */
   socketPath: string;
   /**
    * From `asyncStart` on: `done`; `nothing` for a miss, a session that isn't

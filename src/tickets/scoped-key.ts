@@ -40,6 +40,7 @@ export interface KeyTimes {
   openUntilSeconds: number;
 }
 
+/** A ticket key of a scope: for AES-128-CBC and HMAC-SHA-256. */
 export interface ScopedKey extends KeyTimes {
   /** 16 bytes: what a ticket begins with. */
   name: Buffer;

@@ -21,3 +21,4 @@ export type {
   UndiciConnectOptions,
   UndiciTarget,
 } from './client/undici.ts';
+export type { Clock } from '../system/clock.ts';

@@ -19,6 +19,7 @@ const longestHelloBytes = 16_389;
 /** As Node's handshakeTimeout. */
 const helloLimitMs = 120_000;
 
+/** What ServerPerKey is made of. */
 export interface ServerPerKeyOptions {
   client: TicketClient;
   scope: string;
@@ -30,6 +31,7 @@ export interface ServerPerKeyOptions {
   clock?: Clock;
 }
 
+/** A ring of ticket keys by documented interfaces alone, for a Node whose ticket key callback is gone. */
 export class ServerPerKey implements AsyncDisposable {
   /** The one that listens. */
   readonly server: NetServer;

@@ -17,6 +17,7 @@ import { type ShareTarget, type Target, targetOf } from './target.ts';
 import type { TicketClient } from './ticket-client.ts';
 import { type RingState, TicketRing } from './ticket-ring.ts';
 
+/** With whom sessions are shared, and how. */
 export interface ShareOptions {
   /** Who may resume with whom, 1 to 255 bytes: keys and session id context come from it. */
   scope: string;
@@ -39,6 +40,7 @@ export interface ShareOptions {
 /** How keys are given to the server; `undecided` until the check has ended. */
 export type ShareMode = 'undecided' | 'ring' | 'single';
 
+/** Counts since shareSessions() was called. */
 export interface ShareStatistics {
   state: RingState;
   mode: ShareMode;
@@ -57,6 +59,7 @@ export interface ShareStatistics {
   sessionIds: SessionIds['counts'] | undefined;
 }
 
+/** What shareSessions() gives: sharing goes on until it is disposed of. */
 export interface SharedSessions extends AsyncDisposable {
   /** Resolves when the first keys are in use, or when this is disposed of. Never rejects. */
   readonly ready: Promise<void>;

@@ -19,6 +19,7 @@ export interface SecureContextLike {
   context: unknown;
 }
 
+/** What sessions can be shared on. */
 export type ShareTarget = Server | SMTPServerLike | SecureContextLike;
 
 export interface Target {

@@ -1,4 +1,3 @@
-/** What this part needs of the client library: `TlsmgrClient` has it all. */
 import type { ScopedKey } from '../tickets/scoped-key.ts';
 
 export interface AskOptions {
@@ -6,6 +5,7 @@ export interface AskOptions {
   deadlineMs?: number;
 }
 
+/** What this part needs of the client library: `TlsmgrClient` has it all. */
 export interface TicketClient {
   /** Every key of a scope; rejects with code `UNSUPPORTED` at a tlsmgr that has no such request. */
   ticketRing(scope: string, options?: AskOptions): Promise<ScopedKey[] | undefined>;

@@ -12,6 +12,7 @@ import { fetchKeys } from './fetch-keys.ts';
 import { HeldKeys, wipeKey } from './held-keys.ts';
 import type { TicketClient } from './ticket-client.ts';
 
+/** `waiting` for the first key, `sealing`, `expired` without a valid key, `closed` for good: docs/node-tls.md. */
 export type RingState =
   /** No key has come yet: the server goes by Node's own. */
   | 'waiting'

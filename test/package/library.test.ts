@@ -48,7 +48,8 @@ after(() => rmSync(scratch, { recursive: true }));
 
 /** Its output is nothing but what it prints: no warning either. */
 async function node(...args: string[]): Promise<string> {
-  const { status, output } = await runCommand('env', ['-C', project, process.execPath, ...args]);
+  const surroundings = ['-C', project, `TLSMGR_SOCKET=${scratch}/socket`];
+  const { status, output } = await runCommand('env', [...surroundings, process.execPath, ...args]);
   assert.equal(status, 0, output);
   return output;
 }
