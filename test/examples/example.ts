@@ -38,7 +38,7 @@ export class Example {
     const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-example-'));
     const pem = join(folder, 'both.pem');
     writeFileSync(pem, await certificate());
-    const child = spawn(process.execPath, [join(root, 'examples', name)], {
+    const child = spawn(process.execPath, [join(root, 'examples/node', name)], {
       env: { ...process.env, PORT: '0', TLS_KEY: pem, TLS_CERT: pem, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
