@@ -58,9 +58,8 @@ async function runWorker() {
   // The keys come in milliseconds. Without a tlsmgr the worker serves all the same.
   await Promise.race([sharing.ready, delay(1000, undefined, { ref: false })]);
   server.listen(Number(PORT));
-  cluster.worker.on('disconnect', async () => {
-    await sharing[Symbol.asyncDispose]();
-    await client.close();
-    process.exit();
-  });
+  await once(cluster.worker, 'disconnect');
+  await sharing[Symbol.asyncDispose]();
+  await client.close();
+  process.exit();
 }

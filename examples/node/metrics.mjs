@@ -24,9 +24,9 @@ timeRequests();
 const client = new TlsmgrClient({ socketPath: TLSMGR_SOCKET });
 const server = createServer(
   { key: readFileSync(TLS_KEY), cert: readFileSync(TLS_CERT) },
-  async (request, response) => {
+  (request, response) => {
     if (request.url === '/metrics') {
-      response.setHeader('Content-Type', register.contentType).end(await register.metrics());
+      void sendMetrics(response);
     } else {
       response.end('hello\n');
     }
@@ -35,6 +35,10 @@ const server = createServer(
 const sharing = shareSessions(server, client, { scope: 'example.metrics' });
 void sharing.ready.then(() => console.log(`keys of the scope, mode ${sharing.mode}`));
 server.listen(Number(PORT), () => console.log(`port ${server.address().port}`));
+
+async function sendMetrics(response) {
+  response.setHeader('Content-Type', register.contentType).end(await register.metrics());
+}
 
 process.on('SIGTERM', () => server.close(() => void end()));
 

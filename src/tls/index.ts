@@ -7,7 +7,7 @@ export { ServerPerKey } from './server-per-key.ts';
 export type { ServerPerKeyOptions } from './server-per-key.ts';
 export { peerAuthorized } from './peer-authorized.ts';
 export type { SecureContextLike, ShareTarget, SMTPServerLike } from './target.ts';
-export type { TicketClient } from './ticket-client.ts';
+export type { AskOptions, TicketClient } from './ticket-client.ts';
 export { ClientSessions } from './client/client-sessions.ts';
 export type { ClientSessionsOptions } from './client/client-sessions.ts';
 export type { SessionConnectionOptions } from './client/destination.ts';

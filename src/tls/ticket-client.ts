@@ -1,5 +1,6 @@
 import type { ScopedKey } from '../tickets/scoped-key.ts';
 
+/** What each call takes as its last argument. */
 export interface AskOptions {
   /** Milliseconds that the call may take; the client's own bound if not given. */
   deadlineMs?: number;

@@ -22,7 +22,8 @@ let tarball: string;
 const program = `
 import { createServer } from 'node:tls';
 import { TlsmgrClient, TlsmgrError, type CallOptions, type Policy } from 'tlsmgr/client';
-import { peerAuthorized, shareSessions, type SharedSessions } from 'tlsmgr/tls';
+import { ClientSessions, peerAuthorized, shareSessions, type SharedSessions } from 'tlsmgr/tls';
+import 'tlsmgr/register';
 import { version } from 'tlsmgr';
 
 await using client = new TlsmgrClient({ socketPath: '/run/tlsmgr/socket', deadlineMs: 100 });
@@ -31,6 +32,9 @@ const session: Buffer | undefined = await client.lookup('smtp', 'mx.example.net:
 const policy: Policy = await client.policy('smtpd');
 const server = createServer({}, (socket) => socket.end(String(peerAuthorized(socket))));
 const sharing: SharedSessions = shareSessions(server, client, { scope: 'shop' });
+const sessions = new ClientSessions(client, { scope: 'shop' });
+const socket = await sessions.connect({ host: 'mx.example.net', port: 465 });
+socket.end(String(sessions.agent().maxSockets));
 // @ts-expect-error: there is no such option.
 shareSessions(server, client, { scop: 'shop' });
 console.log(version, session?.length, policy.cachable, sharing.stats().resumed, TlsmgrError.name);
