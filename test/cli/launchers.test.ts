@@ -387,7 +387,7 @@ describe('started by master(8), a launcher', () => {
     writeFileSync(installed, launcherText({ node, program, original, postlog }), { mode: 0o755 });
   });
 
-  test('writes the record on a full disk too, when it is there', (t) => {
+  test('writes the record on a full disk too, when it is there', async (t) => {
     const disk = join(folder, 'disk');
     mkdirSync(disk);
     if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', disk]).status !== 0) {
@@ -400,12 +400,14 @@ describe('started by master(8), a launcher', () => {
       assert.equal(startByMaster(1, disk), 'ours');
       spawnSync('dd', ['if=/dev/zero', `of=${disk}/rest`]);
       assert.equal(startByMaster(1, disk), handedOver);
+      await lineLogged();
       // Where there is none, and no room for one, a rehearsal decides.
       rmSync(join(disk, 'pid/tlsmgr.start'));
       spawnSync('dd', ['if=/dev/zero', `of=${disk}/more`]);
       assert.match(startByMaster(1, disk), /^ours/u);
       putNodeThat('failed', 'fails');
       assert.equal(startByMaster(1, disk), handedOver);
+      await lineLogged();
     } finally {
       spawnSync('umount', ['-l', disk]);
     }
