@@ -45,7 +45,7 @@ chownSync(join(directory, 'data'), 65_534, 65_534);
 
 console.log(`# Refusals
 
-What Postfix's tlsmgr and ours log of the same mistake, each asked in the same minute with \`-V -d -S\` and the options or the line of main.cf named. Made by \`node --import tsx scripts/refusals.ts\`; DIR stands for the directory of main.cf. Where both say the same, the text stands once.
+This page shows what Postfix's tlsmgr and ours log about the same mistake. Each was started in the same minute with \`-V -d -S\`, and with the options or the line of main.cf in the first column. \`node --import tsx scripts/refusals.ts\` makes this page. DIR stands for the directory of main.cf. If both log the same, the text appears once.
 `);
 
 console.log('## Options\n\n| options | log line |\n| --- | --- |');
@@ -66,12 +66,12 @@ for (const line of refused) {
   await row(line.replaceAll('\n', '; '), [line], ['-d', '-S']);
 }
 console.log(
-  `\n${asked} asked, ${differing} different. The different ones are on purpose: a macro fault is one error that names the parameter.`,
+  `\nOf ${asked} mistakes, ${differing} are logged differently. This is on purpose: for a fault in a macro, ours logs one error that names the parameter.`,
 );
 console.log(`
 ## Where the original refuses and ours serves
 
-Every program of Postfix looks at the parameters that they all share, and ends when one of them is wrong, whether it needs it or not. Ours looks at those that it needs. Nothing is gained by it while smtpd(8) and the others don't start either: \`tlsmgr check\` tells of the fault as \`postfix-fault\`.
+Every program of Postfix checks the parameters that all of them share. It ends when one of them is wrong, even if it doesn't need that parameter. Ours checks only those that it needs. This is no advantage as long as smtpd(8) and the others don't start either. So \`tlsmgr check\` reports the fault as \`postfix-fault\`.
 
 | line | log line |
 | --- | --- |`);
