@@ -1,3 +1,3 @@
-/** What the package exports. The daemon itself is started through bin/tlsmgr. */
+/** The exports of the package. bin/tlsmgr starts the daemon. */
 export * from './client/index.ts';
 export { version } from './version.ts';

@@ -1,13 +1,13 @@
 /**
- * The entry: a first argument that is no option names a verb for people, and
- * `--help`, `-h` and `--version` are for people as well: no generic option of
- * Postfix's daemons is called so. Everything else is the daemon with master(8)'s
- * generic options. Only what is needed of the two is loaded.
+ * The entry. A first argument that isn't an option names a verb for people.
+ * `--help`, `-h` and `--version` are for people as well, as Postfix's daemons have
+ * no such options. Everything else starts the daemon, with master(8)'s generic
+ * options. Only the code of the one that is wanted is loaded.
  */
 import { StartRecord } from './daemon/start-record.ts';
 import { nameProcess } from './daemon/process-name.ts';
 
-// Without a handler Node opens its debugger on a port, and for root as root.
+// Without a handler Node opens its debugger on a port at this signal, as root if root runs it.
 process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
 
 const args = process.argv.slice(2);
@@ -26,8 +26,8 @@ if (first !== undefined && (!first.startsWith('-') || isForPeople(first))) {
 }
 
 /**
- * What can't be loaded, or breaks before there is a log, goes into the record
- * of starts: the launcher logs it, and hands over to Postfix's own tlsmgr.
+ * Writes a failure to load, and one before there is a log, to the record of
+ * starts. The launcher logs it and starts Postfix's own tlsmgr instead.
  */
 async function startDaemon(): Promise<void> {
   const record = new StartRecord(process.env);
@@ -46,7 +46,7 @@ async function startDaemon(): Promise<void> {
   }
 }
 
-/** master(8) numbers its processes: what it starts gets no help. */
+/** A process that master(8) starts has GENERATION in its environment, and never prints help. */
 function isForPeople(argument: string): boolean {
   return forPeople.includes(argument) && !isOfMaster;
 }

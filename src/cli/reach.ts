@@ -1,9 +1,13 @@
 /**
- * Finds the daemon that a verb is about: `--socket`, else that of the Postfix
- * that `-c` or MAIL_CONFIG names, else run/tlsmgr.sock in the current folder, else
- * that of the usual Postfix. One in
- * the current folder has to be the caller's or root's: whoever can write there
- * could answer in the daemon's place.
+ * Finds the daemon that a verb talks to. It is the first of these that there is:
+ *
+ * 1. the socket of `--socket`
+ * 2. the tlsmgr of the Postfix that `-c` or MAIL_CONFIG names
+ * 3. run/tlsmgr.sock in the current folder
+ * 4. the tlsmgr of the usual Postfix
+ *
+ * A socket in the current folder must belong to the caller or to root. Otherwise
+ * anybody who can write to that folder could answer in the daemon's place.
  */
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';

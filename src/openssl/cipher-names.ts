@@ -1,6 +1,6 @@
 /**
- * TLS cipher suites by their two bytes, with OpenSSL's names: those that its
- * default and its `ALL` list offer.
+ * OpenSSL's names of TLS cipher suites, by the two bytes of the suite. It has
+ * the suites of OpenSSL's default list and of its `ALL` list.
  */
 
 export const cipherNames: ReadonlyMap<number, string> = new Map([

@@ -1,10 +1,11 @@
 /**
- * DER, as far as OpenSSL's sessions need it: definite lengths, tags of one byte.
+ * Reads DER, as far as OpenSSL's sessions need it: definite lengths and tags of
+ * one byte.
  *
  *     element = tag length content
  *     length  = 0..127 | 0x80 + n, n bytes big-endian, n = 1 to 4
  *
- * Never reads outside the range it is given. Throws DerError for anything else.
+ * It never reads outside the given range. It throws DerError for anything else.
  */
 
 export class DerError extends Error {
@@ -38,7 +39,7 @@ export class DerReader {
     return this.#at === this.#bytes.length;
   }
 
-  /** The tag of the next element, undefined at the end. */
+  /** The tag of the next element; undefined at the end. */
   peekTag(): number | undefined {
     return this.#bytes[this.#at];
   }
@@ -82,7 +83,7 @@ export class DerReader {
   }
 }
 
-/** An INTEGER's content as a number, signed; beyond 53 bits the nearest there is. */
+/** An INTEGER's content as a signed number. More than 53 bits are rounded. */
 export function derInteger(content: Buffer): number {
   if (content.length === 0 || content.length > 9) {
     throw new DerError(`an integer of ${content.length} bytes`);

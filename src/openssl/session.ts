@@ -1,6 +1,6 @@
 /**
- * What is in a session as OpenSSL writes it (i2d_SSL_SESSION), without its
- * secrets: the master key is skipped and never copied.
+ * Reads a session as OpenSSL writes it (i2d_SSL_SESSION), without its secrets:
+ * the master key is skipped and never copied.
  *
  *     SEQUENCE {
  *       version INTEGER (1), protocol INTEGER, cipher OCTET STRING (2 bytes),
@@ -19,20 +19,20 @@ import { keyFingerprint, keyNameBytes } from '../tickets/ticket-key.ts';
 import { cipherNames } from './cipher-names.ts';
 
 export interface SessionSummary {
-  /** `TLSv1.2`; `0x0305` for one without a name here. */
+  /** Its name, such as `TLSv1.2`; for an unknown version its number, such as `0x0305`. */
   protocol: string;
-  /** As OpenSSL calls it; `0x1301` for one without a name here. */
+  /** OpenSSL's name; for an unknown suite its number, such as `0x1301`. */
   cipher: string;
   createdSeconds: number | undefined;
   lifetimeSeconds: number | undefined;
-  /** Hexadecimal. A client that has a ticket makes one up from it. */
+  /** Hexadecimal. A client that has a ticket derives the id from the ticket. */
   sessionId: string;
-  /** SHA-256 in hexadecimal, which tells tickets apart without giving one away. */
   ticket:
     | {
         bytes: number;
+        /** SHA-256 in hexadecimal. It tells tickets apart and doesn't reveal them. */
         fingerprint: string;
-        /** Of the key that a server with Postfix's keys has sealed it with. */
+        /** Of the key that sealed the ticket, if the server uses Postfix's keys. */
         keyFingerprint: string;
         lifetimeHintSeconds: number | undefined;
       }
@@ -45,7 +45,7 @@ export interface SessionSummary {
 
 export interface OpensslSession {
   summary: SessionSummary;
-  /** Of the peer; its chain isn't kept. */
+  /** The peer's certificate, without its chain. */
   certificate: X509Certificate | undefined;
 }
 
@@ -61,7 +61,7 @@ function hexNumber(value: number): string {
   return `0x${value.toString(16).padStart(4, '0')}`;
 }
 
-/** The one element within [n] EXPLICIT. */
+/** The only element inside an [n] EXPLICIT. Throws DerError if there are more. */
 function inner(element: DerElement, tag: number): DerElement {
   const reader = new DerReader(element.content);
   const found = reader.next(tag);
@@ -71,7 +71,7 @@ function inner(element: DerElement, tag: number): DerElement {
   return found;
 }
 
-/** Node puts each part of a name on a line. */
+/** Node puts each part of a name on a line of its own. */
 function oneLine(name: string | undefined): string {
   return (name ?? '').split('\n').join(', ');
 }
@@ -143,12 +143,12 @@ function decode(session: Buffer): OpensslSession {
   return { summary, certificate };
 }
 
-/** Throws TlsmgrError `INPUT` for what isn't a session in this form; no content in its message. */
+/** Throws TlsmgrError `INPUT` if the bytes aren't such a session. Its message holds none of the content. */
 export function decodeOpensslSession(session: Buffer): SessionSummary {
   return readOpensslSession(session).summary;
 }
 
-/** The same, with the peer's certificate. Throws the same. */
+/** Like decodeOpensslSession(), with the peer's certificate as well. */
 export function readOpensslSession(session: Buffer): OpensslSession {
   try {
     return decode(session);

@@ -1,4 +1,4 @@
-/** What a verify result of a session means: X509_V_ERR_ of OpenSSL's x509_vfy.h. */
+/** Tells what a session's verify result means: the X509_V_ERR_ numbers of OpenSSL's x509_vfy.h. */
 
 const meanings: Readonly<Record<number, string>> = {
   2: "the issuer's certificate is missing",

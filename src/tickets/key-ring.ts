@@ -1,12 +1,13 @@
 /**
- * The ticket keys: one that seals new tickets for half the smtpd session
- * lifetime, and the one before it, which still opens tickets for as long again.
+ * The ring of ticket keys. There are up to two: the current key seals new tickets
+ * for half of the smtpd session lifetime. The key before it still opens tickets
+ * for the other half.
  *
- * With T the lifetime, a key made at second S carries the expiry S + T/2 - 1,
- * seals while now < expiry, and is given out by name while now < expiry + T/2.
- * A monotonic clock bounds both as well, so that a clock set back can't stretch
- * the life of a key. Nothing runs in the background: a key is made when asked
- * for. Source: src/tls/tls_scache.c.
+ * Let T be the lifetime. A key that is made at second S has the expiry
+ * S + T/2 - 1. It seals while now < expiry, and is given out by name while
+ * now < expiry + T/2. A monotonic clock limits both as well, so a clock that is
+ * set back can't make a key live longer. A key is made when somebody asks for
+ * one, not in the background. Source: src/tls/tls_scache.c.
  */
 import type { RandomPool } from '../prng/random.ts';
 import type { Clock } from '../system/clock.ts';
@@ -41,7 +42,7 @@ export class KeyRing implements KeySource {
     return this.#state;
   }
 
-  /** A key that seals does so until the time that it tells. */
+  /** The current key seals until its own expiry, whatever the new lifetime is. */
   changeLifetime(lifetimeSeconds: number): void {
     this.#state = stateWith(lifetimeSeconds);
     this.#halfSeconds = Math.floor(lifetimeSeconds / 2);
@@ -52,7 +53,7 @@ export class KeyRing implements KeySource {
     }
   }
 
-  /** Made now if there is none. */
+  /** Makes a key if none seals now. */
   current(): Buffer {
     const now = this.#clock.nowSeconds();
     if (this.#current === undefined || !this.#seals(this.#current, now)) {
@@ -110,7 +111,7 @@ export class KeyRing implements KeySource {
     this.#wipeAll();
   }
 
-  /** Newest first. */
+  /** The keys that open tickets, newest first. */
   #opening(now: number): RingKey[] {
     return [this.#current, this.#previous]
       .filter((key) => key !== undefined)
@@ -124,7 +125,7 @@ export class KeyRing implements KeySource {
     this.#current = this.#previous = undefined;
   }
 
-  /** Overwrites what opens nothing any more, and comes back for the rest. */
+  /** Overwrites keys that no longer open tickets, and sets a timer for the others. */
   #wipeExpired(): void {
     const now = this.#clock.nowSeconds();
     if (this.#previous !== undefined && !this.#opens(this.#previous, now)) {

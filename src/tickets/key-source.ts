@@ -1,10 +1,10 @@
 /**
- * Where ticket keys come from. The requests and the report know no more of it
- * than this; the key ring of this process (key-ring.ts) is one source.
+ * A source of ticket keys. The requests and the report use this interface only.
+ * The key ring of this process (key-ring.ts) is one source.
  *
- * Every question is answered at once, from what the source holds. A source that
- * has to fetch keys does so behind: a name that it doesn't know yet is unknown
- * until the key has come.
+ * A source answers every call at once, with the keys that it holds. A source that
+ * must fetch keys does so in the background. Until a key has arrived, its name is
+ * unknown.
  */
 
 export type KeySourceState =
@@ -19,39 +19,40 @@ export type KeySourceState =
 export interface SourceKey {
   /** 88 bytes (ticket-key.ts); not to be kept or changed. */
   readonly bytes: Buffer;
-  /** It seals new tickets from here on ... */
+  /** The first second in which it seals new tickets. */
   readonly sealFromSeconds: number;
-  /** ... until before here, ... */
+  /** The first second in which it no longer seals. */
   readonly sealUntilSeconds: number;
-  /** ... and opens tickets until before here. */
+  /** The first second in which it no longer opens tickets. */
   readonly openUntilSeconds: number;
 }
 
 /** A key without its secrets. */
 export interface KeyDescription {
-  /** Names the key to people without giving it away: 16 hex digits of a hash over its name. */
+  /** 16 hex digits of a hash over its name. They identify the key and don't reveal it. */
   fingerprint: string;
   ageSeconds: number;
-  /** Until it seals no more; negative once retired. */
+  /** Time until it no longer seals; negative after that. */
   sealsForSeconds: number;
-  /** Until it opens no more. */
+  /** Time until it no longer opens tickets. */
   opensForSeconds: number;
 }
 
 export interface KeySource {
   readonly state: KeySourceState;
   /**
-   * The key that seals new tickets. 88 bytes, not to be kept or changed. Only of
-   * a source that is serving. Throws TlsmgrError `GENERATOR` when no good key can be made.
+   * The key that seals new tickets: 88 bytes, not to be kept or changed. Call it
+   * only while the state is `serving`. Throws TlsmgrError `GENERATOR` when no good
+   * key can be made.
    */
   current(): Buffer;
-  /** The key of the 16-byte name at names[start], while it opens tickets. */
+  /** The key with the 16-byte name at names[start]; undefined when it is unknown or too old. */
   named(names: Buffer, start: number): Buffer | undefined;
-  /** Every key that seals or opens, the one that seals first. Throws as current() does. */
+  /** All keys that open tickets. The one that seals comes first. Throws as current() does. */
   keys(): SourceKey[];
-  /** The keys that seal or open, newest first, without their secrets. Makes none. */
+  /** All keys that open tickets, newest first, without their secrets. Makes no key. */
   describe(): KeyDescription[];
-  /** Goes by another smtpd session lifetime from now on. */
+  /** Uses another smtpd session lifetime from now on. */
   changeLifetime(lifetimeSeconds: number): void;
   /** Overwrites all keys: the process is ending. */
   wipe(): void;

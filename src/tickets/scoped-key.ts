@@ -1,13 +1,15 @@
 /**
- * Ticket keys for programs that aren't Postfix: each is derived from a key of
- * the ring and a scope, the name of those who may resume with each other. Who
- * has it can neither find Postfix's key nor the key of another scope.
+ * Ticket keys for programs that aren't Postfix. Each is derived from a key of the
+ * ring and from a scope. The scope is a name for all programs that may resume each
+ * other's sessions. Nobody can find out Postfix's key, or the key of another
+ * scope, from a derived key.
  *
  *     AES 16, HMAC 32 = HKDF-SHA-256(secret: the 64 secret bytes of the ring's key,
  *                                    salt: its name, info: PURPOSE, scope)
  *
- * The name stays as it is, as a key is asked for by the name in a ticket. The
- * length is that of Node's tickets: AES-128-CBC, HMAC-SHA-256.
+ * The name is that of the ring's key, because servers ask for a key by the name in
+ * a ticket. The parts have the lengths that Node's tickets need: AES-128-CBC and
+ * HMAC-SHA-256.
  *
  * A key on the wire, 88 bytes:
  *
@@ -20,7 +22,7 @@
 import { hkdfSync } from 'node:crypto';
 import { keyNameBytes } from './ticket-key.ts';
 
-/** Of a scope: HKDF's info has room for more, and nobody needs it. */
+/** The longest scope. HKDF would accept a longer one, and nobody needs it. */
 export const longestScopeBytes = 255;
 
 export const scopedKeyBytes = 88;
@@ -42,7 +44,7 @@ export interface KeyTimes {
 
 /** A ticket key of a scope: for AES-128-CBC and HMAC-SHA-256. */
 export interface ScopedKey extends KeyTimes {
-  /** 16 bytes: what a ticket begins with. */
+  /** 16 bytes, with which a ticket begins. */
   name: Buffer;
   /** 16 bytes. */
   aes: Buffer;
@@ -75,8 +77,8 @@ export function writeScopedKey(
 }
 
 /**
- * The keys that stand behind each other in wire form, each in memory of its own.
- * Undefined for bytes that aren't whole keys.
+ * Reads keys in wire form, one after the other. Each gets memory of its own.
+ * @returns undefined if the bytes aren't a number of whole keys.
  */
 export function readScopedKeys(bytes: Buffer): ScopedKey[] | undefined {
   if (bytes.length % scopedKeyBytes !== 0) {
@@ -101,7 +103,10 @@ export function readScopedKeys(bytes: Buffer): ScopedKey[] | undefined {
   return keys;
 }
 
-/** A part is zero or has equal halves, or one is in the other: no derivation makes such a key. */
+/**
+ * Whether a part is zero or has equal halves, or one part contains another. No
+ * derivation makes such a key.
+ */
 export function isWeakScopedKey({ name, aes, hmac }: ScopedKey): boolean {
   return [name, aes, hmac].some(halvesEqual) || hmac.includes(aes) || aes.equals(name);
 }

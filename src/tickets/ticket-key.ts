@@ -1,6 +1,6 @@
 /**
- * A session ticket key as clients copy it, byte for byte, into their own
- * struct on a 64-bit machine. 88 bytes:
+ * A session ticket key of 88 bytes. Clients copy it byte for byte into a C struct
+ * of a 64-bit machine:
  *
  *      0  16  name
  *     16  32  AES-256-CBC key
@@ -23,16 +23,16 @@ const littleEndian = endianness() === 'LE';
 /** Where name, cipher key and MAC key end. */
 const partEnds = [keyNameBytes, 48, expiryOffset] as const;
 
-/** Tells keys apart for people: 16 hex digits of a hash over the name, of which nothing is given away. */
+/** 16 hex digits of a hash over the name. People tell keys apart by it; it doesn't reveal the name. */
 export function keyFingerprint(name: Buffer): string {
   return createHash('sha256').update(name).digest('hex').slice(0, 16);
 }
 
 /**
- * Makes a key that seals tickets until the expiry. Throws what the pool throws,
- * and TlsmgrError `GENERATOR` for a key with a part that no generator makes:
- * zero, of two equal halves, or the same as another. Servers have sealed tickets
- * with such keys for years without anybody noticing.
+ * Makes a key that seals tickets until the expiry. Throws what the pool throws.
+ * Throws TlsmgrError `GENERATOR` if a part of the key is zero, has equal halves or
+ * equals another part, as no working generator makes such a key. Some servers have
+ * sealed tickets with such keys for years, and nobody noticed.
  */
 export function makeTicketKey(pool: RandomPool, expirySeconds: number): Buffer {
   const key = Buffer.allocUnsafeSlow(ticketKeyBytes);
@@ -49,7 +49,7 @@ export function makeTicketKey(pool: RandomPool, expirySeconds: number): Buffer {
   return key;
 }
 
-/** A part is zero or has equal halves, or both keys are the same: no generator makes such a key. */
+/** Whether a part is zero or has equal halves, or both keys are the same. No working generator makes such a key. */
 export function isWeakTicketKey(key: Buffer): boolean {
   let start = 0;
   for (const end of partEnds) {
@@ -63,7 +63,7 @@ export function isWeakTicketKey(key: Buffer): boolean {
   return key.compare(key, partEnds[0], partEnds[1], partEnds[1], partEnds[2]) === 0;
 }
 
-/** Seconds since 1970 until which the key seals. */
+/** The time until which the key seals, in seconds since 1970. */
 export function expiryOf(key: Buffer): number {
   return Number(littleEndian ? key.readBigInt64LE(expiryOffset) : key.readBigInt64BE(expiryOffset));
 }
