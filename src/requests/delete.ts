@@ -2,7 +2,7 @@
  * delete: forget a session.
  *
  *     request=delete cache_type=STRING cache_id=STRING
- *     status                             ; -1 there was none, -2 cache off
+ *     status                             ; -1 no such session, -2 cache off
  *
  * Source: src/tlsmgr/tlsmgr.c.
  */

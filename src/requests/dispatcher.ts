@@ -1,11 +1,11 @@
 /**
- * From a decoded list to the reply: finds the request's type, reads its
- * attributes strictly (that order, nothing in between, nothing missing) and
- * hands them to the handler. Whatever is wrong gets status -2 and changes
- * nothing; a handler that throws gets its client a -1.
+ * Makes the reply to a decoded list. It finds the request's type, reads the
+ * attributes and gives them to the handler. The attributes must have the order of
+ * the type, and none may be missing or stand between. A wrong request gets status
+ * -2 and changes nothing. If a handler throws, the client gets status -1.
  *
- * The warnings are those of src/util/attr_scan0.c, without the data that it
- * quotes.
+ * The warnings are those of Postfix src/util/attr_scan0.c, without the data that
+ * it quotes.
  */
 import type { LogWarning } from '../log/logger.ts';
 import { messageOf } from '../errors.ts';
@@ -18,10 +18,10 @@ import { type ByteSpan, longestIdBytes } from '../sessions/session-cache.ts';
 import { type Arguments, type RequestType, type WriteReply, writeRefusal } from './request-type.ts';
 import type { RequestCounts } from './request-counts.ts';
 
-/** A mail server waits for an answer that comes later: after so long it gets a -1. */
+/** The longest wait for an answer that comes later. The client gets status -1 then, as mail must go on. */
 const usualLateAnswerMs = 5000;
 
-/** Told of every answer when verbose: enough for one log line, and no data. */
+/** Called for every answer when verbose, with enough for one log line and without data. */
 export type TraceRequest = (
   name: string,
   detail: string,
@@ -35,29 +35,29 @@ export interface DispatcherOptions {
   serviceName: string;
   warn: LogWarning;
   counts: RequestCounts;
-  /** Called before each request: the pool takes note of the time. */
+  /** Called before each request: the pool stirs the time into itself. */
   stirTime: () => void;
   trace?: TraceRequest | undefined;
-  /** Told of each attribute's name and length when very verbose. */
+  /** Called with each attribute's name and length when very verbose. */
   traceAttribute?: ((name: string, bytes: number) => void) | undefined;
-  /** Time for a handler that answers later. */
+  /** The longest wait for a handler that answers later, in milliseconds. */
   lateAnswerMs?: number;
 }
 
-/** What a connection wants to know of a request. */
+/** What a connection needs to know about a request. */
 export interface AnsweredRequest {
   readonly name: string;
-  /** Takes so much time that other clients have their turn after it. */
+  /** It takes so much time that the client's turn ends after it. */
   readonly costly: boolean;
 }
 
-/** All rows have one shape, so that reading them costs little; request types don't. */
+/** A request type, prepared. All rows have the same shape, so V8 reads them fast; request types differ. */
 interface Row extends AnsweredRequest {
   readonly type: RequestType;
   readonly index: number;
   readonly nameBytes: Buffer;
   readonly attributeNames: readonly Buffer[];
-  /** Places of attributes with data, all but the last one: it is decoded over them. */
+  /** The places of all attributes with data except the last. They are copied, as the next data is decoded into the same memory. */
   readonly copiedPlaces: readonly number[];
 }
 
@@ -74,7 +74,7 @@ export class Dispatcher {
   readonly #lateAnswerMs: number;
   readonly #arguments: Arguments;
   readonly #data = new Base64Reader();
-  /** The request that was answered last; undefined when there is none of that name. */
+  /** The type of the last request; undefined when its name was unknown. */
   answered: AnsweredRequest | undefined;
 
   constructor(options: DispatcherOptions) {
@@ -104,7 +104,10 @@ export class Dispatcher {
     this.#traceAttribute = options.traceAttribute;
   }
 
-  /** Answers the list that the decoder holds: at once into `reply`, or with a promise. */
+  /**
+   * Answers the list that the decoder holds. It writes the reply at once, or returns
+   * a promise of what will write it. The promise never rejects.
+   */
   answer(list: Decoder, reply: Encoder): undefined | Promise<WriteReply> {
     this.#stirTime();
     if (this.#traceAttribute !== undefined) {
@@ -120,7 +123,7 @@ export class Dispatcher {
     const startedMs = this.#trace === undefined ? 0 : performance.now();
     if (!this.#readArguments(list, row)) {
       this.#data.wipe();
-      // What the arguments hold is in part an earlier request's.
+      // No detail for the trace: some of the arguments are still those of an earlier request.
       this.#finish(row, writeRefusal(type, status.fail, reply), startedMs, '');
       return undefined;
     }
@@ -145,7 +148,7 @@ export class Dispatcher {
     return undefined;
   }
 
-  /** What comes later names this request, whatever has been asked meanwhile. Never rejects. */
+  /** The trace names this request, even if others were answered meanwhile. Never rejects. */
   async #answerLater(
     row: Row,
     outcome: Promise<WriteReply>,
@@ -189,7 +192,7 @@ export class Dispatcher {
     }
   }
 
-  /** The cache and the id of the request at hand, for the log. */
+  /** The cache and the id of the current request, for the log. */
   #detail(row: Row): string {
     const texts = row.type.attributes.map(({ kind }, index) =>
       kind === 'string' ? spanText(this.#arguments.spans[index]!) : '',
@@ -297,7 +300,7 @@ export class Dispatcher {
 
 const noBytes = Buffer.alloc(0);
 
-/** -2 and nothing else: there is no request whose reply it could be. */
+/** Answers with status -2 alone, as it isn't known which request's attributes belong to the reply. */
 export function refuseList(reply: Encoder): undefined {
   reply.status(status.fail);
   reply.end();
@@ -307,7 +310,7 @@ function placesOfData(type: RequestType): number[] {
   return type.attributes.flatMap(({ kind }, place) => (kind === 'data' ? [place] : []));
 }
 
-/** Rejects when the promise takes longer; what becomes of it then is of no more interest. */
+/** Rejects when the promise takes longer. Its result is ignored then. */
 function inTime<Value>(promise: Promise<Value>, milliseconds: number): Promise<Value> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

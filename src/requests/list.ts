@@ -5,9 +5,10 @@
  *     request=list cache_type=STRING cursor=STRING limit=NUMBER
  *     status entries=STRING cursor=STRING ; -2 cache off, or a bad limit
  *
- * The cursor is empty for the first page, and in the reply after the last.
- * Entries are a JSON array of { id (base64), bytes, stored, expires }; bytes
- * are those of the session, times seconds since 1970.
+ * The cursor of the request is empty for the first page. The cursor of the reply
+ * is empty after the last page. The entries are a JSON array of
+ * { id, bytes, stored, expires }: the id in base64, the size of the session, and
+ * two times in seconds since 1970.
  */
 import type { LogWarning } from '../log/logger.ts';
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
@@ -16,7 +17,7 @@ import type { EntryPage, NamedCaches } from '../sessions/session-cache.ts';
 import { namedCache } from './named-cache.ts';
 import { replyWith, type RequestType, writeRefusal } from './request-type.ts';
 
-/** Entries of one page at most: a page must not hold up other requests. */
+/** The most entries of a page: a page must not delay other requests. */
 export const longestPage = 500;
 
 const entriesName = encodedName('entries');

@@ -26,7 +26,7 @@ export function lookupRequest(caches: NamedCaches, warn: LogWarning): RequestTyp
     reply.end();
     return status.ok;
   };
-  /** What was promised is ours, and a session doesn't stay in memory that is given back. */
+  /** A promised session belongs to us (session-cache.ts), so it is overwritten after use. */
   const answerWithOwn = (found: ByteSpan | undefined, reply: Encoder): number => {
     const code = answer(found, reply);
     found?.buffer.fill(0, found.start, found.end);

@@ -1,8 +1,8 @@
-/** What the requests that name a cache share: finding it, and refusing one that isn't there. */
+/** Finds the cache that a request names. */
 import type { LogWarning } from '../log/logger.ts';
 import type { ByteSpan, NamedCache, NamedCaches } from '../sessions/session-cache.ts';
 
-/** The cache that a request's cache_type names, exactly; undefined, with a warning, for none. */
+/** @returns the cache whose name is exactly the request's cache_type. If there is none, warns and returns undefined. */
 export function namedCache(
   { all }: NamedCaches,
   type: ByteSpan,
@@ -21,7 +21,7 @@ export function namedCache(
   return undefined;
 }
 
-/** Byte by byte: every request comes by here, and a string costs more than the comparison. */
+/** Compares byte by byte. Most requests need this, and making a string costs more than the comparison. */
 function isText({ buffer, start, end }: ByteSpan, text: string): boolean {
   if (end - start !== text.length) {
     return false;

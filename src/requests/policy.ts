@@ -4,7 +4,8 @@
  *     request=policy cache_type=STRING
  *     status cachable=0|1 timeout=SECONDS
  *
- * The timeout is told for a disabled cache too: clients keep tickets by it.
+ * The reply has the timeout of a disabled cache too, as clients use it for the
+ * lifetime of tickets.
  * Source: src/tlsmgr/tlsmgr.c.
  */
 import type { LogWarning } from '../log/logger.ts';

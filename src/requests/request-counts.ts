@@ -1,4 +1,4 @@
-/** How often each request was answered, and how: plain counters in one typed array. */
+/** Counts the answers to each request, by status. All counters are in one typed array. */
 
 /** The statuses 0, -1 and -2, in this order. */
 export const countedStatuses = ['ok', 'error', 'fail'] as const;

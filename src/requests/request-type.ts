@@ -1,6 +1,6 @@
 /**
- * What a request is: its attributes in order, what its reply holds, and what
- * answers it. Adding a request is adding one of these to request-types.ts.
+ * Describes a request: its attributes in their order, the attributes of its reply,
+ * and its handler. To add a request, add one of these to request-types.ts.
  */
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { isLater, type MaybeLater } from '../sessions/later.ts';
@@ -14,30 +14,30 @@ export interface AttributeType {
   readonly kind: AttributeKind;
 }
 
-/** The attributes of one request by their place in its type; valid only during the call. */
+/** The attributes of one request, by their place in its type. They are valid only during the call. */
 export interface Arguments {
   readonly numbers: number[];
   readonly spans: ByteSpan[];
 }
 
-/** Writes one whole reply. @returns the status that it says. */
+/** Writes one whole reply. @returns the status in the reply. */
 export type WriteReply = (reply: Encoder) => number;
 
 export interface RequestType {
   readonly name: string;
   readonly attributes: readonly AttributeType[];
-  /** What follows the status in a reply; a refusal says 0 for numbers and nothing for the rest. */
+  /** What follows the status in a reply. In a refusal numbers are 0, and all others are empty. */
   readonly reply: readonly AttributeType[];
-  /** Takes so much time that other clients have their turn after it. */
+  /** It takes so much time that the client's turn ends after it. */
   readonly costly?: boolean;
   /**
-   * Writes the reply and returns its status; or promises to do so later, having
-   * copied what it still needs of its arguments.
+   * Writes the reply and returns its status. Or it returns a promise of what will
+   * write the reply; then it first copies what it still needs of its arguments.
    */
   handle(args: Arguments, reply: Encoder): number | Promise<WriteReply>;
 }
 
-/** Writes a reply with a value now, or promises to do so when the value comes later. */
+/** Writes a reply with the value now. If the value comes later, returns a promise of what will write it. */
 export function replyWith<Value>(
   value: MaybeLater<Value>,
   reply: Encoder,
@@ -48,7 +48,7 @@ export function replyWith<Value>(
     : write(value, reply);
 }
 
-/** A reply that says no more than a status: the other attributes are there, and empty. */
+/** Writes a reply with a status only: its other attributes are there, but empty. */
 export function writeRefusal(type: RequestType, code: number, reply: Encoder): number {
   reply.status(code);
   for (const attribute of type.reply) {
@@ -64,7 +64,7 @@ export function writeRefusal(type: RequestType, code: number, reply: Encoder): n
 
 const encodedNames = new Map<string, Buffer>();
 
-/** Refusals are many when somebody floods us: each name is encoded once. */
+/** Encodes each name only once, as there are many refusals when a client floods us. */
 function attributeName(name: string): Buffer {
   let bytes = encodedNames.get(name);
   if (bytes === undefined) {

@@ -1,5 +1,5 @@
 /**
- * Every request, the commonest first, and what they are answered from. Adding a request is adding a row.
+ * All requests, the most frequent ones first. To add a request, add a row.
  */
 import type { LogWarning } from '../log/logger.ts';
 import type { RandomPool } from '../prng/random.ts';
@@ -17,12 +17,12 @@ import { ticketKeyRequest } from './ticket-key.ts';
 import { ticketRingRequest } from './ticket-ring.ts';
 import { updateRequest } from './update.ts';
 
-/** What the requests are answered from. */
+/** What the handlers of requests use. */
 export interface RequestContext {
   pool: RandomPool;
   caches: NamedCaches;
   keys: KeySource;
-  /** What `stats` tells. */
+  /** Makes the report that `stats` returns. */
   report: () => object;
   warn: LogWarning;
 }

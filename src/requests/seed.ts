@@ -1,5 +1,5 @@
 /**
- * seed: bytes for a client's own generator.
+ * seed: random bytes for a client's own generator.
  *
  *     request=seed size=NUMBER           ; 1 to 255 bytes
  *     status seed=DATA

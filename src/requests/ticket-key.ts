@@ -1,12 +1,13 @@
 /**
- * tktkey: the key that seals new session tickets, or the one of a name.
+ * tktkey: the key that seals new session tickets, or the key with a given name.
  *
  *     request=tktkey keyname=DATA        ; 0 or 16 bytes
  *     status keybuf=DATA                 ; 88 bytes, tickets/ticket-key.ts
  *
- * An unknown or too old name gives -1 and that name. With an empty name the
- * answer is -1 only while smtpd's lifetime is 0: clients would break off
- * handshakes otherwise. Source: src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
+ * If the name is unknown or its key too old, the reply is -1 and that name. If the
+ * name is empty, the reply is -1 only while smtpd's lifetime is 0, as this reply
+ * makes clients break off handshakes. Source: src/tlsmgr/tlsmgr.c,
+ * src/tls/tls_scache.c.
  */
 import type { LogWarning } from '../log/logger.ts';
 import { encodedName } from '../protocol/encoder.ts';

@@ -1,12 +1,12 @@
 /**
- * tktring: every key of the ring, derived for a scope, so that a program that
- * isn't Postfix never holds Postfix's own. Not a request of Postfix's clients.
+ * tktring: all keys of the ring, derived for a scope. So a program that isn't
+ * Postfix never holds Postfix's own keys. Not a request of Postfix's clients.
  *
  *     request=tktring scope=STRING       ; 1 to 255 bytes
  *     status keys=DATA                   ; 88 bytes each, the one that seals first:
  *                                        ; tickets/scoped-key.ts
  *
- * -1 while smtpd's lifetime is 0: no tickets then.
+ * The status is -1 while smtpd's lifetime is 0, as there are no tickets then.
  */
 import type { LogWarning } from '../log/logger.ts';
 import { encodedName } from '../protocol/encoder.ts';

@@ -4,8 +4,8 @@
  *     request=update cache_type=STRING cache_id=STRING session=DATA
  *     status                             ; -2 cache off
  *
- * A sample of what passes by is stirred into the pool as a digest, as the
- * manual page says. Source: src/tlsmgr/tlsmgr.c.
+ * A digest of a sample of the sessions is stirred into the pool, as the manual
+ * page of tlsmgr(8) says. Source: src/tlsmgr/tlsmgr.c.
  */
 import type { LogWarning } from '../log/logger.ts';
 import type { Encoder } from '../protocol/encoder.ts';

@@ -1,7 +1,7 @@
 /**
- * Notices that no connection is accepted though clients wait: libuv tells nobody
- * when accept(2) fails, and tries again for ever. The process is better ended,
- * and another started, as the original does after some failures.
+ * Notices when clients wait and no connection is accepted. libuv reports no failure
+ * of accept(2) and tries again for ever. Then the process should end, so that
+ * another one is started. The original also ends after some failures.
  */
 import { FatalError } from '../errors.ts';
 
@@ -23,7 +23,7 @@ export class AcceptWatch {
     this.#accepted = true;
   }
 
-  /** Throws FatalError when clients have waited since the last time, and not one was accepted. */
+  /** Throws FatalError when clients have waited since the last call and none was accepted. */
   check(): void {
     const waits = this.#clientsWait();
     if (waits && this.#waited && !this.#accepted) {

@@ -11,19 +11,19 @@
  */
 import type { Clock } from '../system/clock.ts';
 
-/** An abandoned connection is closed so soon after it was opened. */
+/** A connection that is closed within this time of its opening may be abandoned. */
 const abandonedWithinMs = 500;
 
 /** The client sleeps for a second; a busy host adds to it. */
 const shortestPauseMs = 990;
 const longestPauseMs = 1400;
 
-/** Nobody connects to say nothing for so long. */
+/** No usual client connects and then sends nothing for so long. */
 const silentMs = 10_000;
 
 const toldAgainMs = 3_600_000;
 
-/** Abandoned connections that are remembered. */
+/** How many abandoned connections are remembered. */
 const remembered = 16;
 
 export class AnnouncementWatch {
@@ -46,10 +46,10 @@ export class AnnouncementWatch {
   }
 
   /**
-   * A client that was announced to has asked for a seed, nothing else, and
-   * closed. With the wrong announcement a process of Postfix never gets further:
-   * a seed is what it asks for first, and it goes on without TLS. Our own verbs,
-   * and most scripts, ask for something else.
+   * Call it when a client got an announcement, asked only for a seed, and closed.
+   * A process of Postfix asks for a seed first. With the wrong announcement it gets
+   * no further, and goes on without TLS. Our own verbs and most scripts ask for
+   * something else.
    */
   closedAfterSeed(openedMs: number): void {
     const nowMs = this.nowMs();
@@ -69,13 +69,13 @@ export class AnnouncementWatch {
     }
   }
 
-  /** A client that gets no announcement has connected. */
+  /** Call it when a client has connected that gets no announcement. */
   openedSilently(connection: object): void {
     this.#silent.set(connection, this.nowMs());
     this.#sweeper ??= setInterval(() => this.sweep(), silentMs).unref();
   }
 
-  /** It has spoken, or is gone. */
+  /** Call it when that client has sent something, or is gone. */
   forget(connection: object): void {
     this.#silent.delete(connection);
     if (this.#silent.size === 0) {
@@ -84,7 +84,7 @@ export class AnnouncementWatch {
     }
   }
 
-  /** Looks for clients that say nothing. */
+  /** Looks for clients that have sent nothing. */
   sweep(): void {
     const longAgoMs = this.nowMs() - silentMs;
     for (const openedMs of this.#silent.values()) {

@@ -1,24 +1,26 @@
-/** The states of a connection. The transitions are in connection.ts. */
-/** Only `serving` reads from the client. */
+/**
+ * The states of a connection. The transitions are in connection.ts. Only in
+ * `serving` bytes are read from the client.
+ */
 export type ConnectionState =
-  /** Answers what comes. */
+  /** It answers requests as they come. */
   | 'serving'
-  /** Its turn is over; what has been read waits for the next. */
+  /** Its turn is over. What has been read waits for the next turn. */
   | 'queued'
-  /** Much of a long request has been read; the next part is read at its turn. */
+  /** Much of a long request has been read. The next part is read at its next turn. */
   | 'paced'
-  /** A request is being answered later. */
+  /** It waits for a request that is answered later. */
   | 'waiting'
-  /** Replies have not been sent whole. */
+  /** Some replies haven't been sent completely. */
   | 'sending'
-  /** Nothing more is answered; the transport closes once all is sent. */
+  /** No more requests are answered. The transport closes when everything is sent. */
   | 'closing'
   | 'closed';
 
 /**
- * Whether the client keeps us waiting: with the rest of a request, or by not
- * reading replies.
- * @param pendingBytes what has come of the next request.
+ * Whether we wait for the client: for the rest of a request, or until it reads
+ * its replies.
+ * @param pendingBytes how much of the next request has come.
  */
 export function owes(state: ConnectionState, pendingBytes: number): boolean {
   return (

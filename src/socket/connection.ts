@@ -18,13 +18,13 @@ import type { Client, SocketServer } from './socket-server.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 import { isBareString, isWakeup } from './trigger.ts';
 
-/** Replies are sent when they amount to this, though there are more requests to answer. */
+/** Replies are sent when they reach this size, even if there are more requests to answer. */
 const batchBytes = 64 * 1024;
 
-/** The clock is looked at after so many requests of a turn: a power of two. */
+/** How many requests of a turn are answered between two looks at the clock; a power of two. */
 const clockedOneIn = 16;
 
-/** Of a request that isn't there whole: beyond so much, what follows is read in turns. */
+/** If more than this of an incomplete request has come, its rest is read in turns. */
 const pacedBytes = 16 * 1024;
 
 export class Connection implements TransportEvents, Client {
@@ -35,19 +35,19 @@ export class Connection implements TransportEvents, Client {
   readonly #transport: Transport;
   readonly #decoder: Decoder;
   #state: ConnectionState = 'serving';
-  /** The answer that comes later, once it is there; outlasts `sending` what goes before it. */
+  /** A request that is answered later. `write` is set when its answer is there. */
   #late: { write: WriteReply | undefined } | undefined;
-  /** The transport has been told to read. */
+  /** Whether the transport reads. */
   #reading = true;
   /** The client sends no more. */
   #ended = false;
   #watched = false;
-  /** What the server counts as held by this connection; of it, unsent replies. */
+  /** The bytes that the server counts for this connection, unsent replies among them. */
   #heldBytes = 0;
   #unsentBytes = 0;
-  /** When it last had many requests to answer; 0: never. */
+  /** When the client last had many requests to answer; 0: never. */
   #busyMs = 0;
-  /** What has been answered so far: one request for a seed, or anything else. */
+  /** What the client has asked so far: nothing, one seed, or more than that. */
   #asked: 'nothing' | 'seed' | 'more' = 'nothing';
   readonly #openedMs: number;
 
@@ -155,12 +155,12 @@ export class Connection implements TransportEvents, Client {
     this.#close();
   }
 
-  /** Whether nothing that the client sends counts any more. */
+  /** Whether everything that the client sends is ignored from now on. */
   #isOver(): boolean {
     return this.#state === 'closing' || this.#state === 'closed';
   }
 
-  /** A fault of our own costs one connection, not the server. */
+  /** Runs a task. If it throws, this connection is closed, and the server goes on. */
   #guarded(task: () => void): void {
     try {
       task();
@@ -177,7 +177,7 @@ export class Connection implements TransportEvents, Client {
     this.#close();
   }
 
-  /** Answers what the decoder holds, as far as can be in this turn. */
+  /** Answers the requests that the decoder holds, until the turn is over. */
   #answer(): void {
     const answered = this.#answerLists();
     this.#sendReplies();
@@ -194,7 +194,7 @@ export class Connection implements TransportEvents, Client {
     this.#settle(answered > 0);
   }
 
-  /** @returns how many requests have been taken up: all are answered but one that is answered later. */
+  /** @returns how many requests were taken. All of them are answered, except one that is answered later. */
   #answerLists(): number {
     const decoder = this.#decoder;
     const { replies, dispatcher } = this.#server;
@@ -241,7 +241,7 @@ export class Connection implements TransportEvents, Client {
     return answered;
   }
 
-  /** A client that has much to ask has had its time: what is left waits in the queue. */
+  /** Ends the turn of a client that has used its time. Its other requests wait in the queue. */
   #endTurnWhenOver(costly: boolean): void {
     const { turns } = this.#server;
     const over = turns.isOver();
@@ -251,7 +251,7 @@ export class Connection implements TransportEvents, Client {
     }
   }
 
-  /** Who was busy of late has no turn before others that were. */
+  /** Puts a client that was busy lately behind other busy clients. */
   #serveOrQueue(): void {
     if (this.#busyMs !== 0 && this.#server.turns.mustQueue(this.#busyMs)) {
       this.#queue();
@@ -288,13 +288,13 @@ export class Connection implements TransportEvents, Client {
       return;
     }
     late.write = write;
-    // Else replies before it are still on their way: it is next.
+    // In the state `sending` earlier replies go first; drained() goes on after them.
     if (this.#state === 'waiting') {
       this.#goOn();
     }
   }
 
-  /** After a wait: the answer that has come, then what has been read meanwhile. */
+  /** Goes on after a wait: writes the answer that has come, then answers what was read meanwhile. */
   #goOn(): void {
     this.#guarded(() => {
       this.#server.turns.begin();
@@ -313,16 +313,17 @@ export class Connection implements TransportEvents, Client {
     write(this.#server.replies);
     this.#sendReplies();
     this.#server.answered();
-    // Many that are answered soon must not keep the event loop from coming round.
+    // Many answers that come quickly must not block the event loop.
     if (this.#state === 'serving' && this.#decoder.pendingBytes > 0) {
       this.#queue();
     }
   }
 
   /**
-   * What follows from the state at the end of each event: whether is read, what
-   * the client owes us, what is held for it; and the end, once all is answered.
-   * @param progress the client has just finished a request.
+   * Runs at the end of each event. It closes the connection when the client has ended
+   * and all is answered, starts or stops reading, and tells the server whether the
+   * connection is stalled and how many bytes it holds.
+   * @param progress whether the client has just finished a request.
    */
   #settle(progress: boolean): void {
     if (this.#isAtRest()) {
@@ -362,7 +363,7 @@ export class Connection implements TransportEvents, Client {
     }
   }
 
-  /** Whether all is as it is between two requests: the usual end of a read. */
+  /** Whether nothing is under way, as between two requests. Most reads end so. */
   #isAtRest(): boolean {
     return (
       this.#state === 'serving' &&
@@ -386,7 +387,7 @@ export class Connection implements TransportEvents, Client {
     this.#end();
   }
 
-  /** Closes once all replies are sent. It counts as open until the transport has closed. */
+  /** Closes when all replies are sent. The connection counts as open until the transport has closed. */
   #end(): void {
     this.#state = 'closing';
     this.#decoder.reset();

@@ -1,17 +1,19 @@
 /**
- * The open connections, and which of them goes when there are too many: one
- * that has asked nothing for long. A mail server's processes keep connections
- * that they don't need and open another when theirs is gone, so nobody who wants
- * an answer is turned away.
+ * The open connections. When there are too many, this class chooses one to close:
+ * one that has asked nothing for a long time. A mail server's processes keep
+ * connections that they don't need, and open another one when theirs is closed. So
+ * no client that wants an answer is refused.
  *
- * A hand goes round: who has sent something since it last passed stays, so a
- * read costs one flag, and finding the idle one costs no search among the busy.
+ * The choice is the clock algorithm of page replacement. A hand goes round over
+ * all connections. It skips those that have sent something since its last visit,
+ * and takes the first other one. A read only sets a flag, and the clients that are
+ * busy needn't be sorted.
  */
 
 export interface Member {
   /** Set when the client sends something. */
   active: boolean;
-  /** This class's own. */
+  /** Its index in the list. Only OpenConnections sets it. */
   place: number;
 }
 
@@ -36,7 +38,10 @@ export class OpenConnections<One extends Member> {
     }
   }
 
-  /** One that has been idle since the hand last passed; if all are busy, the next; never `except`. */
+  /**
+   * One that has been idle since the hand's last visit. If all are busy, it is the
+   * next one. It is never `except`; undefined when there is no other.
+   */
   longestIdle(except: One): One | undefined {
     const { length } = this.#members;
     for (let steps = 0; steps < length * 2; steps += 1) {

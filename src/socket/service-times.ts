@@ -8,21 +8,21 @@
 // The global one is a getter, the module would be loaded as a whole: both cost time.
 const { performance } = globalThis;
 
-/** Upper bounds of the buckets in seconds; one more holds what is beyond. */
+/** Upper bounds of the buckets in seconds. One more bucket holds all longer times. */
 export const serviceTimeBounds: readonly number[] = [
   0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25,
 ];
 
-/** One read in so many is timed: a power of two. */
+/** One read in this many is timed; a power of two. */
 export const timedOneIn = 32;
 
 export interface ServiceTimeReport {
   timedOneIn: number;
   /** Reads timed. */
   samples: number;
-  /** Of the samples together. */
+  /** The sum of all samples. */
   sumSeconds: number;
-  /** Samples up to each bound, not counting those of the bounds before; the last is beyond all. */
+  /** Samples up to each bound, without those of the bounds before. The last bucket has no bound. */
   buckets: { upToSeconds: number | null; samples: number }[];
 }
 
@@ -62,8 +62,8 @@ export class ServiceTimes {
 }
 
 /**
- * The time that this share of the samples stayed within: the bound of its
- * bucket, so at most the next bound too high.
+ * The time within which this share of the samples was answered. It is the upper
+ * bound of a bucket, so the true time may be as low as the bound before.
  * @param share 0.99 for the 99th percentile.
  * @returns seconds; Infinity beyond the last bound; undefined without samples.
  */

@@ -1,7 +1,7 @@
 /**
- * The listening side of a tlsmgr: what all connections share. These are the
- * dispatcher, the reply buffer, the limits, and a watch over the connections
- * that keep us waiting.
+ * What all connections of a socket share: the dispatcher, the reply buffer, the
+ * limits, and a watch over stalled connections. A connection is stalled while we
+ * wait for its client: for the rest of a request, or until it reads its replies.
  */
 import type { LogWarning } from '../log/logger.ts';
 import { Encoder, encodedName } from '../protocol/encoder.ts';
@@ -13,7 +13,7 @@ import { type Member, OpenConnections } from './open-connections.ts';
 import type { TransportName } from './transport.ts';
 import { type TurnTaker, Turns } from './turns.ts';
 
-/** What may change while it serves. */
+/** The settings that a reload may change. */
 export interface SocketLimits {
   announce: boolean;
   maxRequestBytes: number;
@@ -30,28 +30,28 @@ export interface SocketServerOptions extends SocketLimits {
   announcements: AnnouncementWatch;
   /** Called once, after the first request has been answered. */
   firstAnswer?: () => void;
-  /** Told of connections and wake-ups, when verbose. */
+  /** Called for connections and wake-ups, when verbose. */
   trace?: ((text: string) => void) | undefined;
   /** A connection with this descriptor, or one above it, takes the place of another. */
   scarceDescriptor?: number;
-  /** What turns go by. */
+  /** The turns that connections take; new ones unless a test gives its own. */
   turns?: Turns | undefined;
 }
 
 /** A connection, as the socket server sees it. */
 export interface Client extends Member, TurnTaker {
-  /** Monotonic milliseconds; when a half-sent request or unread replies began to wait. */
+  /** When an incomplete request or unread replies began to wait, in monotonic milliseconds. */
   readonly stalledSinceMs: number;
-  /** It has kept us waiting for too long. */
+  /** Closes the connection, as it was stalled for too long. */
   giveUp(): void;
-  /** Another needs its place. */
+  /** Closes the connection, as another one needs its place or its memory. */
   makeRoom(): void;
 }
 
 export interface ConnectionCounts {
   accepted: number;
   open: number;
-  /** Closed for a limit: of size or of time. */
+  /** Closed because of the size limit, or of the time limit. */
   sizeLimitHits: number;
   timeLimitHits: number;
   /** Closed to make room for another. */
@@ -61,27 +61,28 @@ export interface ConnectionCounts {
 
 const sweepMs = 1000;
 
-/** So long after descriptors were scarce no more connections are let in than there was room for. */
+/** After descriptors were scarce, the number of connections stays limited for this time. */
 const scarceForMs = 1000;
 
-/** What all connections together may hold of half requests and unread replies, at least. */
+/** The least limit for incomplete requests and unread replies of all connections together. */
 const leastHeldLimitBytes = 64 * 1024 * 1024;
-/** With a large limit of a request, so many of that size. */
+/** If requests may be large, the limit is the size of this many of them. */
 const heldRequests = 16;
 
 export class SocketServer {
   readonly dispatcher: Dispatcher;
+  /** What warnings call the socket. */
   readonly peer: string;
   maxRequestBytes = 0;
   requestTimeSeconds = 0;
   readonly warn: LogWarning;
   readonly announcements: AnnouncementWatch;
   readonly trace: ((text: string) => void) | undefined;
-  /** What connections are served through; null before the first listener is open. */
+  /** How connections are served; null before the first listener is open. */
   transport: TransportName | null = null;
-  /** The announcement's bytes; undefined for clients that want none. */
+  /** The announcement's bytes; undefined when clients get none. */
   announcement: Buffer | undefined;
-  /** Replies of the connection at hand: filled and sent within one turn. */
+  /** The replies to the connection that has its turn. They are written and sent within the turn. */
   readonly replies = new Encoder();
   readonly serviceTimes = new ServiceTimes();
   readonly turns: Turns;
@@ -95,15 +96,18 @@ export class SocketServer {
   };
   readonly #open = new OpenConnections<Client>();
   connectionLimit = 0;
-  /** As many as are let in at the moment: the limit, or less while descriptors are scarce. */
+  /** How many connections may be open at the moment: the limit, or less while descriptors are scarce. */
   #places = 0;
   readonly #scarceDescriptor: number;
+  /** When descriptors were last scarce, in monotonic milliseconds. */
   #scarceMs = 0;
-  /** Those that keep us waiting, the longest first. */
+  /** The stalled connections. The one that has been stalled longest comes first. */
   readonly #stalled = new Set<Client>();
+  /** Bytes of incomplete requests and unread replies, of all connections. */
   #heldBytes = 0;
   #heldLimitBytes = 0;
   #firstAnswer: (() => void) | undefined;
+  /** Runs while a connection is stalled. */
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: SocketServerOptions) {
@@ -118,7 +122,7 @@ export class SocketServer {
     this.change(options);
   }
 
-  /** Other limits, for connections that come; the time limit for those that are there too. */
+  /** Sets other limits. They hold for new connections; the time limit holds for open ones as well. */
   change(limits: SocketLimits): void {
     this.announcement = limits.announce ? encodedAnnouncement() : undefined;
     this.maxRequestBytes = limits.maxRequestBytes;
@@ -128,12 +132,12 @@ export class SocketServer {
     this.#heldLimitBytes = Math.max(leastHeldLimitBytes, heldRequests * limits.maxRequestBytes);
   }
 
-  /** Bytes that connections hold of half requests and unread replies. */
+  /** Bytes of incomplete requests and unread replies that all connections hold. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
-  /** A new connection: it gets a place, if need be that of an idle one. */
+  /** Adds a new connection. If there are too many, idle ones are closed. */
   opened(connection: Client, descriptor: number | undefined): void {
     const { counts } = this;
     counts.accepted += 1;
@@ -141,12 +145,12 @@ export class SocketServer {
     this.#open.add(connection);
     this.#seePlaces(descriptor);
     while (this.#open.size > this.#places && this.#makeRoomFor(connection)) {
-      // One after the other.
+      // Each round closes one.
     }
     this.trace?.('connection established');
   }
 
-  /** @param heldBytes what the connection held: it holds nothing any more. */
+  /** Removes a closed connection. @param heldBytes the bytes that it has held until now. */
   closed(connection: Client, heldBytes: number): void {
     this.counts.open -= 1;
     this.#open.remove(connection);
@@ -172,7 +176,11 @@ export class SocketServer {
     }
   }
 
-  /** A connection holds so much more than before: those that keep us waiting longest make room. */
+  /**
+   * Adds to the bytes that connections hold. Beyond the limit, the connections
+   * that have been stalled longest are closed.
+   * @param bytes the change for one connection; negative when it holds less.
+   */
   hold(bytes: number): void {
     this.#heldBytes += bytes;
     while (this.#heldBytes > this.#heldLimitBytes) {
@@ -188,7 +196,7 @@ export class SocketServer {
     }
   }
 
-  /** Gives up on the connection when it still keeps us waiting at its time limit from now. */
+  /** Takes a connection as stalled from now on. It is closed if it still is at the time limit. */
   watch(connection: Client): void {
     this.#stalled.delete(connection);
     this.#stalled.add(connection);
@@ -204,8 +212,9 @@ export class SocketServer {
   }
 
   /**
-   * Others may have more files open than was to be seen at the start. A new
-   * descriptor is the lowest that was free, so all below it are in use.
+   * Limits the number of connections while descriptors are scarce. Other parts of
+   * the process may have opened more files since the start. A new descriptor is the
+   * lowest free one, so all below it are in use.
    */
   #seePlaces(descriptor: number | undefined): void {
     const beyond = (descriptor ?? 0) + 1 - this.#scarceDescriptor;
@@ -219,7 +228,7 @@ export class SocketServer {
     }
   }
 
-  /** @returns whether one has been closed. */
+  /** Closes an idle connection other than this one. @returns whether one was closed. */
   #makeRoomFor(connection: Client): boolean {
     const idle = this.#open.longestIdle(connection);
     if (idle === undefined) {
@@ -233,7 +242,7 @@ export class SocketServer {
     return true;
   }
 
-  /** Gives up on those that have kept us waiting for too long. */
+  /** Closes the connections that have been stalled for longer than the time limit. */
   sweep(): void {
     const longAgoMs = performance.now() - this.requestTimeSeconds * 1000;
     for (const connection of this.#stalled) {

@@ -4,14 +4,14 @@
  * (handle-transport.ts).
  */
 export interface Transport {
-  /** The number of its descriptor, where that can be told: the lowest that was free. */
+  /** The number of its descriptor, if it is known. It was the lowest free number. */
   readonly descriptor: number | undefined;
   /**
    * Sends buffer[0, length).
-   * @returns false when not all of it could be sent at once: then the buffer is
-   * the transport's for good, which overwrites it once it is sent or can't be,
-   * and nothing more may be written before it calls drained(). Else it is the
-   * caller's again.
+   * @returns true when all of it was sent; the buffer is the caller's again. False
+   * when a part is left; then the buffer belongs to the transport for good. The
+   * transport overwrites it when it is sent, or when it can't be sent. The caller
+   * may write nothing more until the transport calls drained().
    */
   write(buffer: Buffer, length: number): boolean;
   pause(): void;

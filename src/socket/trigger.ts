@@ -11,12 +11,12 @@ import { wakeupName } from '../protocol/names.ts';
 
 const wakeupByte = wakeupName.charCodeAt(0);
 
-/** Whether the list, finished or not, is master's wake-up. */
+/** Whether the list is master's wake-up. The list may be unfinished. */
 export function isWakeup(list: Decoder): boolean {
   return firstNameLength(list) === 1 && list.buffer[list.bounds[0]!] === wakeupByte;
 }
 
-/** Whether what has come of an unfinished list is one letter and a NUL: nothing of ours. */
+/** Whether only one letter and a NUL of an unfinished list have come. No request begins so. */
 export function isBareString(list: Decoder): boolean {
   return list.stringCount === 1 && !list.breaksOffInWord && firstNameLength(list) === 1;
 }

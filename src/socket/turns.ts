@@ -12,13 +12,13 @@
  * request is answered when it is read.
  */
 
-/** What a client may take before others have their turn. */
+/** The length of a turn: a client may use this time before others have their turn. */
 export const turnMs = 0.25;
 
 /** How long a client counts as busy after it has sent many requests at once. */
 const busyForMs = 50;
 
-/** Clients of the queue that may read in one round of the event loop. */
+/** How many clients of the queue may read in one round of the event loop. */
 export const readsATurn = 4;
 
 export interface TurnTaker {
@@ -35,9 +35,9 @@ export class Turns {
   readonly #queue = new Set<TurnTaker>();
   /** When isOver() looked at the clock. */
   lookedAtMs = 0;
-  /** When the turn at hand ends; 0: the clock hasn't been looked at yet. */
+  /** When the current turn ends; 0: the clock hasn't been read in it yet. */
   #endMs = 0;
-  /** A busy client has had its turn since the event loop last came round. */
+  /** Whether a busy client has had its turn in this round of the event loop. */
   #taken = false;
   #scheduled = false;
 
@@ -50,12 +50,12 @@ export class Turns {
     return this.#queue.size;
   }
 
-  /** A turn outside of the queue begins. */
+  /** Begins a turn outside of the queue. */
   begin(): void {
     this.#endMs = 0;
   }
 
-  /** Whether the turn at hand is over. Its time counts from the first call: begin() is cheap. */
+  /** Whether the current turn is over. Its time counts from the first call, so that begin() is cheap. */
   isOver(): boolean {
     const nowMs = this.#now();
     this.lookedAtMs = nowMs;
@@ -78,7 +78,7 @@ export class Turns {
     return false;
   }
 
-  /** The client goes to the end of the queue. */
+  /** Puts the client at the end of the queue. */
   queue(client: TurnTaker): void {
     this.#queue.delete(client);
     this.#queue.add(client);
@@ -96,7 +96,7 @@ export class Turns {
     }
   }
 
-  /** One turn's time for the whole queue, the one that has waited longest first. */
+  /** Gives the whole queue the time of one turn. The client that has waited longest is first. */
   #run(): void {
     this.#scheduled = false;
     this.#taken = false;
