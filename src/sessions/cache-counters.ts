@@ -1,6 +1,6 @@
 /**
- * What a cache has counted since the process started: it goes on when the cache
- * is switched off and on again, so that these only grow.
+ * What a cache has counted since the process started. The counters only grow: they
+ * stay when the cache is switched off and on again.
  */
 export interface CacheCounters {
   hits: number;
@@ -9,7 +9,7 @@ export interface CacheCounters {
   replaced: number;
   deleted: number;
   expired: number;
-  /** Removed for room while still valid: the sign of a cache that is too small. */
+  /** Valid sessions removed to make room. The cache is too small if there are many. */
   evicted: number;
 }
 

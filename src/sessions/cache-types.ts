@@ -1,5 +1,5 @@
 /**
- * The types of databases that a cache may be kept in, one row each.
+ * The types of databases for caches. Each has a row.
  */
 import { openInFile, openInMemory } from './local-store.ts';
 import type { OpenStore } from './store.ts';
@@ -13,7 +13,7 @@ export type CacheType =
   | { readonly keptIn: 'file' | 'memory'; readonly open: OpenStore }
   | { readonly keptIn: 'read-only' };
 
-/** A file of ours, whatever Postfix would make of the type. */
+/** A file in our own format, whatever format Postfix uses for the type. */
 const ownFile: CacheType = { keptIn: 'file', open: openInFile };
 const readOnly: CacheType = { keptIn: 'read-only' };
 

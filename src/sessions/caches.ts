@@ -1,22 +1,24 @@
 /**
- * The session caches, from the settings to caches that serve. Opened
- * while the effective ids are mail_owner's and before the chroot; afterwards a
- * file is opened by its path only where the path still leads to the same place.
+ * Opens and changes the session caches as the settings ask for. They are opened
+ * while the effective ids are mail_owner's, and before the chroot. After the chroot
+ * a file is opened by its path only if the path still leads to the same place.
  *
- * A database that can't be used switches that one cache off, with one error
- * line that names the parameter, its value and the reason. One that can't be
- * used at the moment (awaited-file.ts) leaves the cache in memory. So does a key
- * file that can't be used at the start: the files that it seals aren't touched,
- * and a later start reads them back. Throws FatalError when two caches would
- * share a file, and for such a key file at a change.
+ * - If a database can't be used, its cache is off. One error line names the
+ *   parameter, its value and the reason.
+ * - If a database can't be used at the moment (awaited-file.ts), its cache is kept
+ *   in memory.
+ * - If the key file can't be used at the start, the caches with a file are kept in
+ *   memory. The sealed files aren't touched, and a later start reads them back.
+ * - FatalError is thrown if two caches of Postfix would share a file. A change
+ *   throws it also if the key file can't be used.
  *
  * Behaviour: Postfix src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
  *
- * All of them together are in one of these states:
+ * All caches together are in one of these states:
  *
  *     opening   until openCaches() returns
  *     serving
- *     changing  change() is under way; what was open serves on
+ *     changing  change() is under way; open caches go on serving
  *     closed    for good
  */
 import type { CacheName } from '../config/cache-names.ts';
@@ -47,9 +49,9 @@ export interface CachesDependencies {
   clock: Clock;
   /** How long to wait for the lock on a file, in milliseconds. */
   lockPatienceMs?: number | undefined;
-  /** What memory there is for all of them; no limit unless it is given. */
+  /** The memory for all caches together; no limit unless it is given. */
   room?: MemoryRoom;
-  /** For tests: until a file that can't be used at the moment is tried again. */
+  /** For tests: the pause between two tries to use an awaited file. */
   retrySeconds?: number | undefined;
 }
 
@@ -65,33 +67,34 @@ export interface ServedCache extends NamedCache {
 export interface Caches extends NamedCaches {
   readonly all: readonly ServedCache[];
   /**
-   * Of all caches that there have been since the process started, so that the sums
-   * only grow when a cache leaves.
+   * The counters of all caches since the process started, closed ones among them.
+   * So their sums never fall when a cache is closed.
    */
   readonly allCounters: Iterable<Readonly<CacheCounters>>;
-  /** Why files can't be sealed, and persistent caches are in memory alone; empty when they can. */
+  /** Why the key file can't be used, so that persistent caches are in memory only; empty when it can. */
   readonly keyFault: string;
-  /** Resolves when the files have been read back; requests are served meanwhile. Never rejects. */
+  /** Resolves when all files have been read back. Requests are served meanwhile. Never rejects. */
   readonly loaded: Promise<void>;
   /**
-   * Takes on other limits and lifetimes, opens a cache that main.cf now wants and
-   * closes one that it no longer wants. All of it, or, when it rejects, nothing:
-   * the caches serve on as they were. One call at a time.
-   * @returns the labels whose database is another one than before: that stays until the next start.
+   * Applies other settings: limits, lifetimes, caches to open and caches to close.
+   * When it rejects, nothing has changed, and the caches go on serving as before.
+   * Make one call at a time.
+   * @returns the names of caches with another database in the new settings. They
+   * keep their old one until the next start.
    */
   change(settings: CachesSettings): Promise<CacheName[]>;
-  /** Writes out what must survive, for all of them. Synchronous: the process is ending. */
+  /** Writes what must survive to the files, for all caches. Synchronous: the process is ending. */
   closeNow(): void;
 }
 
 const usualLockPatienceMs = 5000;
 
-/** Opens what the settings ask for. Synchronous: nobody is served yet. */
+/** Opens the caches that the settings ask for. Synchronous: no client is served yet. */
 export function openCaches(settings: CachesSettings, dependencies: CachesDependencies): Caches {
   return new CacheSet(settings, dependencies);
 }
 
-/** What one opening of caches goes by. */
+/** What is the same for all caches that are opened together. */
 interface Round {
   all: CachesSettings;
   sealing: Sealing;
@@ -107,7 +110,7 @@ class CacheSet implements Caches {
   readonly #claims = new FileClaims();
   readonly #counters = new Map<CacheName, CacheCounters>();
   readonly #limits: SizeLimits;
-  /** Of main.cf, as they are in force. */
+  /** The settings of main.cf that are in force. */
   #settings: CachesSettings;
   #state: 'opening' | 'serving' | 'changing' | 'closed' = 'opening';
 
@@ -173,7 +176,10 @@ class CacheSet implements Caches {
     return plan.otherDatabase;
   }
 
-  /** Opens those that come, in the place of those whose files they take; or, when it rejects, nothing. */
+  /**
+   * Closes the caches whose files new caches take, and opens the new caches. When
+   * one can't be opened, it undoes all of this and rejects.
+   */
   async #exchange(
     { leaveFirst, come }: Plan,
     inForce: ReadonlyMap<CacheName, Wanted>,
@@ -195,7 +201,7 @@ class CacheSet implements Caches {
       for (const { settings } of come) {
         void this.#leave(settings.label);
       }
-      // Those that had to leave for it serve on.
+      // The caches that were closed for it are opened again.
       const back = leaveFirst.map((label) => inForce.get(label)!);
       await this.#openAll(back, { all: before, sealing: keysBefore, patience });
       this.all = this.#served();
@@ -212,7 +218,7 @@ class CacheSet implements Caches {
     }
   }
 
-  /** Serving again, unless the process has begun to end meanwhile. */
+  /** Goes back to `serving`, unless the process has begun to end meanwhile. */
   #endChange(): void {
     if (this.#state === 'changing') {
       this.#state = 'serving';
@@ -234,7 +240,7 @@ class CacheSet implements Caches {
     }
   }
 
-  /** @returns when its file is free for others: what is being written to it has come back then. */
+  /** Closes a cache. @returns resolves when its file is free for others: all writes have ended then. */
   #leave(label: CacheName): Promise<void> {
     const cache = this.#open.get(label);
     if (cache === undefined) {
@@ -243,7 +249,7 @@ class CacheSet implements Caches {
     this.#open.delete(label);
     this.all = this.#served();
     cache.closeNow();
-    // Nothing of it stays in memory, either.
+    // Its sessions are overwritten in memory as well.
     void cache.cache.flush();
     this.#claims.forget(label);
     return cache.released;
@@ -298,7 +304,7 @@ class CacheSet implements Caches {
     return [...caches.values()].map((settings) => {
       const { label, lifetimeSeconds } = settings;
       const open = this.#open.get(label);
-      // A database that is to be another one stays until the next start.
+      // An open cache keeps its database until the next start, whatever main.cf says now.
       const { database } = open?.wanted.settings ?? settings;
       return {
         label,

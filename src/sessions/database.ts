@@ -1,9 +1,9 @@
 /**
- * What a `..._tls_session_cache_database` parameter names.
+ * Parses the value of a `..._tls_session_cache_database` parameter.
  *
  *     value = [type ":"] name
  *
- * Without a type it is default_database_type. cache-types.ts has the types.
+ * Without a type, default_database_type holds. cache-types.ts lists the types.
  */
 import { cacheTypes } from './cache-types.ts';
 import type { Database } from './wanted.ts';

@@ -1,6 +1,6 @@
 /**
- * Says in the log that a cache is too small: one line when valid entries have
- * to go for room, and then at most one an hour.
+ * Logs that a cache is too small, when valid entries must be removed to make room.
+ * It logs at most one line an hour.
  */
 import type { CacheSettings } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';

@@ -1,4 +1,4 @@
-/** Values that are there at once or, from a store across a network, later. */
+/** Values that are known at once, or later if a store must ask across a network. */
 
 export type MaybeLater<T> = T | Promise<T>;
 
@@ -6,7 +6,7 @@ export function isLater<T>(value: MaybeLater<T>): value is Promise<T> {
   return value instanceof Promise;
 }
 
-/** Goes on with a value: at once if it is there, and later if it comes later. */
+/** Calls `then` with the value: at once if it is known, otherwise when it comes. */
 export function whenKnown<T, Result>(
   value: MaybeLater<T>,
   then: (value: T) => Result,

@@ -1,11 +1,11 @@
 /**
- * Removes left files: files of caches that are off, that have another path now,
- * or that were renamed when they were of no use.
+ * Removes left files. A left file belongs to a cache that is off or that has
+ * another path now, or it was renamed because it couldn't be used.
  *
- * - In data_directory, which belongs to one Postfix instance alone, each of our
- *   files is left that neither main.cf nor master.cf names for a cache that is on.
- * - In other directories only a file that main.cf names for a cache that is off,
- *   or a renamed one beside a file that main.cf names, is left.
+ * - data_directory belongs to one Postfix instance alone. There, each of our files
+ *   is a left one unless main.cf or master.cf names it for a cache that is on.
+ * - In other directories a file is a left one only if main.cf names it for a cache
+ *   that is off, or if it was renamed and lies beside a file that main.cf names.
  *
  * Called with mail_owner's rights, before the chroot.
  */
@@ -37,7 +37,7 @@ export interface LeftFilesSettings {
 
 /**
  * Removes left files at once. Their content is overwritten in the background.
- * @param isUsed told device and inode; says whether a cache of this process uses the file.
+ * @param isUsed gets device and inode; tells whether a cache of this process uses the file.
  * @returns resolves when all is overwritten. Never rejects: what fails is logged.
  */
 export async function removeLeftFiles(

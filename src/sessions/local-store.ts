@@ -1,10 +1,10 @@
 /**
- * A store of this process: the circular log, and the file behind it if there is
- * one. Its file is in one of these states:
+ * A store in this process: the circular log, and its file if it has one. The file
+ * is in one of these states:
  *
- *     none     it needs none, or has one that isn't touched
- *     locked   nothing is written to it: the cache isn't persistent
- *     kept     the log is kept in it, and closes it
+ *     none     there is no file, or it must not be touched
+ *     locked   it is locked, but not written: the cache isn't persistent
+ *     kept     the log is written to it; the log closes it
  *     awaited  it can't be used at the moment
  */
 import { closeSync, ftruncateSync } from 'node:fs';
@@ -18,11 +18,14 @@ import { geometryOf } from './file/geometry.ts';
 import { lockPauseMs } from './opening.ts';
 import type { Opening, Store, StoreRequest } from './store.ts';
 
-/** The file of a cache that is opened: needless, not to be touched, there, or not to be had at the moment. */
+/** What was found when the file of a cache was to be opened. */
 type FileFound =
+  /** The cache needs no file. */
   | { kind: 'none' }
+  /** The file must not be touched, as its key can't be used. */
   | { kind: 'untouched' }
   | { kind: 'there'; file: PreparedFile }
+  /** The file can't be used at the moment. */
   | { kind: 'missing'; error: unknown };
 
 type FileState =
@@ -35,7 +38,7 @@ export function openInMemory(request: StoreRequest): Store {
   return new LocalStore(request, { kind: 'none' });
 }
 
-/** Waits for the lock as long as patience lasts. */
+/** Opens a store with a file. Waits for the file's lock, at most for the time in `patience`. */
 export function* openInFile(request: StoreRequest): Opening {
   const { sealing, patience } = request;
   if (sealing === 'unusable') {
@@ -74,7 +77,7 @@ class LocalStore implements Store {
   constructor(request: StoreRequest, found: FileFound) {
     const { wanted, inForce, counters, clock, log } = request;
     const { lifetimeSeconds, sizeLimitBytes, entryLimit } = inForce;
-    // The sizes of the log's parts follow main.cf alone, as its file needs them.
+    // The sizes of the log's parts depend only on main.cf, so that its file fits at the next start.
     const geometry = geometryOf(wanted.settings.sizeLimitBytes);
     this.cache = new CircularLog(
       { lifetimeSeconds, sizeLimitBytes, entryLimit, ...geometry },

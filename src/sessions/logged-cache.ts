@@ -1,6 +1,6 @@
 /**
- * A cache whose operations are logged, one info line each, as the loglevel
- * `cache` asks for. Session data never is.
+ * A cache whose operations are logged, with one info line for each, as the
+ * loglevel `cache` asks for. Session data is never logged.
  *
  * Texts: Postfix src/tlsmgr/tlsmgr.c, src/tls/tls_scache.c.
  */
@@ -34,7 +34,7 @@ export class LoggedCache implements SessionCache {
   }
 
   lookup(id: ByteSpan): MaybeLater<ByteSpan | undefined> {
-    // The id is the caller's again when an answer comes later.
+    // When an answer comes later, the id belongs to the caller again.
     const text = textOf(id);
     this.#log.info(`lookup ${this.#label} session id=${text}`);
     return whenKnown(this.#cache.lookup(id), (found) => {

@@ -1,28 +1,28 @@
 /**
- * How much the caches may hold where memory is limited: what main.cf asks for,
- * or less, each by the same share, so that all of them fit beside the rest of
- * the process.
+ * How much the caches may hold if memory is limited. They get what main.cf asks
+ * for if all of it fits beside the rest of the process. Otherwise every limit is
+ * reduced by the same factor.
  */
 import type { CacheName } from '../config/cache-names.ts';
 import type { MemoryLimit } from '../system/memory-limits.ts';
 
 export interface MemoryRoom {
-  /** For the caches; Infinity without a limit. */
+  /** Memory for all caches; Infinity without a limit. */
   bytes: number;
-  /** The limit that leaves the least. */
+  /** The limit that leaves the least memory. */
   limit: MemoryLimit | undefined;
 }
 
 const mebibyte = 1024 * 1024;
 /** What the process may need beyond what it has at start: garbage, connections, the log. */
 const reserveBytes = { memory: 48 * mebibyte, 'address space': 160 * mebibyte };
-/** Others live in the same control group, Postfix's own processes most likely. */
+/** Other processes share the control group, most likely those of Postfix. */
 const shareOfSharedGroup = 1 / 2;
-/** Memory for a byte of ids and sessions: headers, index, what is dead (docs/cache.md). */
+/** Memory for a byte of ids and sessions, with headers, index and dead records (docs/cache.md). */
 const memoryPerByte = 1.4;
-/** Memory of a cache that holds next to nothing. */
+/** Memory of a cache that is nearly empty. */
 const fixedBytes = 8 * mebibyte;
-/** A cache is never made smaller for it. */
+/** A limit is never reduced below this. */
 export const leastLimitBytes = mebibyte;
 
 export function roomOf(limits: readonly MemoryLimit[]): MemoryRoom {
@@ -37,12 +37,12 @@ export function roomOf(limits: readonly MemoryLimit[]): MemoryRoom {
   return room;
 }
 
-/** Memory that a cache of a size limit takes at most, with sessions of usual length. */
+/** The most memory that a cache with this size limit takes, with sessions of usual length. */
 export function memoryFor(limitBytes: number): number {
   return fixedBytes + limitBytes * memoryPerByte;
 }
 
-/** @param wanted size limits; 0: none. @returns those in force. */
+/** @param wanted the size limits that are asked for; 0: no limit. @returns the limits in force. */
 export function fitInto(
   room: number,
   wanted: ReadonlyMap<CacheName, number>,
@@ -51,7 +51,7 @@ export function fitInto(
     return new Map(wanted);
   }
   const budget = Math.max(0, room - wanted.size * fixedBytes) / memoryPerByte;
-  // A cache without a limit could take all there is.
+  // A cache without a limit could take all the memory.
   const asked = new Map(
     [...wanted].map(([label, limit]) => [label, limit === 0 ? Math.ceil(budget) : limit]),
   );

@@ -1,6 +1,6 @@
 /**
- * A cache that is open: its store, whatever that is, and the lines about it in
- * the log. Serves until it is closed, and is closed once.
+ * An open cache: its store, of any type, and the log lines about it. It serves
+ * until it is closed. Later calls to close it do nothing.
  */
 import type { CacheSettings } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
@@ -18,16 +18,16 @@ export interface OpenCacheDependencies {
 
 export class OpenCache {
   readonly cache: SessionCache;
-  /** What it was opened for; its settings are those of main.cf. */
+  /** What main.cf asks for, with the limits as main.cf has them. */
   wanted: Wanted;
   readonly #store: Store;
   readonly #log: Logger;
-  /** With the limits in force. */
+  /** The settings with the limits in force. */
   readonly #inForce: CacheSettings;
   #cleanup: Timer | undefined;
   #state: 'serving' | 'closed' = 'serving';
 
-  /** @param inForce the store goes by it, too. */
+  /** @param inForce the settings with the limits in force. The store was opened with the same object. */
   constructor(
     wanted: Wanted,
     inForce: CacheSettings,
@@ -56,7 +56,7 @@ export class OpenCache {
     return this.#store.released;
   }
 
-  /** @param settings with the limits that are in force from now on. */
+  /** Takes on other settings. The second parameter has the limits that are in force from now on. */
   change(wanted: Wanted, { lifetimeSeconds, sizeLimitBytes, entryLimit }: CacheSettings): void {
     this.wanted = wanted;
     const limits = { lifetimeSeconds, sizeLimitBytes, entryLimit };

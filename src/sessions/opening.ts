@@ -1,13 +1,13 @@
 /**
- * Waits for what the opening of a store waits for: the lock on a file that
- * another process is about to give up.
+ * Runs the steps that open a store. Between two steps it waits for the lock on a
+ * file, which another process is about to release.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Between two tries to get a lock. */
+/** The pause between two tries to get a lock. */
 export const lockPauseMs = 20;
 
-/** Waits as a process may that serves nobody yet: the thread stands still. */
+/** For a process that serves nobody yet. It waits by blocking the thread. */
 export function runBeforeServing<Result>(steps: Generator<void, Result, void>): Result {
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
@@ -19,7 +19,7 @@ export function runBeforeServing<Result>(steps: Generator<void, Result, void>): 
   }
 }
 
-/** Waits as a process must that serves: only a timer is set, and all requests are answered meanwhile. */
+/** For a process that serves. It waits with a timer, so requests are answered meanwhile. */
 export async function runWhileServing<Result>(
   steps: Generator<void, Result, void>,
 ): Promise<Result> {

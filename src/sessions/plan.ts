@@ -1,7 +1,7 @@
 /**
- * What has to happen for the open caches to be those that main.cf asks for:
- * which leave, which come, which change. Looks at names and directories, and
- * opens nothing: whatever is wrong is thrown before anything has changed.
+ * Plans how the open caches become those that main.cf asks for: which are closed,
+ * opened or changed. It looks only at names and directories, and opens nothing. So
+ * an error is thrown before anything has changed.
  */
 import { basename } from 'node:path';
 import { type CacheName, isPostfixCache } from '../config/cache-names.ts';
@@ -19,19 +19,21 @@ import {
 } from './wanted.ts';
 
 export interface Plan {
+  /** The caches to close. */
   leave: CacheName[];
-  /** Those that leave whose file another cache is to have. */
+  /** Those of `leave` whose file a new cache takes. They are closed before it is opened. */
   leaveFirst: CacheName[];
+  /** The caches to open. */
   come: Wanted[];
-  /** Open already; with the database that they have, and all else as main.cf says. */
+  /** The caches that stay open. They keep their database; all else is as main.cf says. */
   change: Wanted[];
-  /** Those of them whose database is to be another one: that waits for the next start. */
+  /** Those of `change` for which main.cf names another database. It is used from the next start on. */
   otherDatabase: CacheName[];
 }
 
 /**
- * Throws FatalError when two caches of Postfix would share a file, and TlsmgrError
- * when an added cache that is open would.
+ * Throws FatalError when two caches of Postfix would share a file. Throws
+ * TlsmgrError when an open cache that isn't one of Postfix's would share a file.
  */
 export function planOf(
   open: ReadonlyMap<CacheName, Wanted>,
@@ -42,7 +44,7 @@ export function planOf(
     .filter((settings) => isEnabled(settings))
     .map((settings) => wantedOf(settings, next, log));
   const written = withoutSharedFiles(asked);
-  // What the next start would refuse is refused now, too.
+  // What the next start would refuse is refused now, as well.
   refuseSharedFiles(written);
   const inForce = written.map((one) => {
     const has = open.get(one.settings.label);
@@ -80,7 +82,7 @@ function wantedOf(settings: CacheSettings, all: CachesSettings, log: Logger): Wa
   return { settings, database, path };
 }
 
-/** An added cache can't be opened with the file of another one: the others serve all the same. */
+/** Makes an added cache unusable if it would have the file of another cache. All others serve nevertheless. */
 function withoutSharedFiles(wanted: readonly Wanted[]): Wanted[] {
   const owners = new Map<string, Wanted>();
   return wanted.map((one) => {
@@ -114,7 +116,7 @@ function refuseSharedFiles(wanted: readonly Wanted[]): void {
   }
 }
 
-/** The same for two names of one file, whether it is there or not. */
+/** A text for the file that is the same for all its paths. The file needn't exist. */
 function fileOf({ path }: Wanted): string | undefined {
   return path === undefined ? undefined : `${directoryOf(path)}/${basename(path)}`;
 }

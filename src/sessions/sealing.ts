@@ -4,7 +4,7 @@ import type { Logger } from '../log/logger.ts';
 import { type CacheKeys, readCacheKeys } from './file/cache-keys.ts';
 import type { CachesSettings } from './wanted.ts';
 
-/** Undefined: files aren't sealed. Throws FatalError when the key file can't be used. */
+/** @returns undefined when files aren't sealed. Throws FatalError when the key file can't be used. */
 export function keysOf(settings: CachesSettings, log: Logger): CacheKeys | undefined {
   return settings.persistentCaches && settings.cacheKeyFile !== ''
     ? readCacheKeys(settings.cacheKeyFile, log)
@@ -12,8 +12,9 @@ export function keysOf(settings: CachesSettings, log: Logger): CacheKeys | undef
 }
 
 /**
- * At the start mail goes on without the files: nothing is written in the clear,
- * and nothing that is sealed is lost. The fault is empty when there is none.
+ * For the start. If the key file can't be used, mail goes on without cache files.
+ * Nothing is written unsealed, and no sealed file is lost.
+ * @returns the keys, and what is wrong with the key file; empty if nothing is.
  */
 export function keysAtStart(
   settings: CachesSettings,

@@ -1,4 +1,4 @@
-/** The size limits in force: those of main.cf, or lower ones where memory is limited. */
+/** The size limits in force: those of main.cf, or lower ones if memory is limited. */
 import type { CacheName } from '../config/cache-names.ts';
 import type { CacheSettings } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
@@ -16,7 +16,7 @@ export class SizeLimits {
     this.#log = log;
   }
 
-  /** Shares the memory that there is among the caches that are wanted. Says so, when it is less than they want. */
+  /** Divides the memory among the caches that are on. Logs a warning when there is less than they ask for. */
   fit({ caches }: CachesSettings): void {
     if (this.#room?.limit === undefined) {
       return;
@@ -40,7 +40,7 @@ export class SizeLimits {
     this.#told = told;
   }
 
-  /** A cache's settings with its limit in force. */
+  /** @returns the cache's settings, with the size limit in force. */
   applyTo(settings: CacheSettings): CacheSettings {
     const { label, sizeLimitBytes } = settings;
     return { ...settings, sizeLimitBytes: this.#bytes.get(label) ?? sizeLimitBytes };

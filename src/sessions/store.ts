@@ -1,6 +1,6 @@
 /**
- * What keeps the sessions of one cache, and how it is opened. A type of database
- * is one row of cache-types.ts, with an OpenStore.
+ * A store keeps the sessions of one cache. Each type of database has a row in
+ * cache-types.ts, with the function that opens its store.
  */
 import type { CacheSettings } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
@@ -13,18 +13,18 @@ import type { SessionCache } from './session-cache.ts';
 
 export interface Store {
   readonly cache: SessionCache;
-  /** Resolves when what it had kept is there again; it serves meanwhile. Never rejects. */
+  /** Resolves when all kept sessions have been read back. It serves meanwhile. Never rejects. */
   readonly loaded: Promise<void>;
-  /** Resolves when what it has held of the system is free for others. Asked after closeNow(). */
+  /** Resolves when others may use its file. Read it after closeNow(). */
   readonly released: Promise<void>;
-  /** Writes out what must survive. Called once. Synchronous: the process may be ending. */
+  /** Writes what must survive to the file. Called once. Synchronous: the process may be ending. */
   closeNow(): void;
 }
 
-/** What seals files: keys, nothing, or keys that can't be had. */
+/** What seals files: keys, or nothing (undefined), or keys that can't be used. */
 export type Sealing = CacheKeys | undefined | 'unusable';
 
-/** How long all that are opened together may wait. */
+/** How long all caches that are opened together may still wait, in milliseconds. */
 export interface Patience {
   leftMs: number;
 }
@@ -32,7 +32,7 @@ export interface Patience {
 export interface StoreRequest {
   readonly wanted: Wanted;
   readonly all: CachesSettings;
-  /** The cache's settings with the limits in force: other limits are put in later. */
+  /** The cache's settings with the limits in force. A later change writes other limits into this object. */
   readonly inForce: Readonly<CacheSettings>;
   readonly counters: CacheCounters;
   readonly claims: FileClaims;
@@ -40,17 +40,17 @@ export interface StoreRequest {
   readonly patience: Patience;
   readonly log: Logger;
   readonly clock: Clock;
-  /** For tests: until a file that can't be used at the moment is tried again. */
+  /** For tests: the pause between two tries to use an awaited file. */
   readonly retrySeconds?: number | undefined;
 }
 
 /**
- * Opens a store in steps. It yields when there is something to wait for, and
- * waits for nothing itself: opening.ts does, and knows whether anybody is served.
+ * Opens a store in steps. It yields when it must wait. opening.ts does the waiting,
+ * as it depends on whether clients are served.
  * Throws TlsmgrError when this store can't be opened: its cache is off then.
- * Throws FatalError when the whole of the settings can't be used.
+ * Throws FatalError when the settings as a whole can't be used.
  */
 export type Opening = Generator<void, Store, void>;
 
-/** One that has nothing to wait for is open at once. */
+/** A store that needn't wait is returned at once. */
 export type OpenStore = (request: StoreRequest) => Store | Opening;

@@ -1,4 +1,4 @@
-/** What main.cf asks for: its settings of all caches, and one cache that is to be open. */
+/** What main.cf asks for: the settings of all caches, and one cache that is to be open. */
 import { type CacheName, isPostfixCache } from '../config/cache-names.ts';
 import type { CacheSettings, MailOwner } from '../config/config.ts';
 import { FatalError, TlsmgrError } from '../errors.ts';
@@ -10,7 +10,7 @@ export interface CachesSettings {
   dataDirectory: string;
   mailOwner: MailOwner;
   defaultDatabaseType: string;
-  /** Those of other processes; undefined: no file is taken for left. */
+  /** Databases of other processes. Undefined: unknown, and no file is taken for a left one. */
   otherDatabases: readonly string[] | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface CachesSettings {
 export interface Wanted {
   settings: CacheSettings;
   database: Database;
-  /** After redirection, without suffix; undefined for no file. */
+  /** The path after redirection, without suffix; undefined when there is no file. */
   path: string | undefined;
 }
 
@@ -39,8 +39,8 @@ export function isEnabled(settings: CacheSettings): boolean {
 }
 
 /**
- * Throws FatalError with Postfix's text. For an added cache, which Postfix knows
- * nothing of, throws TlsmgrError: that cache is off, and the others serve.
+ * Throws FatalError with Postfix's text. For an added cache, which Postfix doesn't
+ * know, it throws TlsmgrError: that cache is off, and the others serve.
  */
 export function refuseSharedFile(first: CacheSettings, second: CacheSettings): never {
   if (!isPostfixCache(second.label)) {

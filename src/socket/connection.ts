@@ -320,9 +320,8 @@ export class Connection implements TransportEvents, Client {
   }
 
   /**
-   * Runs at the end of each event. It closes the connection when the client has ended
-   * and all is answered, starts or stops reading, and tells the server whether the
-   * connection is stalled and how many bytes it holds.
+   * Runs at the end of each event. Ends the connection once all is answered, starts or
+   * stops reading, and tells the server whether it is stalled and how much it holds.
    * @param progress whether the client has just finished a request.
    */
   #settle(progress: boolean): void {
