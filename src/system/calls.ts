@@ -1,7 +1,7 @@
 /**
  * The system calls that Node lacks, as one typed table over the C library.
- * Everything is bound when this module is loaded, so that nothing has to be
- * found in the file system after chroot(2).
+ * All functions are bound when this module is loaded, as the library can't be found
+ * after chroot(2).
  *
  * A call that fails throws a SystemCallError with the `code` (`ENOENT`) and a
  * message in the words of strerror(3), as Postfix logs them.
@@ -14,7 +14,7 @@ import { fitsSocketAddress } from './socket-path.ts';
 const koffi = await loadKoffi();
 const libc = koffi.load('libc.so.6');
 
-/** Binds one C function; the type says what the declaration says. */
+/** Binds one C function. The TypeScript type must match the C declaration. */
 export function bind<Call>(declaration: string): Call {
   return libc.func(declaration) as unknown as Call;
 }
@@ -36,7 +36,7 @@ const native = {
   madvise: bind<(address: number, length: number, advice: number) => number>(
     'int madvise(uintptr_t address, size_t length, int advice)',
   ),
-  /** Declared so that it answers with the address of a buffer. */
+  /** Declared so that it returns the address of a buffer. */
   memset: bind<(buffer: Buffer, byte: number, length: number) => number>(
     'uintptr_t memset(void *buffer, int byte, size_t length)',
   ),
@@ -81,7 +81,7 @@ const LOCK_NB = 4;
 const LOCK_UN = 8;
 const MADV_DONTNEED = 4;
 const MADV_HUGEPAGE = 14;
-/** The page sizes of Linux machines; madvise(2) refuses what is aligned to less than the real one. */
+/** The page sizes of Linux machines. madvise(2) refuses an address that isn't aligned to the real one. */
 const PAGE_SIZES_BYTES = [4096, 16384, 65536];
 const PR_SET_DUMPABLE = 4;
 const RLIMIT_CORE = 4;
@@ -89,14 +89,14 @@ const RLIMIT_NOFILE = 7;
 /** sizeof(struct sockaddr_un): a family of 2 bytes and a path of 108. */
 const SOCKADDR_UN_BYTES = 110;
 
-/** Where two names share a number the first in the alphabet stands: EAGAIN, not EWOULDBLOCK. */
+/** If two names have the same number, the first one in the alphabet is used: EAGAIN, not EWOULDBLOCK. */
 const codeOfErrno = new Map<number, string>(
   Object.entries(constants.errno)
     .toSorted(([a], [b]) => (a < b ? 1 : -1))
     .map(([code, number]) => [number, code]),
 );
 
-/** From here on numbers are libuv's own, of getaddrinfo(3) and others: strerror(3) doesn't know them. */
+/** From here on, error numbers are libuv's own, for getaddrinfo(3) and others. strerror(3) doesn't know them. */
 const FIRST_ERROR_OF_LIBUV = 3000;
 
 export class SystemCallError extends Error {
@@ -129,7 +129,7 @@ export function reasonOf(thrown: unknown): string {
   return String(thrown);
 }
 
-/** strerror(3) for an error number, of either sign as libuv's are negative. */
+/** strerror(3) for an error number. It may be negative, as libuv's numbers are. */
 export function reasonOfErrno(errno: number): string {
   const number = Math.abs(errno);
   return number < FIRST_ERROR_OF_LIBUV
@@ -150,7 +150,7 @@ export function chroot(path: string): void {
   check('chroot', native.chroot(path));
 }
 
-/** alarm(2): SIGALRM ends the process unless called again before. 0 disarms. */
+/** alarm(2): SIGALRM ends the process after this time, unless alarm() is called again before. 0 cancels it. */
 export function alarm(seconds: number): void {
   native.alarm(seconds);
 }
@@ -179,7 +179,7 @@ export function unlock(fd: number): void {
   check('flock', native.flock(fd, LOCK_UN));
 }
 
-/** No core file and no ptrace(2) by equals: memory holds keys. */
+/** Forbids core files, and ptrace(2) by processes of the same user, as memory holds keys. */
 export function forbidCoreDumps(): void {
   const refused = native.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? koffi.errno() : 0;
   check('setrlimit', native.setrlimit(RLIMIT_CORE, Buffer.alloc(16)));
@@ -196,7 +196,7 @@ export function raiseOpenFilesLimit(): void {
   check('setrlimit', native.setrlimit(RLIMIT_NOFILE, limit));
 }
 
-/** Linux gives as many to each process that nobody gave others. */
+/** Linux's default limit of open files. */
 const usualOpenFiles = 1024;
 
 /** How many files this process may have open. */
@@ -207,10 +207,10 @@ export function openFilesLimit(): number {
     : Number(limit.readBigUInt64LE(0));
 }
 
-/** No process of ours has as many open before clients come. */
+/** More descriptors than any process of ours has open before clients come. */
 const mostCounted = 4096;
 
-/** How many descriptors are open, told without /proc: a chroot has none. */
+/** Counts the open descriptors. It doesn't use /proc, which a chroot lacks. */
 export function openDescriptors(): number {
   return countDescriptors(Math.min(openFilesLimit(), mostCounted));
 }
@@ -221,10 +221,10 @@ export function setUmask(mask: number): number {
 }
 
 /**
- * A socket that is connected to a UNIX-domain path, close-on-exec and
- * non-blocking. Throws SystemCallError, `EPROTOTYPE` when the listener is of
- * the other kind and `ENAMETOOLONG` for a path of 108 bytes and more. A path
- * that begins with a NUL is a name in the abstract namespace, unix(7).
+ * Connects a socket to a UNIX-domain path. The socket is close-on-exec and
+ * non-blocking. Throws SystemCallError: `EPROTOTYPE` when the listener is of the
+ * other kind, and `ENAMETOOLONG` for a path of 108 bytes or more. A path that
+ * begins with a NUL is a name in the abstract namespace, unix(7).
  */
 export function connectUnix(path: string, kind: 'datagram' | 'stream'): number {
   if (!fitsSocketAddress(path)) {
@@ -236,7 +236,7 @@ export function connectUnix(path: string, kind: 'datagram' | 'stream'): number {
   bytes.copy(address, 2);
   const type = (kind === 'datagram' ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
   const fd = check('socket', native.socket(AF_UNIX, type, 0));
-  // An abstract name ends where the address does, a path at its NUL.
+  // An abstract name ends with the address; a path ends with a NUL.
   const length = bytes[0] === 0 ? 2 + bytes.length : SOCKADDR_UN_BYTES;
   if (native.connect(fd, address, length) < 0) {
     const errno = koffi.errno();
@@ -252,8 +252,8 @@ export function sendNow(fd: number, data: Buffer): number {
 }
 
 /**
- * Gives the whole pages within a buffer back to the kernel. The buffer reads
- * as zero from then on, all of it.
+ * Gives the whole pages within a buffer back to the kernel. The whole buffer reads
+ * as zero afterwards.
  */
 export function releasePages(buffer: Buffer): void {
   const address = native.memset(buffer, 0, 0);
@@ -269,12 +269,12 @@ export function releasePages(buffer: Buffer): void {
   buffer.fill(0);
 }
 
-/** A huge page of x86-64, and of ARM with small pages of 4 kB. */
+/** The size of a huge page of x86-64, and of ARM with pages of 4 kB. */
 export const hugePageBytes = 2 * 1024 * 1024;
 
 /**
- * Asks the kernel to use huge pages, madvise(2), which it may not have or not
- * want: then nothing changes.
+ * Asks the kernel to use huge pages, madvise(2). If the kernel has none or refuses,
+ * nothing changes.
  * @returns the whole huge pages within the buffer.
  */
 export function preferHugePages(buffer: Buffer): Buffer {
@@ -287,13 +287,13 @@ export function preferHugePages(buffer: Buffer): Buffer {
 
 /** Bytes of a struct pollfd. */
 const POLL_ENTRY_BYTES = 8;
-/** As many as one call of countDescriptors() looks at, so that its memory stays small. */
+/** The most descriptors that one poll(2) looks at, so that its memory stays small. */
 const DESCRIPTORS_AT_ONCE = 1024;
 const descriptorEntries = Buffer.alloc(POLL_ENTRY_BYTES * DESCRIPTORS_AT_ONCE);
 
-/** How many of the descriptors 0 to `end` - 1 are open: poll(2) tells which aren't, and waits for none. */
+/** How many of the descriptors 0 to `end` - 1 are open. poll(2), without waiting, tells which aren't. */
 export function countDescriptors(end: number): number {
-  // poll(2) refuses more entries than files may be open.
+  // poll(2) refuses more entries than the limit of open files.
   const step = Math.min(DESCRIPTORS_AT_ONCE, openFilesLimit());
   let open = 0;
   for (let first = 0; first < end; first += step) {
@@ -313,8 +313,8 @@ export function countDescriptors(end: number): number {
 const pollEntry = Buffer.alloc(POLL_ENTRY_BYTES);
 
 /**
- * Whether a write of up to 4096 bytes would not have to wait. True as well when
- * it would fail at once.
+ * Whether a write of up to 4096 bytes would end without waiting. It is true as well
+ * if the write would fail at once.
  */
 export function canWriteNow(fd: number): boolean {
   return isReady(fd, POLLOUT);
@@ -333,8 +333,8 @@ function isReady(fd: number, event: number): boolean {
 }
 
 /**
- * Makes a stretch of a file a hole: it reads as zero and takes no space.
- * @returns false on a file system that can't.
+ * Makes a part of a file a hole, which reads as zero and takes no space.
+ * @returns false on a file system without holes.
  */
 export function punchHole(fd: number, offset: number, length: number): boolean {
   const mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;

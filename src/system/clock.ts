@@ -1,11 +1,11 @@
-// The global one is a getter, the module would be loaded as a whole: both cost time.
+// The global `performance` is a getter, and an import would load the whole module. Both cost time.
 const { performance } = globalThis;
 
-/** Time as the parts see it: handed in, so that a test can set it. */
+/** The clock that all parts use. It is passed to them, so that a test can set the time. */
 export interface Clock {
   /** Seconds since 1970, whole. */
   nowSeconds(): number;
-  /** Milliseconds that never go back; the origin is of no meaning. */
+  /** Milliseconds that never go back. Only differences have a meaning. */
   monotonicMs(): number;
 }
 

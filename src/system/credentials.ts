@@ -1,10 +1,11 @@
 /**
- * The calls that change what this process may do: its ids, its groups and its
- * capabilities. All are bound when this module is loaded, as those of calls.ts.
+ * The calls that change the rights of this process: its ids, its groups and its
+ * capabilities. All are bound when this module is loaded, like those of calls.ts.
  *
- * Node's own calls for ids refuse where its libuv is the system's, as in Debian
- * 13: they can't tell whether it uses io_uring, whose thread would stay root's.
- * The launcher switches io_uring off. The C library changes every thread.
+ * Node's own calls for ids fail if Node uses the system's libuv, as in Debian 13.
+ * Node can't tell then whether libuv uses io_uring, whose thread would keep root's
+ * rights. The launcher switches io_uring off, and the C library changes the ids of
+ * every thread.
  */
 import { bind, check } from './calls.ts';
 
@@ -47,21 +48,21 @@ export function setGroupsOf(user: string, group: number): void {
 }
 
 /**
- * Has the next setuid(2) leave this thread what root may do; then
- * limitCapabilities() has to follow. @returns whether that can be done.
+ * Makes this thread keep root's capabilities at the next setuid(2). Call
+ * limitCapabilities() after that. @returns whether the system can do this.
  */
 export function keepCapabilities(): boolean {
   return native.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) === 0;
 }
 
 /**
- * Leaves this thread nothing of what root may do, or the binding of ports below
- * 1024 alone, where root had it. capset(2).
+ * Takes all capabilities from this thread. If asked to, it leaves the one for ports
+ * below 1024, provided that root had it. capset(2).
  */
 export function limitCapabilities(to: 'low-ports' | 'none'): void {
   const header = Buffer.alloc(8);
   header.writeUInt32LE(LINUX_CAPABILITY_VERSION_3, 0);
-  // Twice effective, permitted and inheritable, of 32 capabilities each.
+  // Two sets of effective, permitted and inheritable, with 32 capabilities each.
   const sets = Buffer.alloc(24);
   if (to === 'low-ports') {
     sets.writeUInt32LE(1 << CAP_NET_BIND_SERVICE, 0);

@@ -1,12 +1,12 @@
 /**
- * Four bytes at a time out of a buffer, at any place: a loop over single bytes
- * takes three times as long.
+ * Copies and compares four bytes of a buffer at a time, at any place. A loop over
+ * single bytes takes three times as long.
  */
 
 let viewed: Uint8Array | undefined;
 let view: DataView = new DataView(new ArrayBuffer(0));
 
-/** A view of the bytes. The last one is kept: it is nearly always of the one buffer for all reads. */
+/** A view of the bytes. The last view is kept, as nearly all calls use the same buffer. */
 export function viewOf(bytes: Uint8Array): DataView {
   if (bytes !== viewed) {
     viewed = bytes;

@@ -1,7 +1,7 @@
 /**
- * koffi, which calls functions of the C library. It has native code and is an
- * optional dependency: only the daemon and its verbs need it. The client library
- * goes without it, on every system.
+ * Loads koffi, which calls functions of the C library. koffi has native code and is
+ * an optional dependency, as only the daemon and its verbs need it. The client
+ * library works without it, on every system.
  */
 type Koffi = typeof import('koffi').default;
 

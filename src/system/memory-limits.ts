@@ -1,7 +1,7 @@
 /**
- * Finds the limits on memory for this process: those of its control group and of
- * the groups above it (cgroups(7), both versions), and those of setrlimit(2).
- * They are read from files, so call this before the chroot.
+ * Finds the memory limits of this process: those of its control group and of the
+ * groups above it (cgroups(7), both versions), and those of setrlimit(2). It reads
+ * files, so call it before the chroot.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,17 +10,17 @@ export interface MemoryLimit {
   /** For the log: `memory.max of /sys/fs/cgroup/x`, `RLIMIT_AS`. */
   name: string;
   bytes: number;
-  /** What the process has of it already. */
+  /** How much of it is used already. */
   usedBytes: number;
-  /** Other processes count, too. */
+  /** Whether the memory of other processes counts, too. */
   shared: boolean;
   kind: 'memory' | 'address space';
 }
 
-/** Version 1 has no word for no limit. */
+/** Version 1 has no word for "no limit": it shows a number this large or larger. */
 const asGoodAsNone = 2 ** 60;
 
-/** @param root for tests: what stands before /proc and /sys. */
+/** @param root for tests: the folder that has /proc and /sys. */
 export function memoryLimits(root = ''): MemoryLimit[] {
   return [...groupLimits(root), ...processLimits(root)].filter(({ bytes }) => bytes < asGoodAsNone);
 }
@@ -33,7 +33,7 @@ interface Group {
 }
 
 function groupLimits(root: string): MemoryLimit[] {
-  // Pages of the program itself can be taken from it, and aren't counted twice.
+  // Memory of the program's own file can be reclaimed, so it isn't counted.
   const usedBytes = statusBytes(root, 'RssAnon');
   return groupsOf(root).flatMap(({ mount, path, files }) =>
     foldersFrom(mount, path).flatMap((folder, above) =>
@@ -81,10 +81,10 @@ function groupsOf(root: string): Group[] {
   });
 }
 
-/** A group's folder and all above it, up to where they are mounted. */
+/** A group's folder and all folders above it, up to the mount point. */
 function foldersFrom(mount: string, path: string): string[] {
   const folders: string[] = [];
-  // A path out of the namespace has `..` in it: only what is mounted can be looked at.
+  // The path of a group outside of the namespace has `..` in it. Only mounted folders can be read.
   for (let at = path.includes('..') ? '/' : path; ; at = dirname(at)) {
     folders.push(at === '/' ? mount : join(mount, at));
     if (at === '/' || at === '.') {
@@ -121,7 +121,7 @@ function statusBytes(root: string, field: string): number {
   return 1024 * Number(new RegExp(`^${field}:\\s*(\\d+) kB`, 'mu').exec(status)?.[1] ?? 0);
 }
 
-/** Undefined for a file that isn't there or can't be read: then it limits nothing that we know of. */
+/** The file's text. Undefined if it isn't there or can't be read: then no limit is known from it. */
 function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1').trimEnd();

@@ -1,8 +1,8 @@
 /**
  * Makes a UNIX-domain socket of our own, with mode 0600. It replaces a stale
- * socket that an earlier process has left. It never removes another file at the
- * path, nor a socket that is served: not before, and not at the end, when
- * another file may stand in our socket's place.
+ * socket that an earlier process has left. It never removes a file of another kind
+ * at the path, or a socket that is served. This holds at the end as well, when
+ * another file may have taken our socket's place.
  */
 import { lstatSync, statSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:net';
@@ -16,8 +16,8 @@ const ownerOnly = 0o177;
 const unservedCodes = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTDIR']);
 
 /**
- * Whether somebody serves the path, however busy: a queue that is full says
- * EAGAIN. Throws SystemCallError when that can't be found out.
+ * Whether somebody serves the path. EAGAIN means a full queue, so a busy server.
+ * Throws SystemCallError when this can't be found out.
  */
 export function isServed(path: string): boolean {
   try {
@@ -36,14 +36,13 @@ export function isServed(path: string): boolean {
 }
 
 /**
- * Runs `listen`, which must bind the path before it first gives up control. The
- * umask belongs to the whole process, so it is changed for that time only.
- * Rejects with what the system calls throw: `EADDRINUSE` for a path that is
- * served.
+ * Runs `listen`, which must bind the path synchronously, before its first await. The
+ * umask belongs to the whole process, so it is changed only for that time. Rejects
+ * with the errors of the system calls: `EADDRINUSE` for a path that is served.
  */
 export async function bindOwnSocket<T>(path: string, listen: () => Promise<T>): Promise<T> {
   requireSocketPath(path);
-  // bind(2) through libuv calls a missing folder a lack of permission.
+  // For a missing folder, bind(2) through libuv reports a lack of permission.
   statSync(dirname(path));
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) {
     if (isServed(path)) {
@@ -76,7 +75,7 @@ export function closeOwnSocket(server: Server, path: string): void {
   bound.delete(path);
 }
 
-/** What was bound to which path, by device and inode. */
+/** The device and inode of the socket that each server has bound. */
 const bound = new Map<string, string>();
 
 function identityOf(path: string): string | undefined {

@@ -1,9 +1,9 @@
 /**
- * Checks that nobody else can have put the file at a path there. Each directory
- * and link on the way, and the file itself, must belong to the caller or to
- * root, and nobody else may write to the directories. Owners and modes are
- * checked; access control lists are not. `tlsmgr serve` makes its socket by the
- * same rules by which a verb trusts one.
+ * Checks that nobody else can have made the file at a path. Each directory and
+ * link on the way, and the file itself, must belong to the caller or to root.
+ * Nobody else may be able to write to the directories. Owners and modes are
+ * checked; access control lists are not. `tlsmgr serve` makes its socket by these
+ * rules, and verbs trust a socket by the same rules.
  */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -14,17 +14,17 @@ interface Caller {
   gid: number;
 }
 
-/** Who asks: this process. */
+/** The ids of this process. */
 export function thisCaller(): Caller {
   return { uid: process.geteuid!(), gid: process.getegid!() };
 }
 
-/** As many links as the kernel follows. */
+/** The kernel follows this many links. */
 const mostLinks = 40;
 
 /**
- * @param missing whether what isn't there, or can't be looked at, is a fault too.
- * @returns the part of the path that isn't to be trusted, and why; undefined when all is.
+ * @param missing whether a file that isn't there, or can't be examined, is a fault too.
+ * @returns the part of the path that can't be trusted, and why; undefined when there is none.
  */
 export function strangerOn(
   path: string,
@@ -67,7 +67,7 @@ function faultOf(found: Stats, { uid, gid }: Caller): string | undefined {
   if (found.uid !== 0 && found.uid !== uid) {
     return `belongs to user ${found.uid}`;
   }
-  // Who may write a directory replaces what is in it; with the sticky bit, only what is their own.
+  // Who may write to a directory may replace its files; with the sticky bit, only their own files.
   if (!found.isDirectory() || (found.mode & 0o1000) !== 0) {
     return undefined;
   }
@@ -80,7 +80,7 @@ function faultOf(found: Stats, { uid, gid }: Caller): string | undefined {
     : undefined;
 }
 
-/** A `..` of a link's target stays: join() takes it away together with what it leaves. */
+/** Keeps each `..` of a link's target. join() would remove it together with the part before it. */
 function partsOf(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
 }

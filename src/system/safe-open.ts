@@ -39,19 +39,19 @@ const kinds = {
 
 export type FileKind = keyof typeof kinds;
 
-/** What is there isn't what may be opened. The message is a reason, without the path. */
+/** The file breaks a rule. The message is the reason, without the path. */
 export class UnsafeFileError extends Error {
   override readonly name = 'UnsafeFileError';
 }
 
 export interface OwnFileOptions {
-  /** Make it, with mode 0600, where there is none. */
+  /** Whether to make the file, with mode 0600, if there is none. */
   create: boolean;
   /** Whether root may have put a symbolic link at the path. */
   followRootsLink: boolean;
 }
 
-/** Opens state of ours for reading and writing. Its mode stays as it is. */
+/** Opens a file of ours for reading and writing. Its mode stays as it is. */
 export function openOwnFile(path: string, options: OwnFileOptions): number {
   const flags = O_RDWR | (options.create ? O_CREAT : 0);
   const fd = open(path, flags, options.followRootsLink ? [0] : []);
@@ -66,7 +66,7 @@ export function openOwnFile(path: string, options: OwnFileOptions): number {
   });
 }
 
-/** @param reader whose rights it is read with. */
+/** @param reader the user with whose rights the file is read. */
 export function openForReading(
   path: string,
   wanted: readonly FileKind[],
@@ -75,14 +75,14 @@ export function openForReading(
   return checked(open(path, O_RDONLY, [0, reader]), (status) => requireKind(status, wanted));
 }
 
-/** Owner and mode of a file that is written anew; the owner is the caller where none is given. */
+/** Owner and mode of a file that is written anew. The owner is the caller if none is given. */
 export interface FileOwner {
   mode: number;
   uid?: number;
   gid?: number;
 }
 
-/** Puts a file in the place of what is at the path, in one step: nobody reads half of it. */
+/** Replaces the file at the path in one step, so that nobody reads a part of it. */
 export function replaceFile(path: string, content: string | Buffer, owner: FileOwner): void {
   const fresh = `${path}.tlsmgr-new`;
   rmSync(fresh, { force: true });
@@ -99,7 +99,7 @@ export function replaceFile(path: string, content: string | Buffer, owner: FileO
   renameSync(fresh, path);
 }
 
-/** Who may have made a file of ours. */
+/** Who may own a file of ours. */
 function trusted(): number[] {
   return [0, process.geteuid!()];
 }
@@ -125,7 +125,7 @@ function open(path: string, flags: number, linkOwners: readonly number[]): numbe
   });
 }
 
-/** @returns the descriptor, which is closed when its file isn't right. */
+/** @returns the descriptor. When the file breaks a rule, it is closed and UnsafeFileError is thrown. */
 function checked(fd: number, check: (status: Stats) => void): number {
   try {
     check(fstatSync(fd));

@@ -1,8 +1,8 @@
-/** Memory that secrets have been in, and shall be gone from. */
+/** Overwrites secrets in memory. */
 
 /**
- * Overwrites bytes[start, end) by the method of Uint8Array: Buffer's own asks
- * first what it is to fill with, which takes as long as the work.
+ * Overwrites bytes[start, end) with the method of Uint8Array. Buffer's own method
+ * first examines its arguments, which takes as long as the work itself.
  */
 export function wipe(bytes: Uint8Array, start: number, end: number): void {
   ofUint8Array.fill.call(bytes, 0, start, end);
@@ -11,8 +11,9 @@ export function wipe(bytes: Uint8Array, start: number, end: number): void {
 const ofUint8Array = Uint8Array.prototype;
 
 /**
- * A buffer of zeros that the garbage collector doesn't move. It moves others of up
- * to 64 bytes, which lie in its heap, and leaves what they held where they were.
+ * Makes a buffer of zeros that the garbage collector doesn't move. Other buffers of
+ * up to 64 bytes lie in the heap. When the collector moves one, its old content
+ * stays in memory.
  */
 export function unmovedBuffer(length: number): Buffer {
   return Buffer.from(new ArrayBuffer(length));

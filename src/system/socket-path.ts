@@ -1,11 +1,11 @@
 /**
- * How long the path of a UNIX-domain socket may be. libuv cuts a longer one to
- * its first 107 bytes, binds or connects to that without a word, and then
- * speaks with whoever is there. So every path is measured here first.
+ * Checks how long the path of a UNIX-domain socket is. libuv cuts a longer path to
+ * its first 107 bytes. It binds or connects to that path without an error, and then
+ * talks to whoever is there. So every path is checked here first.
  */
 import { connect, Socket } from 'node:net';
 
-/** sun_path of sockaddr_un, unix(7), less its final zero. */
+/** The size of sun_path in sockaddr_un, unix(7), without its final zero. */
 const longestPathBytes = 107;
 
 export function fitsSocketAddress(path: string): boolean {
@@ -21,7 +21,7 @@ export function requireSocketPath(path: string): void {
   }
 }
 
-/** Why connect(2) failed, in words of what to do. */
+/** Tells why connect(2) failed, and what to do. */
 export function connectReason(error: NodeJS.ErrnoException): string {
   switch (error.code) {
     case 'ENOENT':
@@ -35,7 +35,7 @@ export function connectReason(error: NodeJS.ErrnoException): string {
   }
 }
 
-/** connect() of node:net; a path that is too long is an `error` event, as any other failure. */
+/** connect() of node:net. A path that is too long gives an `error` event, like any other failure. */
 export function connectToPath(path: string): Socket {
   try {
     requireSocketPath(path);

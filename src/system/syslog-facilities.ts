@@ -1,6 +1,6 @@
 /**
- * The values of syslog_facility with their numbers. `kern` is 0, which libc
- * takes for "none given": such messages go out as mail.
+ * The values of syslog_facility with their numbers. `kern` is 0. libc takes 0 as
+ * "not given", so such messages are logged with the facility mail.
  */
 export const syslogFacilities: ReadonlyMap<string, number> = new Map([
   ['kern', 2],

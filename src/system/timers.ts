@@ -1,6 +1,6 @@
 /**
- * Timers of any length. Node's setTimeout overflows above 2^31 - 1 ms (24.8
- * days) and then fires at once; Postfix's longest period is 97 days.
+ * Timers of any length. Node's setTimeout overflows above 2^31 - 1 ms (24.8 days)
+ * and then fires at once. Postfix's longest period is longer, 97 days.
  */
 const LONGEST_MS = 2 ** 31 - 1;
 
