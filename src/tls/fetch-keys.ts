@@ -10,6 +10,7 @@ import {
   scopedKeyBytes,
   writeScopedKey,
 } from '../tickets/scoped-key.ts';
+import { wipeKey } from './held-keys.ts';
 import type { AskOptions, TicketClient } from './ticket-client.ts';
 
 /** What came: keys, and how many were refused as weak or malformed before they were derived. */
@@ -51,19 +52,31 @@ async function fetchFromOriginal(
   asking: AskOptions,
 ): Promise<FetchedKeys> {
   const { timeoutSeconds } = await client.policy('smtpd', asking);
+  const halfSeconds = Math.floor(timeoutSeconds / 2);
+  if (!Number.isSafeInteger(halfSeconds)) {
+    throw new TypeError('a client that gives a timeout of no number');
+  }
   const fetched: FetchedKeys = { keys: [], refused: 0 };
-  for (const name of [undefined, ...names]) {
-    const ringKey = await client.ticketKey(name, asking);
-    if (ringKey === undefined) {
-      continue;
+  try {
+    for (const name of [undefined, ...names]) {
+      const ringKey: unknown = await client.ticketKey(name, asking);
+      if (ringKey === undefined) {
+        continue;
+      }
+      if (!Buffer.isBuffer(ringKey)) {
+        throw new TypeError('a client that gives something else than a key');
+      }
+      if (ringKey.length !== ticketKeyBytes || isWeakTicketKey(ringKey)) {
+        fetched.refused += 1;
+      } else {
+        fetched.keys.push(derived(ringKey, halfSeconds, scope));
+      }
+      // Postfix's own key: no longer in this process than it takes.
+      ringKey.fill(0);
     }
-    if (ringKey.length !== ticketKeyBytes || isWeakTicketKey(ringKey)) {
-      fetched.refused += 1;
-    } else {
-      fetched.keys.push(derived(ringKey, Math.floor(timeoutSeconds / 2), scope));
-    }
-    // Postfix's own key: no longer in this process than it takes.
-    ringKey.fill(0);
+  } catch (thrown) {
+    fetched.keys.forEach(wipeKey);
+    throw thrown;
   }
   return fetched;
 }

@@ -4,9 +4,14 @@
  * A new key seals two seconds after it has begun to, and the one before it
  * seals so much longer: by then every process has fetched the new one, and no
  * ticket meets a process that doesn't know its key. A key opens until the time
- * that the server tells. A monotonic clock bounds both times as well, so that a
- * clock set back can't stretch the life of a key.
+ * that the server tells.
+ *
+ * When a key comes, its times are carried over to the monotonic clock. So a clock
+ * that is set back neither stretches the life of a key nor makes it wait. The
+ * end of a key counts on both clocks, as the monotonic one stands still while the
+ * machine sleeps.
  */
+import { types } from 'node:util';
 import type { Clock } from '../system/clock.ts';
 import { isWeakScopedKey, type ScopedKey } from '../tickets/scoped-key.ts';
 
@@ -21,6 +26,8 @@ const longestLifeSeconds = 100 * 86_400;
 
 interface HeldKey extends ScopedKey {
   /** On the monotonic clock. */
+  readonly sealFromMs: number;
+  readonly sealUntilMs: number;
   readonly openUntilMs: number;
 }
 
@@ -37,63 +44,68 @@ export class HeldKeys {
     return this.#keys.length;
   }
 
-  /** Until the newest key seals no more, in seconds; 0 or less when there is none. */
+  /** Until the last key that has begun to seal seals no more, in seconds; 0 or less when none does. */
   get sealsForSeconds(): number {
-    const newest = this.#keys[0];
-    return newest === undefined ? 0 : newest.sealUntilSeconds - this.#clock.nowSeconds();
+    if (this.sealing() === undefined) {
+      return 0;
+    }
+    const nowMs = this.#clock.monotonicMs();
+    const begun = this.#keys.filter((key) => key.sealFromMs <= nowMs);
+    return Math.max(...begun.map((key) => this.#sealsFor(key)));
   }
 
   /** What a key opens beyond the time that it seals: the lifetime of sessions. */
   get lifetimeSeconds(): number | undefined {
-    const newest = this.#keys[0];
-    return newest && newest.openUntilSeconds - newest.sealUntilSeconds;
+    const key = this.sealing() ?? this.#keys[0];
+    return key && key.openUntilSeconds - key.sealUntilSeconds;
   }
 
   /** Seconds until another key seals, or one is to be overwritten; undefined without keys. */
   get nextChangeSeconds(): number | undefined {
-    const now = this.#clock.nowSeconds();
+    const nowMs = this.#clock.monotonicMs();
     const moments = this.#keys.flatMap((key) => [
-      key.sealFromSeconds + overlapSeconds,
-      key.sealUntilSeconds + overlapSeconds,
-      key.openUntilSeconds,
+      (key.sealFromMs - nowMs) / 1000 + overlapSeconds,
+      this.#sealsFor(key) + overlapSeconds,
+      this.#opensFor(key),
     ]);
-    const coming = moments.filter((moment) => moment > now);
-    return coming.length === 0 ? undefined : Math.min(...coming) - now;
+    const coming = moments.filter((seconds) => seconds > 0);
+    return coming.length === 0 ? undefined : Math.min(...coming);
   }
 
   /**
-   * Adds the keys that aren't held yet. The memory of all of them is this
-   * object's from here on: what isn't taken is overwritten.
+   * Copies the keys that aren't held yet into memory of its own, and overwrites
+   * what was given.
+   * @param keys of any form: a client may be somebody else's program.
    * @returns how many were refused: malformed, weak, or of impossible times.
    */
   take(keys: readonly ScopedKey[]): number {
     let refused = 0;
-    for (const key of keys) {
-      if (!isWellFormed(key) || isWeakScopedKey(key)) {
+    for (const given of keys) {
+      const key = copyOf(given);
+      wipeKey(given);
+      if (key === undefined) {
         refused += 1;
-        wipeKey(key);
       } else if (this.#keys.some(({ name }) => name.equals(key.name))) {
         wipeKey(key);
       } else {
-        const leftSeconds = key.openUntilSeconds - this.#clock.nowSeconds();
-        const openUntilMs = this.#clock.monotonicMs() + leftSeconds * 1000;
-        this.#keys.push({ ...key, openUntilMs });
+        this.#keys.push(this.#timed(key));
+        this.#dropSurplus();
       }
     }
-    this.#keys.sort((one, other) => other.sealFromSeconds - one.sealFromSeconds);
-    this.#keys.splice(mostKeys).forEach(wipeKey);
+    this.#keys.sort((one, other) => other.sealFromMs - one.sealFromMs);
     this.wipeExpired();
     return refused;
   }
 
   /** The key that seals new tickets; undefined when none does. */
   sealing(): ScopedKey | undefined {
-    const now = this.#clock.nowSeconds();
+    const nowMs = this.#clock.monotonicMs();
     let young: ScopedKey | undefined;
     for (const key of this.#keys) {
-      const seals = key.sealFromSeconds <= now && now < key.sealUntilSeconds + overlapSeconds;
-      if (seals && this.#opens(key, now)) {
-        if (now >= key.sealFromSeconds + overlapSeconds) {
+      const seals = key.sealFromMs <= nowMs && this.#sealsFor(key) + overlapSeconds > 0;
+      // Whatever has happened to its memory, a key that anybody can guess seals nothing.
+      if (seals && this.#opensFor(key) > 0 && !isWeakScopedKey(key)) {
+        if (nowMs >= key.sealFromMs + overlapSeconds * 1000) {
           return key;
         }
         young ??= key;
@@ -104,14 +116,12 @@ export class HeldKeys {
 
   /** The key of the 16-byte name, while it opens tickets. */
   named(name: Buffer): ScopedKey | undefined {
-    const now = this.#clock.nowSeconds();
-    return this.#keys.find((key) => key.name.equals(name) && this.#opens(key, now));
+    return this.#keys.find((key) => key.name.equals(name) && this.#opensFor(key) > 0);
   }
 
   wipeExpired(): void {
-    const now = this.#clock.nowSeconds();
     this.#keys = this.#keys.filter((key) => {
-      const opens = this.#opens(key, now);
+      const opens = this.#opensFor(key) > 0;
       if (!opens) {
         wipeKey(key);
       }
@@ -124,19 +134,95 @@ export class HeldKeys {
     this.#keys = [];
   }
 
-  #opens(key: HeldKey, now: number): boolean {
-    return now < key.openUntilSeconds && this.#clock.monotonicMs() < key.openUntilMs;
+  /** No part of its life is longer than the whole, wherever the clock stands. */
+  #timed(key: ScopedKey): HeldKey {
+    const { sealFromSeconds, sealUntilSeconds, openUntilSeconds } = key;
+    const nowMs = this.#clock.monotonicMs();
+    const now = this.#clock.nowSeconds();
+    const atMs = (end: number): number => nowMs + Math.min(end - now, end - sealFromSeconds) * 1000;
+    return {
+      ...key,
+      sealFromMs: nowMs + (sealFromSeconds - now) * 1000,
+      sealUntilMs: atMs(sealUntilSeconds),
+      openUntilMs: atMs(openUntilSeconds),
+    };
+  }
+
+  /** Gives up keys that have long ended to seal and those that seal last, never the one that seals. */
+  #dropSurplus(): void {
+    if (this.#keys.length <= mostKeys) {
+      return;
+    }
+    const nowMs = this.#clock.monotonicMs();
+    const sealing = this.sealing();
+    const rank = (key: HeldKey): number => {
+      if (key === sealing) {
+        return 0;
+      }
+      return key.sealFromMs <= nowMs ? 1 : 2;
+    };
+    this.#keys.sort(
+      (one, other) =>
+        rank(one) - rank(other) ||
+        (rank(one) === 1 ? other.sealFromMs - one.sealFromMs : one.sealFromMs - other.sealFromMs),
+    );
+    this.#keys.splice(mostKeys).forEach(wipeKey);
+  }
+
+  #sealsFor(key: HeldKey): number {
+    return this.#left(key.sealUntilSeconds, key.sealUntilMs);
+  }
+
+  #opensFor(key: HeldKey): number {
+    return this.#left(key.openUntilSeconds, key.openUntilMs);
+  }
+
+  #left(seconds: number, milliseconds: number): number {
+    const leftMs = milliseconds - this.#clock.monotonicMs();
+    return Math.min(seconds - this.#clock.nowSeconds(), leftMs / 1000);
   }
 }
 
-/** Nothing else may reach OpenSSL: Node ends the process for a buffer that is too short. */
-function isWellFormed(key: ScopedKey): boolean {
-  const { name, aes, hmac, sealFromSeconds, sealUntilSeconds, openUntilSeconds } = key;
+/**
+ * Each field is read once and checked: Node ends the process for a buffer that is
+ * too short, and for a time that is no whole number.
+ * @returns undefined for what is no key, or a weak one.
+ */
+function copyOf(given: ScopedKey): ScopedKey | undefined {
+  const parts: Buffer[] = [];
+  const part = (value: unknown, length: number): Buffer => {
+    if (!types.isUint8Array(value) || value.length !== length) {
+      throw new TypeError(`no ${length} bytes`);
+    }
+    const copy = Buffer.allocUnsafeSlow(length).fill(0);
+    parts.push(copy);
+    copy.set(value);
+    return copy;
+  };
+  try {
+    const { name, aes, hmac, sealFromSeconds, sealUntilSeconds, openUntilSeconds } = given;
+    const key = {
+      name: part(name, 16),
+      aes: part(aes, 16),
+      hmac: part(hmac, 32),
+      sealFromSeconds,
+      sealUntilSeconds,
+      openUntilSeconds,
+    };
+    if (hasPossibleTimes(key) && !isWeakScopedKey(key)) {
+      return key;
+    }
+  } catch {
+    // No key: it is counted.
+  }
+  parts.forEach((copy) => copy.fill(0));
+  return undefined;
+}
+
+function hasPossibleTimes(key: ScopedKey): boolean {
+  const { sealFromSeconds, sealUntilSeconds, openUntilSeconds } = key;
   return (
-    isBytes(name, 16) &&
-    isBytes(aes, 16) &&
-    isBytes(hmac, 32) &&
-    Number.isSafeInteger(sealFromSeconds) &&
+    [sealFromSeconds, sealUntilSeconds, openUntilSeconds].every(Number.isSafeInteger) &&
     sealFromSeconds >= 0 &&
     sealUntilSeconds >= sealFromSeconds &&
     openUntilSeconds > sealUntilSeconds &&
@@ -144,15 +230,16 @@ function isWellFormed(key: ScopedKey): boolean {
   );
 }
 
-function isBytes(value: unknown, length: number): boolean {
-  return Buffer.isBuffer(value) && value.length === length;
-}
-
-/** Overwrites what of a key is bytes, whatever it is. */
-export function wipeKey(key: ScopedKey): void {
-  for (const part of [key.name, key.aes, key.hmac]) {
-    if (Buffer.isBuffer(part)) {
-      part.fill(0);
+/** Overwrites what of a key is bytes, whatever it is. Never throws. */
+export function wipeKey(key: unknown): void {
+  for (const field of ['name', 'aes', 'hmac']) {
+    try {
+      const part: unknown = Reflect.get(Object(key) as object, field);
+      if (types.isUint8Array(part)) {
+        Uint8Array.prototype.fill.call(part, 0);
+      }
+    } catch {
+      // What can't be read is no key of anybody's.
     }
   }
 }

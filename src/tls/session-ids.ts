@@ -8,6 +8,7 @@
  * would break the connection off.
  */
 import { createHash } from 'node:crypto';
+import { types } from 'node:util';
 import type { Server } from 'node:tls';
 import { TlsmgrError } from '../errors.ts';
 import { within } from './deadline.ts';
@@ -51,7 +52,7 @@ export class SessionIds {
     }
     const store = (id: Buffer, session: Buffer, done: () => void): void => {
       done();
-      this.#store(id, session);
+      void this.#store(id, session);
     };
     const answer = async (id: Buffer, done: FoundSession): Promise<void> => {
       const session = await this.#find(id);
@@ -63,7 +64,8 @@ export class SessionIds {
     return () => void server.off('newSession', store).off('resumeSession', find);
   }
 
-  #store(id: Buffer, session: Buffer): void {
+  /** Never rejects, whatever the client does. */
+  async #store(id: Buffer, session: Buffer): Promise<void> {
     if (isTls13(session)) {
       return;
     }
@@ -72,13 +74,13 @@ export class SessionIds {
       return;
     }
     this.#storing += 1;
-    this.#client
-      .update('smtpd', this.#nameOf(id), session)
-      .then(
-        (kept) => void (this.counts[kept ? 'stored' : 'dropped'] += 1),
-        () => void (this.counts.dropped += 1),
-      )
-      .finally(() => void (this.#storing -= 1));
+    try {
+      const isKept = await this.#client.update('smtpd', this.#nameOf(id), session);
+      this.counts[isKept ? 'stored' : 'dropped'] += 1;
+    } catch {
+      this.counts.dropped += 1;
+    }
+    this.#storing -= 1;
   }
 
   /** Never rejects. */
@@ -88,7 +90,8 @@ export class SessionIds {
       const looking = this.#client.lookup('smtpd', this.#nameOf(id), { deadlineMs });
       const found = await within(looking, deadlineMs);
       this.counts[found === undefined ? 'misses' : 'hits'] += 1;
-      return Buffer.isBuffer(found) ? found : null;
+      // A copy, as Node ends the process for what only looks like bytes.
+      return types.isUint8Array(found) ? Buffer.from(found) : null;
     } catch {
       // No server, or a late one: the client makes a full handshake.
       this.counts.late += 1;

@@ -8,9 +8,12 @@ export interface AskOptions {
 
 /** What this part needs of the client library: `TlsmgrClient` has it all. */
 export interface TicketClient {
-  /** Every key of a scope; rejects with code `UNSUPPORTED` at a tlsmgr that has no such request. */
+  /**
+   * Every key of a scope; rejects with code `UNSUPPORTED` at a tlsmgr that has no such request.
+   * Who asks owns the memory, and overwrites it when the keys are taken: give copies to each.
+   */
   ticketRing(scope: string, options?: AskOptions): Promise<ScopedKey[] | undefined>;
-  /** 88 bytes: the key that seals, or the one of the name. */
+  /** 88 bytes: the key that seals, or the one of the name. Who asks owns the memory, and overwrites it. */
   ticketKey(name?: Buffer, options?: AskOptions): Promise<Buffer | undefined>;
   policy(cache: 'smtpd', options?: AskOptions): Promise<{ timeoutSeconds: number }>;
   lookup(cache: 'smtpd', id: string, options?: AskOptions): Promise<Buffer | undefined>;

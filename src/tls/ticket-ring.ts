@@ -1,8 +1,8 @@
 /**
  * Keeps the keys of a scope up to date: asks when the newest ends to seal, when
- * a ticket names a key that isn't known, and again after a failure. While no
- * server answers the last key seals to its end, then none does; nothing of this
- * ever fails a handshake.
+ * none seals (as after a change of the clock), when a ticket names a key that
+ * isn't known, and again after a failure. While no server answers the last key
+ * seals to its end, then none does; nothing of this ever fails a handshake.
  */
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
@@ -18,7 +18,7 @@ export type RingState =
   | 'waiting'
   /** A key seals. */
   | 'sealing'
-  /** No key seals any more, as no server answers: no tickets until one does. */
+  /** No key seals any more, as the server gives none: no tickets until one comes. */
   | 'expired'
   /** All keys are overwritten. */
   | 'closed';
@@ -74,7 +74,13 @@ export class TicketRing {
   }
 
   sealing(): ScopedKey | undefined {
-    return this.#held.sealing();
+    const key = this.#held.sealing();
+    if (key === undefined && this.#state === 'sealing') {
+      // Its end has come before the timer: the clock was set forward, or the machine has slept.
+      this.#update();
+      void this.#ask();
+    }
+    return key;
   }
 
   named(name: Buffer): ScopedKey | undefined {
@@ -119,10 +125,7 @@ export class TicketRing {
     } catch {
       // Its reasons are the client's to tell: here it is counted, and tried again.
       this.counts.failed += 1;
-      fetching.then(
-        ({ keys }) => keys.forEach(wipeKey),
-        () => {},
-      );
+      fetching.then(({ keys }) => keys.forEach(wipeKey)).catch(() => {});
     }
     this.#asking = false;
     if (this.#stillOpen()) {

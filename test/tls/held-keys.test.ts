@@ -21,6 +21,8 @@ function setUp() {
   return { clock, held, key, sealing };
 }
 
+const isWiped = ({ aes, hmac }: ScopedKey): boolean =>
+  [...aes, ...hmac].every((byte) => byte === 0);
 const nameOf = ({ name }: ScopedKey): string => name.toString('hex');
 
 describe('keys that are held', () => {
@@ -67,15 +69,39 @@ describe('keys that are held', () => {
       aes: Buffer.alloc(16, 7).fill(1, 8),
       hmac: randomBytes(32),
     };
+    const names = [one, two].map(({ name }) => Buffer.from(name));
     held.take([one, two, twice]);
+    const [ownOne, ownTwo] = names.map((name) => held.named(name)!) as [ScopedKey, ScopedKey];
     assert.ok(twice.aes.every((byte) => byte === 0) && twice.hmac.every((byte) => byte === 0));
     assert.equal(held.count, 2);
+    assert.ok(![ownOne, ownTwo].some(isWiped));
     clock.seconds += 200;
     held.wipeExpired();
-    assert.ok(one.aes.every((byte) => byte === 0) && one.hmac.every((byte) => byte === 0));
+    assert.ok(isWiped(one) && isWiped(ownOne));
     assert.equal(held.count, 1);
     held.wipe();
-    assert.ok(two.aes.every((byte) => byte === 0) && two.hmac.every((byte) => byte === 0));
+    assert.ok(isWiped(two) && isWiped(ownTwo));
+  });
+
+  test('are copies: what a client does with its memory changes none, nor does the same key again', () => {
+    const { held, key } = setUp();
+    const given = key(0, 100, 200);
+    const [name, aes] = [Buffer.from(given.name), Buffer.from(given.aes)];
+    assert.equal(held.take([given]), 0);
+    // A client that keeps its keys gives the same memory, which is overwritten by now.
+    assert.equal(held.take([given]), 1);
+    aes.copy(given.aes);
+    name.copy(given.name);
+    given.hmac.fill(3);
+    held.take([given]);
+    assert.deepEqual([held.sealing()?.name, held.sealing()?.aes], [name, aes]);
+  });
+
+  test('seal nothing when they have become weak, however that came about', () => {
+    const { held, key } = setUp();
+    held.take([key(0, 100, 200)]);
+    held.sealing()!.aes.fill(0);
+    assert.equal(held.sealing(), undefined);
   });
 
   test('live no longer when the clock is set back', () => {
@@ -89,6 +115,37 @@ describe('keys that are held', () => {
     assert.equal(held.sealing(), undefined);
   });
 
+  for (const step of [-3600, -86_400, -365 * 86_400]) {
+    test(`go on sealing to their end when the clock is set by ${step} s`, () => {
+      const { clock, held, key } = setUp();
+      let elapsed = 0;
+      clock.monotonicMs = () => elapsed * 1000;
+      held.take([key(-10, 100, 200)]);
+      clock.seconds += step;
+      assert.ok(held.sealing() !== undefined);
+      assert.ok(held.sealsForSeconds <= 100);
+      elapsed += 103;
+      assert.equal(held.sealing(), undefined);
+      assert.equal(held.sealsForSeconds, 0);
+      elapsed += 98;
+      held.wipeExpired();
+      assert.equal(held.count, 0);
+    });
+  }
+
+  test('made before the clock was set back live no longer than others', () => {
+    const { clock, held, key } = setUp();
+    const year = 365 * 86_400;
+    let elapsed = 0;
+    clock.monotonicMs = () => elapsed * 1000;
+    held.take([key(year, year + 100, year + 200)]);
+    assert.equal(held.count, 1);
+    assert.equal(held.sealsForSeconds, 0);
+    elapsed += 200;
+    held.wipeExpired();
+    assert.equal(held.count, 0);
+  });
+
   test('are sixteen at most, the newest', () => {
     const { held, key } = setUp();
     const keys = Array.from({ length: 20 }, (_, at) => key(at - 30, 100 + at, 200 + at));
@@ -96,4 +153,45 @@ describe('keys that are held', () => {
     assert.equal(held.count, 16);
     assert.ok(keys[0]!.aes.every((byte) => byte === 0));
   });
+
+  test('that seal later, or no more, never take the place of the one that seals', () => {
+    const { held, key, sealing } = setUp();
+    const one = key(-10, 100, 200);
+    const name = nameOf(one);
+    held.take([one]);
+    held.take(Array.from({ length: 16 }, (_, at) => key(4_000_000 + at, 4_000_100, 4_000_200)));
+    held.take(Array.from({ length: 16 }, () => key(-5, -5, 200)));
+    assert.equal(sealing(), name);
+    assert.equal(held.count, 16);
+    assert.equal(held.sealsForSeconds, 100);
+    assert.equal(held.lifetimeSeconds, 100);
+  });
+
+  const spoiled: [string, (key: ScopedKey) => unknown][] = [
+    ['no key', () => null],
+    ['a number', () => 5],
+    ['a fraction of a second', (key) => ({ ...key, sealUntilSeconds: key.sealUntilSeconds + 0.5 })],
+    ['an end that is a fraction', (key) => ({ ...key, openUntilSeconds: 1e10 / 3 })],
+    ['times that are texts', (key) => ({ ...key, openUntilSeconds: `${key.openUntilSeconds}` })],
+    ['times that are dates', (key) => ({ ...key, sealUntilSeconds: new Date(5000) })],
+    ['bytes that are none', (key) => ({ ...key, aes: Object.create(Buffer.prototype) as Buffer })],
+    [
+      'a field that throws',
+      (key) => ({
+        ...key,
+        get hmac() {
+          throw new Error('unreadable');
+        },
+      }),
+    ],
+  ];
+  for (const [what, spoil] of spoiled) {
+    test(`are refused, and the others taken: ${what}`, () => {
+      const { held, key } = setUp();
+      const list = [spoil(key(0, 100, 200)), key(0, 100, 200)] as ScopedKey[];
+      assert.equal(held.take(list), 1);
+      assert.equal(held.count, 1);
+      assert.ok(isWiped(list[1]!));
+    });
+  }
 });

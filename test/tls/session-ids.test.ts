@@ -128,6 +128,28 @@ describe('sessions by id', () => {
     assert.equal(sharing.stats().sessionIds!.dropped, 6);
   });
 
+  test('a client that answers anything, or throws, ends no handshake and no process', async () => {
+    const { share, tlsmgr } = setUp();
+    const { port, sharing } = await share();
+    const { session } = await visit(port, 'TLSv1.2');
+    const answers: (() => unknown)[] = [
+      () => undefined,
+      () => 'text',
+      () => Object.create(Buffer.prototype),
+      () => new Uint8Array(5),
+      () => {
+        throw new Error('at once');
+      },
+    ];
+    for (const answer of answers) {
+      tlsmgr.lookup = answer as never;
+      tlsmgr.update = answer as never;
+      assert.equal((await visit(port, 'TLSv1.2', session)).resumed, false);
+    }
+    const { stored, dropped } = sharing.stats().sessionIds!;
+    assert.equal(stored + dropped, 1 + answers.length);
+  });
+
   test('a server with a listener of its own is refused, as two answers end a connection', async () => {
     const { tlsmgr } = setUp();
     const server: Server = await startServer();

@@ -74,6 +74,85 @@ describe('a ring of keys', () => {
     assert.equal(changes(), 2);
   });
 
+  test('the clock is set forward: nothing seals, so that it asks at once', async (t) => {
+    const { clock, tlsmgr, ring, pass } = await setUp(t);
+    clock.monotonicMs = () => 0;
+    clock.seconds += 86_400;
+    assert.equal(ring.sealing(), undefined);
+    assert.equal(ring.state, 'expired');
+    await pass(0);
+    assert.equal(tlsmgr.asked, 2);
+    assert.ok(ring.sealing() !== undefined);
+    assert.equal(ring.state, 'sealing');
+  });
+
+  for (const step of [-3600, -365 * 86_400]) {
+    test(`the clock is set by ${step} s: some key seals at all times`, async (t) => {
+      t.mock.timers.enable({ apis: ['setTimeout'] });
+      const clock = testClock();
+      let elapsed = 0;
+      clock.monotonicMs = () => elapsed * 1000;
+      const tlsmgr = new TlsmgrDouble(clock);
+      const ring = new TicketRing({ client: tlsmgr, scope: 'web', clock, changed: () => {} });
+      rings.push(ring);
+      await settled();
+      const names = new Set<string>();
+      clock.seconds += step;
+      for (let minute = 0; minute < 100; minute += 1) {
+        for (const seconds of [3, 57]) {
+          elapsed += seconds;
+          clock.seconds += seconds;
+          t.mock.timers.tick(seconds * 1000);
+          await settled();
+        }
+        names.add(ring.sealing()?.name.toString('hex') ?? 'none');
+      }
+      assert.ok(!names.has('none'));
+      assert.equal(names.size, 4);
+      assert.ok(tlsmgr.asked < 10);
+    });
+  }
+
+  test('a client that gives the same memory twice: the key goes on sealing as it was', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const clock = testClock();
+    const tlsmgr = new TlsmgrDouble(clock);
+    const given = (await tlsmgr.ticketRing('web'))!;
+    const aes = Buffer.from(given[0]!.aes);
+    tlsmgr.ticketRing = () => Promise.resolve(given);
+    const ring = new TicketRing({ client: tlsmgr, scope: 'web', clock, changed: () => {} });
+    rings.push(ring);
+    await settled();
+    clock.seconds += 2;
+    ring.missed(Buffer.alloc(16, 9));
+    await settled();
+    assert.equal(ring.counts.fetched, 2);
+    assert.deepEqual(ring.sealing()?.aes, aes);
+  });
+
+  test('keys of no form that come too late are no unhandled rejection', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const clock = testClock();
+    const tlsmgr = new TlsmgrDouble(clock);
+    let answer: (found: never) => void = () => {};
+    tlsmgr.ticketRing = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const ring = new TicketRing({ client: tlsmgr, scope: 'web', clock, changed: () => {} });
+    rings.push(ring);
+    t.mock.timers.tick(5000);
+    await settled();
+    answer([null, 5, undefined] as never);
+    await settled();
+    process.off('unhandledRejection', note);
+    assert.equal(ring.counts.failed, 1);
+    assert.deepEqual(unhandled, []);
+  });
+
   test('asks no more, and holds nothing, once it is closed', async (t) => {
     const { tlsmgr, ring, pass } = await setUp(t, 'silent');
     ring.close();
