@@ -3,23 +3,25 @@
  * trusts other certificate authorities: Node tells it as authorized there, as no
  * certificate is verified again (as in CVE-2025-23419). So where certificates of
  * clients are asked for, contexts for host names (SNI) may have no authorities but
- * the server's own. Of a ready made context, or of an SNICallback, that can't be
- * seen: they are refused as well.
+ * the server's own. Of a ready made context, of an SNICallback, and of a PKCS#12
+ * file, which may bring authorities, that can't be seen: they are refused as well.
+ * Nor may the server's own authorities change while hosts keep the old ones.
  */
 import { Server } from 'node:tls';
-import type { SecureContextOptions } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 import { TlsmgrError } from '../errors.ts';
-import type { ShareTarget } from './target.ts';
+import type { ShareTarget, SMTPServerLike } from './target.ts';
+import { type AskingOptions, trustOf, type TrustOptions } from './trusted-authorities.ts';
+import { wrapMethod } from './wrapped-method.ts';
 
-interface ServerParts {
-  requestCert?: boolean;
-  ca?: unknown;
+interface ServerParts extends AskingOptions {
   _contexts?: unknown[];
 }
 
 /**
  * Throws TlsmgrError `REFUSED` where clients could be taken for authorized by
- * another host's authorities, and later by what adds such a host.
+ * another host's authorities, and later by what adds such a host or changes the
+ * authorities.
  * @returns what undoes the watch over later ones.
  */
 export function refuseOtherAuthorities(target: ShareTarget): () => void {
@@ -27,7 +29,7 @@ export function refuseOtherAuthorities(target: ShareTarget): () => void {
     return watchServer(target);
   }
   if ('updateSecureContext' in target) {
-    checkSmtp(target.options);
+    return watchSmtp(target);
   }
   return () => {};
 }
@@ -40,20 +42,35 @@ function watchServer(server: Server): () => void {
   if ((parts._contexts?.length ?? 0) > 0 || hasSniCallback(server)) {
     refuse();
   }
-  const add = server.addContext.bind(server);
-  const wrapped: Server['addContext'] = (host, context) => {
-    // A ready made context has no options: what it trusts can't be seen.
-    const { ca } = context as SecureContextOptions;
-    if ('context' in context || !sameAuthorities(ca, parts.ca)) {
-      refuse();
-    }
-    add(host, context);
-  };
-  server.addContext = wrapped;
+  let trusted = trustOf(parts);
+  let hasHosts = false;
+  const unwatchHosts = wrapMethod(
+    server as { addContext: Server['addContext'] },
+    'addContext',
+    (add) => (host, context) => {
+      // A ready made context has no options: what it trusts can't be seen.
+      if ('context' in context || !trustsOnly(trusted, context)) {
+        refuse();
+      }
+      add(host, context);
+      hasHosts = true;
+    },
+  );
+  const unwatchOwn = wrapMethod(
+    server as { setSecureContext: (options: TlsOptions) => void },
+    'setSecureContext',
+    (replace) => (options) => {
+      const trust = trustOf(options);
+      if (hasHosts && trust !== trusted) {
+        refuse();
+      }
+      replace(options);
+      trusted = trust;
+    },
+  );
   return () => {
-    if (server.addContext === wrapped) {
-      Reflect.deleteProperty(server, 'addContext');
-    }
+    unwatchOwn();
+    unwatchHosts();
   };
 }
 
@@ -65,37 +82,55 @@ function hasSniCallback(server: Server): boolean {
   );
 }
 
-interface SmtpOptions {
-  requestCert?: boolean;
-  ca?: unknown;
+interface SmtpOptions extends AskingOptions {
   SNICallback?: unknown;
-  sniOptions?: Map<string, SecureContextOptions> | Record<string, SecureContextOptions>;
+  sniOptions?: MapLike | Record<string, TrustOptions>;
 }
 
-function checkSmtp({ requestCert, ca, SNICallback, sniOptions }: SmtpOptions): void {
+type MapLike = Pick<Map<string, TrustOptions>, 'get' | 'forEach'>;
+
+/** As smtp-server tells them apart. */
+function isMapLike(hosts: SmtpOptions['sniOptions']): hosts is MapLike {
+  return hosts !== undefined && typeof hosts.get === 'function';
+}
+
+function watchSmtp(server: SMTPServerLike): () => void {
+  checkSmtp(server.options);
+  return wrapMethod(
+    server as { updateSecureContext: (options?: object) => void },
+    'updateSecureContext',
+    (update) => (options) => {
+      checkSmtp({ ...server.options, ...options });
+      update(options);
+    },
+  );
+}
+
+function checkSmtp(options: SmtpOptions): void {
+  const { requestCert, SNICallback, sniOptions } = options;
   if (requestCert !== true) {
     return;
   }
-  const hosts =
-    sniOptions instanceof Map ? [...sniOptions.values()] : Object.values(sniOptions ?? {});
-  if (typeof SNICallback === 'function' || hosts.some((host) => !sameAuthorities(host.ca, ca))) {
+  const hosts: TrustOptions[] = [];
+  if (isMapLike(sniOptions)) {
+    sniOptions.forEach((host) => void hosts.push(host));
+  } else {
+    hosts.push(...Object.values(sniOptions ?? {}));
+  }
+  const trusted = trustOf(options);
+  if (typeof SNICallback === 'function' || hosts.some((host) => !trustsOnly(trusted, host))) {
     refuse();
   }
 }
 
-function sameAuthorities(one: unknown, other: unknown): boolean {
-  return textOf(one) === textOf(other);
-}
-
-function textOf(authorities: unknown): string {
-  const all = Array.isArray(authorities) ? authorities : [authorities ?? ''];
-  return all.map(String).join('\n');
+function trustsOnly(trusted: string, host: TrustOptions): boolean {
+  return (host.pfx === undefined || host.pfx === null) && trustOf(host) === trusted;
 }
 
 function refuse(): never {
   throw new TlsmgrError(
     'REFUSED',
     'sessions are not shared where client certificates are asked for and host names have ' +
-      "contexts of their own, unless their ca is the server's",
+      "contexts of their own, unless their ca is the server's and no pfx is among them",
   );
 }

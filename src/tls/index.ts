@@ -1,6 +1,7 @@
 /** TLS sessions that processes share, of servers and of clients: what `tlsmgr/tls` exports. */
 export { shareSessions } from './share-sessions.ts';
-export type { SharedSessions, ShareMode, ShareOptions, ShareStatistics } from './share-sessions.ts';
+export type { SharedSessions, ShareMode, ShareStatistics } from './share-sessions.ts';
+export type { ShareOptions } from './share-options.ts';
 export type { RingState } from './ticket-ring.ts';
 export type { HandshakeMessage, KeyUsed } from './handshake-watch.ts';
 export { ServerPerKey } from './server-per-key.ts';

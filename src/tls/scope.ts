@@ -10,8 +10,13 @@ export function requireScope(scope: string): void {
   }
 }
 
-/** OpenSSL has room for 32 bytes. It resumes a session within one such context only. */
-export function sessionIdContextOf(scope: string): string {
+/**
+ * OpenSSL has room for 32 bytes. It resumes a session within one such context only.
+ * @param authorities whose clients are let in, where certificates of clients are
+ * asked for: who trusts others makes a full handshake, and verifies.
+ */
+export function sessionIdContextOf(scope: string, authorities?: string): string {
   const text = `tlsmgr session id context 1 ${scope}`;
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+  const whole = authorities === undefined ? text : `${text}\0${authorities}`;
+  return createHash('sha256').update(whole).digest('hex').slice(0, 32);
 }

@@ -10,32 +10,14 @@ import { type Clock, systemClock } from '../system/clock.ts';
 import { refuseOtherAuthorities } from './client-authorities.ts';
 import { HandshakeWatch, type KeyUsed } from './handshake-watch.ts';
 import { hookWorks } from './hook-check.ts';
-import { requireScope, sessionIdContextOf } from './scope.ts';
+import { Readiness } from './readiness.ts';
+import { sessionIdContextOf } from './scope.ts';
 import { type CallbackKey, installCallback, singleKey, ticketKeyCallback } from './key-callback.ts';
-import { SessionIds, usualDeadlineMs } from './session-ids.ts';
+import { SessionIds } from './session-ids.ts';
+import { checkOptions, type CheckedOptions, type ShareOptions } from './share-options.ts';
 import { type ShareTarget, type Target, targetOf } from './target.ts';
 import type { TicketClient } from './ticket-client.ts';
 import { type RingState, TicketRing } from './ticket-ring.ts';
-
-/** With whom sessions are shared, and how. */
-export interface ShareOptions {
-  /** Who may resume with whom, 1 to 255 bytes: keys and session id context come from it. */
-  scope: string;
-  /**
-   * `ring`: older keys open tickets, the newest seals. `single`: one key at a
-   * time, by what Node documents. `auto`, the default: ring if a check at the
-   * start shows that it works in this Node.
-   */
-  keys?: 'auto' | 'ring' | 'single';
-  /**
-   * Which tickets are replaced when they are used. Default `always`, but `never`
-   * where client certificates are asked for, as each renewal makes a session
-   * live longer: nothing else is allowed there.
-   */
-  renew?: 'always' | 'old-key' | 'never';
-  /** Sessions by id as well. Default false; true: with a deadline of 50 ms. */
-  sessionIds?: boolean | { deadlineMs: number };
-}
 
 /** How keys are given to the server; `undecided` until the check has ended. */
 export type ShareMode = 'undecided' | 'ring' | 'single';
@@ -61,7 +43,11 @@ export interface ShareStatistics {
 
 /** What shareSessions() gives: sharing goes on until it is disposed of. */
 export interface SharedSessions extends AsyncDisposable {
-  /** Resolves when the first keys are in use, or when this is disposed of. Never rejects. */
+  /**
+   * Resolves when the first keys are in use, when this is disposed of, and in state
+   * `waiting` when it has been waited for 5 s. Keeps the process alive so long.
+   * Never rejects.
+   */
   readonly ready: Promise<void>;
   readonly mode: ShareMode;
   readonly state: RingState;
@@ -77,7 +63,8 @@ export interface SharedSessions extends AsyncDisposable {
  * Disposing of it overwrites the keys: the server gives out no more shared tickets.
  *
  * @throws TlsmgrError `REFUSED` where sharing would let clients in that must not be
- * (host names with other authorities for client certificates), RangeError for a bad scope.
+ * (host names with other authorities for client certificates), RangeError for an
+ * option of no meaning, TypeError for another target. Nothing is changed then.
  */
 export function shareSessions(
   target: ShareTarget,
@@ -87,55 +74,50 @@ export function shareSessions(
   return new Sharing(target, client, options, systemClock);
 }
 
+/** As long as the first round of questions may take. */
+const readyLimitMs = 5000;
+
 /** Targets whose sessions are shared now: two rings at one server would take each other's place. */
 const shared = new WeakSet<ShareTarget>();
 
 /** For tests: with a clock of their own. */
 export class Sharing implements SharedSessions {
-  readonly ready: Promise<void>;
-  #isReady: () => void = () => {};
   #mode: ShareMode = 'undecided';
+  readonly #readiness = new Readiness(readyLimitMs);
+  readonly #scope: string;
   readonly #target: Target;
   readonly #ring: TicketRing;
-  readonly #renew: 'always' | 'old-key' | 'never';
+  readonly #renew: CheckedOptions['renew'];
   readonly #watch: HandshakeWatch;
   readonly #sessionIds: SessionIds | undefined;
-  readonly #sessionIdContext: string;
   readonly #undo: (() => void)[] = [];
 
   constructor(target: ShareTarget, client: TicketClient, options: ShareOptions, clock: Clock) {
-    const { scope, keys = 'auto', sessionIds = false } = options;
-    requireScope(scope);
+    this.#target = targetOf(target);
+    const { server, clientAuthorities } = this.#target;
+    const checked = checkOptions(options, clientAuthorities !== undefined);
+    const { scope, keys, sessionIdDeadlineMs } = checked;
     if (shared.has(target)) {
       throw new TlsmgrError('REFUSED', 'the sessions of this server are shared already');
     }
-    this.#target = targetOf(target);
-    this.#renew = renewalOf(options, this.#target);
-    this.#sessionIdContext = sessionIdContextOf(scope);
-    this.ready = new Promise((resolve) => {
-      this.#isReady = resolve;
-    });
-    this.#undo.push(refuseOtherAuthorities(target));
-    shared.add(target);
-    this.#undo.push(() => void shared.delete(target));
+    this.#scope = scope;
+    this.#renew = checked.renew;
     this.#watch = new HandshakeWatch(scope, clock);
-    const { server } = this.#target;
-    if (server !== undefined) {
-      this.#undo.push(this.#watch.follow(server));
+    if (server !== undefined && sessionIdDeadlineMs !== undefined) {
+      this.#sessionIds = new SessionIds(client, scope, sessionIdDeadlineMs);
     }
-    if (sessionIds !== false && server !== undefined) {
-      const deadlineMs = sessionIds === true ? usualDeadlineMs : sessionIds.deadlineMs;
-      this.#sessionIds = new SessionIds(client, scope, deadlineMs);
-      this.#undo.push(this.#sessionIds.follow(server));
+    try {
+      this.#follow(target);
+    } catch (thrown) {
+      this.#undoAll();
+      throw thrown;
     }
-    this.#undo.push(
-      this.#target.watch(
-        () => this.#apply(),
-        () => this.#addedOptions(),
-      ),
-    );
     this.#ring = new TicketRing({ client, scope, clock, changed: () => this.#apply() });
     void this.#decide(keys);
+  }
+
+  get ready(): Promise<void> {
+    return this.#readiness.promise;
   }
 
   get mode(): ShareMode {
@@ -164,13 +146,37 @@ export class Sharing implements SharedSessions {
       if (this.#mode === 'single') {
         this.#setSingle(undefined);
       }
-      this.#undo.toReversed().forEach((undo) => undo());
-      this.#isReady();
+      this.#undoAll();
+      this.#readiness.settle();
     }
     return Promise.resolve();
   }
 
-  async #decide(keys: 'auto' | 'ring' | 'single'): Promise<void> {
+  /** What may refuse comes first; what is done by then is undone. */
+  #follow(target: ShareTarget): void {
+    const { server } = this.#target;
+    this.#undo.push(refuseOtherAuthorities(target));
+    shared.add(target);
+    this.#undo.push(() => void shared.delete(target));
+    if (server !== undefined) {
+      if (this.#sessionIds !== undefined) {
+        this.#undo.push(this.#sessionIds.follow(server));
+      }
+      this.#undo.push(this.#watch.follow(server));
+    }
+    this.#undo.push(
+      this.#target.watch(
+        () => this.#apply(),
+        (clientAuthorities) => this.#addedOptions(clientAuthorities),
+      ),
+    );
+  }
+
+  #undoAll(): void {
+    this.#undo.toReversed().forEach((undo) => undo());
+  }
+
+  async #decide(keys: CheckedOptions['keys']): Promise<void> {
     const isRing = keys === 'ring' || (keys === 'auto' && (await hookWorks()));
     this.#mode = isRing ? 'ring' : 'single';
     this.#apply();
@@ -182,7 +188,7 @@ export class Sharing implements SharedSessions {
       return;
     }
     const context = this.#target.context();
-    context?.setSessionIdContext?.(this.#sessionIdContext);
+    context?.setSessionIdContext?.(sessionIdContextOf(this.#scope, this.#target.clientAuthorities));
     const { lifetimeSeconds } = this.#ring;
     if (lifetimeSeconds !== undefined) {
       context?.setSessionTimeout?.(lifetimeSeconds);
@@ -193,7 +199,7 @@ export class Sharing implements SharedSessions {
     if (this.#mode === 'single') {
       this.#setSingle(this.#ring.sealing());
     }
-    this.#isReady();
+    this.#readiness.settle();
   }
 
   /** Without a key: one that nobody else has, as Node itself does it. */
@@ -204,13 +210,13 @@ export class Sharing implements SharedSessions {
   }
 
   /** For a context that is about to be made. */
-  #addedOptions(): SecureContextOptions {
+  #addedOptions(clientAuthorities: string | undefined): SecureContextOptions {
     if (this.state === 'waiting' || this.state === 'closed') {
       return {};
     }
     const sessionTimeout = this.#ring.lifetimeSeconds;
     return {
-      sessionIdContext: this.#sessionIdContext,
+      sessionIdContext: sessionIdContextOf(this.#scope, clientAuthorities),
       ...(sessionTimeout === undefined ? {} : { sessionTimeout }),
     };
   }
@@ -230,17 +236,4 @@ export class Sharing implements SharedSessions {
     renews: (key) =>
       this.#renew === 'always' || (this.#renew === 'old-key' && this.#ring.sealing() !== key),
   });
-}
-
-function renewalOf({ renew }: ShareOptions, target: Target): 'always' | 'old-key' | 'never' {
-  if (!target.asksForCertificates) {
-    return renew ?? 'always';
-  }
-  if (renew !== undefined && renew !== 'never') {
-    throw new TlsmgrError(
-      'REFUSED',
-      'tickets are not renewed where client certificates are asked for: a certificate would never be asked for again',
-    );
-  }
-  return 'never';
 }

@@ -6,6 +6,8 @@
 import { Server } from 'node:tls';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import type { NativeContext } from './key-callback.ts';
+import { type AskingOptions, clientAuthoritiesOf } from './trusted-authorities.ts';
+import { wrapMethod } from './wrapped-method.ts';
 
 /** The part of smtp-server's SMTPServer that is used here. */
 export interface SMTPServerLike {
@@ -25,20 +27,31 @@ export type ShareTarget = Server | SMTPServerLike | SecureContextLike;
 export interface Target {
   /** The tls.Server that tells of handshakes, if there is one. */
   readonly server: Server | undefined;
-  readonly asksForCertificates: boolean;
+  /**
+   * Whose clients the context in force lets in, as a digest; undefined where no
+   * certificates of clients are asked for.
+   */
+  readonly clientAuthorities: string | undefined;
   /** The secure context in force. Undefined where this Node keeps it elsewhere. */
   context(): NativeContext | undefined;
   /** For all tickets one key of 48 bytes, by what Node documents. */
   setTicketKeys(keys: Buffer): void;
   /**
    * Calls back whenever the context is another one, or its keys may be.
-   * @param added what to put into the options of a new context.
+   * @param added what to put into the options of a new context, from whose clients it lets in.
    * @returns what undoes it.
    */
-  watch(changed: () => void, added: () => SecureContextOptions): () => void;
+  watch(
+    changed: () => void,
+    added: (clientAuthorities: string | undefined) => SecureContextOptions,
+  ): () => void;
 }
 
+/** Throws TypeError for what is no target. */
 export function targetOf(target: ShareTarget): Target {
+  if (typeof target !== 'object' || (target as unknown) === null) {
+    notShared();
+  }
   if (target instanceof Server) {
     return serverTarget(target);
   }
@@ -46,39 +59,49 @@ export function targetOf(target: ShareTarget): Target {
     return smtpTarget(target);
   }
   if (target.context === undefined) {
-    throw new TypeError('sessions are shared on a tls.Server, an SMTPServer or a SecureContext');
+    notShared();
   }
   return contextTarget(target);
 }
 
+function notShared(): never {
+  throw new TypeError('sessions are shared on a tls.Server, an SMTPServer or a SecureContext');
+}
+
 /** What a tls.Server keeps that isn't public. */
-interface ServerParts {
+interface ServerParts extends AskingOptions {
   _sharedCreds?: { context?: NativeContext };
-  requestCert?: boolean;
 }
 
 function serverTarget(server: Server): Target {
   const parts = server as Server & ServerParts;
+  // As the context was made: what is trusted by default may change later.
+  let clientAuthorities = clientAuthoritiesOf(parts);
   return {
     server,
-    get asksForCertificates() {
-      return parts.requestCert === true;
+    get clientAuthorities() {
+      return clientAuthorities;
     },
     context: () => parts._sharedCreds?.context,
     setTicketKeys: (keys) => server.setTicketKeys(keys),
     watch(changed, added) {
       // A cluster's primary hands its own keys to a worker that listens.
       server.on('listening', changed);
-      const own = Object.getOwnPropertyDescriptor(server, 'setSecureContext');
-      const replace = server.setSecureContext.bind(server);
-      const wrapped = (options: TlsOptions): void => {
-        replace({ ...options, ...added() });
-        changed();
-      };
-      server.setSecureContext = wrapped;
+      const { requestCert, rejectUnauthorized } = parts;
+      const unwrap = wrapMethod(
+        server as { setSecureContext: (options: TlsOptions) => void },
+        'setSecureContext',
+        (replace) => (options) => {
+          const asking = { ...options, requestCert, rejectUnauthorized };
+          const authorities = clientAuthoritiesOf(asking);
+          replace({ ...options, ...added(authorities) });
+          clientAuthorities = authorities;
+          changed();
+        },
+      );
       return () => {
         server.off('listening', changed);
-        restore(server, 'setSecureContext', wrapped, own);
+        unwrap();
       };
     },
   };
@@ -86,22 +109,24 @@ function serverTarget(server: Server): Target {
 
 function smtpTarget(server: SMTPServerLike): Target {
   const native = (): NativeContext | undefined => nativeOf(server.secureContext.get('*'));
+  let clientAuthorities = clientAuthoritiesOf(server.options);
   return {
     server: undefined,
-    get asksForCertificates() {
-      return 'requestCert' in server.options && server.options.requestCert === true;
+    get clientAuthorities() {
+      return clientAuthorities;
     },
     context: native,
     setTicketKeys: (keys) => native()?.setTicketKeys?.(keys),
     watch(changed) {
-      const own = Object.getOwnPropertyDescriptor(server, 'updateSecureContext');
-      const replace = server.updateSecureContext.bind(server);
-      const wrapped = (options?: object): void => {
-        replace(options);
-        changed();
-      };
-      server.updateSecureContext = wrapped;
-      return () => restore(server, 'updateSecureContext', wrapped, own);
+      return wrapMethod(
+        server as { updateSecureContext: (options?: object) => void },
+        'updateSecureContext',
+        (replace) => (options) => {
+          replace(options);
+          clientAuthorities = clientAuthoritiesOf(server.options);
+          changed();
+        },
+      );
     },
   };
 }
@@ -109,7 +134,7 @@ function smtpTarget(server: SMTPServerLike): Target {
 function contextTarget(secureContext: SecureContextLike): Target {
   return {
     server: undefined,
-    asksForCertificates: false,
+    clientAuthorities: undefined,
     context: () => nativeOf(secureContext),
     setTicketKeys: (keys) => nativeOf(secureContext)?.setTicketKeys?.(keys),
     watch: () => () => {},
@@ -118,21 +143,4 @@ function contextTarget(secureContext: SecureContextLike): Target {
 
 function nativeOf(secureContext: SecureContextLike | undefined): NativeContext | undefined {
   return secureContext?.context as NativeContext | undefined;
-}
-
-/** Puts back what was there before, unless somebody else has wrapped it once more. */
-function restore<Holder extends object>(
-  holder: Holder,
-  name: keyof Holder,
-  wrapped: unknown,
-  own: PropertyDescriptor | undefined,
-): void {
-  if (holder[name] !== wrapped) {
-    return;
-  }
-  if (own === undefined) {
-    Reflect.deleteProperty(holder, name);
-  } else {
-    Object.defineProperty(holder, name, own);
-  }
 }

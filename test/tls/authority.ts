@@ -10,6 +10,8 @@ export interface Authority {
   /** Of the certificate, which is good for a client and a server. */
   key: string;
   cert: string;
+  /** PKCS#12 of key, certificate and authority, without a passphrase. */
+  pfx: Buffer;
 }
 
 export async function makeAuthority(name: string): Promise<Authority> {
@@ -26,8 +28,11 @@ export async function makeAuthority(name: string): Promise<Authority> {
     await openssl(['req', '-x509', ...days, ...key, path('ca.key'), ...own]);
     await openssl(['req', ...key, path('key'), ...request]);
     await openssl(['x509', '-req', ...days, ...signed, ...signer]);
+    const parts = ['-inkey', path('key'), '-in', path('crt'), '-certfile', path('ca.crt')];
+    await openssl(['pkcs12', '-export', ...parts, '-passout', 'pass:', '-out', path('pfx')]);
     const read = (file: string): string => readFileSync(path(file), 'utf8');
-    return { ca: read('ca.crt'), key: read('key'), cert: read('crt') };
+    const pfx = readFileSync(path('pfx'));
+    return { ca: read('ca.crt'), key: read('key'), cert: read('crt'), pfx };
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,12 +1,12 @@
 /** Attacks on shared sessions, each of which must fail. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { connect, createServer, type Server, type TLSSocket } from 'node:tls';
+import type { Server } from 'node:tls';
 import { afterEach, before, describe, test } from 'node:test';
-import { peerAuthorized } from '../../src/tls/peer-authorized.ts';
-import { Sharing, type ShareOptions } from '../../src/tls/share-sessions.ts';
+import type { ShareOptions } from '../../src/tls/share-options.ts';
+import { Sharing } from '../../src/tls/share-sessions.ts';
+import { ask, askingServer } from './asking-server.ts';
 import { type Authority, makeAuthority } from './authority.ts';
-import { listening, portOf, type Version, versions, visit } from './handshakes.ts';
+import { listening, portOf, versions, visit } from './handshakes.ts';
 import { testClock, TlsmgrDouble } from './tlsmgr-double.ts';
 
 const refusal = { code: 'REFUSED' };
@@ -28,15 +28,7 @@ afterEach(async () => {
 
 /** A server that asks for certificates of clients of the first authority. */
 function asking(options: object = {}): Server {
-  const { key, cert, ca } = one;
-  const base = { key, cert, ca, requestCert: true, rejectUnauthorized: false };
-  const server = createServer({ ...base, ...options }, (socket) => {
-    socket.on('error', () => {});
-    socket.once('data', () => {
-      const { authorized } = socket;
-      socket.end(JSON.stringify({ authorized, peerAuthorized: peerAuthorized(socket) }));
-    });
-  });
+  const server = askingServer(one, options);
   servers.push(server);
   return server;
 }
@@ -51,45 +43,6 @@ function share(
   const sharing = new Sharing(server, client, { scope: 'web', ...options }, clock);
   open.push(sharing);
   return sharing;
-}
-
-interface Answer {
-  authorized: boolean;
-  peerAuthorized: boolean;
-  resumed: boolean;
-  session: Buffer | undefined;
-}
-
-/** What the server makes of a client, with a certificate or without. */
-async function ask(
-  port: number,
-  version: Version,
-  servername: string,
-  certificate: Partial<Authority>,
-  session?: Buffer,
-): Promise<Answer> {
-  const { key, cert } = certificate;
-  const socket: TLSSocket = connect({
-    port,
-    host: '127.0.0.1',
-    servername,
-    rejectUnauthorized: false,
-    minVersion: version,
-    maxVersion: version,
-    ...(key === undefined ? {} : { key, cert }),
-    ...(session === undefined ? {} : { session }),
-  });
-  let last: Buffer | undefined;
-  socket.on('session', (found: Buffer) => {
-    last = found;
-  });
-  socket.once('secureConnect', () => void socket.write('?'));
-  const [text] = (await once(socket, 'data')) as [Buffer];
-  const resumed = socket.isSessionReused();
-  const answer = JSON.parse(text.toString()) as { authorized: boolean; peerAuthorized: boolean };
-  const got = { ...answer, resumed, session: last ?? socket.getSession() };
-  socket.destroy();
-  return got;
 }
 
 for (const version of versions) {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { constants } from 'node:crypto';
 import type { Server } from 'node:tls';
 import { afterEach, describe, test } from 'node:test';
-import { Sharing, type ShareOptions } from '../../src/tls/share-sessions.ts';
+import type { ShareOptions } from '../../src/tls/share-options.ts';
+import { Sharing } from '../../src/tls/share-sessions.ts';
 import { chain, portOf, startServer, versions, visit } from './handshakes.ts';
 import { testClock, TlsmgrDouble } from './tlsmgr-double.ts';
 
