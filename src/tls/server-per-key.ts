@@ -7,10 +7,12 @@
  */
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
+import { TlsmgrError } from '../errors.ts';
 import { type Clock, systemClock } from '../system/clock.ts';
 import { ticketKeyName } from './client-hello.ts';
 import { type CallbackKey, singleKey } from './key-callback.ts';
 import { requireScope, sessionIdContextOf } from './scope.ts';
+import { targetOf } from './target.ts';
 import type { TicketClient } from './ticket-client.ts';
 import { TicketRing } from './ticket-ring.ts';
 
@@ -40,12 +42,20 @@ export class ServerPerKey implements AsyncDisposable {
   /** By the name of their key, in hexadecimal. */
   readonly #servers = new Map<string, TlsServer>();
   /** Without a key of ours. */
-  #plain: TlsServer | undefined;
+  readonly #plain: TlsServer;
 
+  /**
+   * Throws TlsmgrError `REFUSED` where certificates of clients are asked for: which
+   * authorities have let a client in isn't told apart here.
+   */
   constructor(options: ServerPerKeyOptions) {
     const { client, scope, clock = systemClock } = options;
     requireScope(scope);
     this.#options = options;
+    this.#plain = this.#make();
+    if (targetOf(this.#plain).clientAuthorities !== undefined) {
+      throw new TlsmgrError('REFUSED', 'one server a key is not for client certificates');
+    }
     this.#ring = new TicketRing({ client, scope, clock, changed: () => this.#forget() });
     this.server = createServer((socket) => this.#read(socket));
   }
@@ -83,7 +93,6 @@ export class ServerPerKey implements AsyncDisposable {
     }
     const key = known ?? this.#ring.sealing();
     if (key === undefined) {
-      this.#plain ??= this.#make();
       return this.#plain;
     }
     const label = key.name.toString('hex');

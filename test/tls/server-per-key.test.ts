@@ -78,6 +78,15 @@ describe('a server a key', () => {
     await stop();
   });
 
+  test('is refused where certificates of clients are asked for', () => {
+    const client = new TlsmgrDouble(testClock());
+    const makeServer = (options: object) => createServer({ ...options, requestCert: true });
+    assert.throws(() => new ServerPerKey({ client, scope: 'web', makeServer }), {
+      code: 'REFUSED',
+    });
+    assert.equal(client.asked, 0);
+  });
+
   test('the reader of a ClientHello never throws, whatever the bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, isHello) => {
