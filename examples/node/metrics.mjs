@@ -33,7 +33,11 @@ const server = createServer(
   },
 );
 const sharing = shareSessions(server, client, { scope: 'example.metrics' });
-void sharing.ready.then(() => console.log(`keys of the scope, mode ${sharing.mode}`));
+const tellKeys = () =>
+  console.log(
+    sharing.state === 'sealing' ? `keys of the scope, mode ${sharing.mode}` : 'no keys yet',
+  );
+void sharing.ready.then(tellKeys);
 server.listen(Number(PORT), () => console.log(`port ${server.address().port}`));
 
 async function sendMetrics(response) {

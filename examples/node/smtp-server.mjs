@@ -27,7 +27,11 @@ const server = new SMTPServer({
 });
 server.on('error', (error) => console.error(error.message));
 const sharing = shareSessions(server, client, { scope: 'example.smtp' });
-void sharing.ready.then(() => console.log(`keys of the scope, mode ${sharing.mode}`));
+const tellKeys = () =>
+  console.log(
+    sharing.state === 'sealing' ? `keys of the scope, mode ${sharing.mode}` : 'no keys yet',
+  );
+void sharing.ready.then(tellKeys);
 const { server: listener } = server;
 listener.on('listening', () => console.log(`port ${listener.address().port}`));
 server.listen(Number(PORT));
