@@ -11,6 +11,8 @@ import type { Clock } from '../system/clock.ts';
 const everySeconds = 5;
 const mostSamples = 61;
 const rateSeconds = 60;
+/** Three requests in the first hundredth of a second are no 300 a second. */
+const leastRateSeconds = 1;
 
 /** Counters at one moment: they only grow. */
 export interface Counters {
@@ -36,7 +38,7 @@ export interface HistoryPoint {
 }
 
 export interface RateReport {
-  /** The rates are means over this time: the last minute, or less after a start. */
+  /** The rates are means over this time: the last minute, or less after a start; 1 at least. */
   overSeconds: number;
   requestsPerSecond: number;
   connectionsPerSecond: number;
@@ -90,7 +92,7 @@ export class History {
     const from =
       this.#samples.find(({ atMs }) => now.atMs - atMs <= rateSeconds * 1000) ??
       this.#samples.at(-1)!;
-    const seconds = secondsBetween(from, now);
+    const seconds = Math.max(leastRateSeconds, secondsBetween(from, now));
     const times = difference(from.serviceTimes, now.serviceTimes);
     return {
       overSeconds: rounded(seconds),

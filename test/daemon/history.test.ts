@@ -50,6 +50,17 @@ describe('the last five minutes', () => {
     });
   });
 
+  test('in the first second rates are those of one second', () => {
+    const { history, counters, clock } = setUp();
+    clock.ms += 9;
+    counters.requests += 3;
+    counters.accepted += 1;
+    counters.byName['lookup']!.ok += 3;
+    const { overSeconds, requestsPerSecond, connectionsPerSecond, byName } = history.rates();
+    assert.deepEqual([overSeconds, requestsPerSecond, connectionsPerSecond], [1, 3, 1]);
+    assert.equal(byName['lookup'], 3);
+  });
+
   test('rates are those of the last minute', () => {
     const { history, pass } = setUp();
     pass(1_000_000, 0, 4);
