@@ -55,13 +55,19 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
     const tab = await opened(desktop);
     assert.match(await text(tab, '#headline'), /^All is well\.$/u);
     assert.match(await text(tab, 'h1'), /^mx1\.example\.net standalone$/u);
-    assert.match(await text(tab, '#who'), /^tlsmgr \d+\.\d+\.\d+, up for \d+ /u);
+    assert.match(await text(tab, '#who'), /^tlsmgr \d+\.\d+\.\d+, up for (?:\d+m )?\d+s$/u);
     assert.match(await tab.value('document.title'), /^mx1\.example\.net standalone: tlsmgr, /u);
     const smtp = await text(tab, '#caches tbody tr:nth-child(2)');
     assert.match(smtp, /^smtp\s[^]*\b100\s+100 %\s+100\s+0\s/u);
     assert.match(await text(tab, '#keys tbody tr'), /^[\da-f]{16}\s/u);
     assert.match(await text(tab, '#pool'), /dev:\/dev\/urandom\s+State\s+answers/u);
     assert.match(await text(tab, '#log-counts'), /^0 warnings, 0 errors$/u);
+    // Times as tlsmgr status shows them.
+    const process = await text(tab, '#process');
+    assert.match(process, /Up since\s+\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\s/u);
+    assert.match(process, /Processor time\s+\d+s$/u);
+    assert.match(await text(tab, '#latency b'), /^\d+ us$|^[\d.]+ ms$/u);
+    assert.match(await text(tab, '#keys tbody td:last-child'), /^\d+m \d+s$/u);
     // The daemon's first point of history comes after five seconds.
     await tab.until(drawn);
     assert.notEqual(await text(tab, '#requests b'), '0');
@@ -77,7 +83,7 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
   test('reads out the points of a plot, to a pointer and to the keyboard', async () => {
     const tab = await opened(desktop);
     await tab.until(drawn);
-    const value = /^\d+:\d\d:\d\d(?:\s[AP]M)?: [\d.,]+$/u;
+    const value = /^\d\d:\d\d:\d\d: [\d.,]+$/u;
     const readOut = "document.querySelector('#requests .read')?.innerText ?? ''";
     const [x, y] = await tab.value<[number, number]>(
       "(() => { const box = document.querySelector('#requests .chart').getBoundingClientRect(); return [box.right - 5, box.top + 20]; })()",
@@ -94,6 +100,11 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
       const heard = "document.querySelector('#requests .chart').getAttribute('aria-valuetext')";
       assert.equal(await tab.value(heard), said);
     }
+    // The frame of the plot in focus covers nothing of what stands below it.
+    const gap = await tab.value<number>(
+      "document.querySelector('#requests .scale').getBoundingClientRect().top - document.querySelector('#requests .chart').getBoundingClientRect().bottom",
+    );
+    assert.ok(gap >= 4, `${gap} pixels below the plot`);
     await tab.press('Escape');
     assert.equal(await tab.value(readOut), '');
     assert.deepEqual(tab.complaints, []);

@@ -4,7 +4,7 @@
  * daemon that doesn't answer is said so; the page goes on asking.
  */
 import { element, makePlot } from './plot.js';
-import { bytes, count, duration, percent, wait } from './words.js';
+import { bytes, clockTime, count, duration, fullTime, percent, wait } from './words.js';
 
 /** @typedef {import('../../report/report.ts').Report} Report */
 
@@ -278,7 +278,7 @@ function showFacts({ prng, connections, log, process, pid, node, startedAt }) {
     ['Transport', connections.transport ?? 'none'],
   ]);
   fillFacts('process', [
-    ['Up since', new Date(startedAt).toLocaleString()],
+    ['Up since', fullTime(new Date(startedAt))],
     ['Process', `${pid}, Node ${node.replace(/^v/u, '')}`],
     ['Memory', bytes(process.residentBytes)],
     ['Processor time', duration(process.processorSeconds)],
@@ -320,7 +320,7 @@ function show(report) {
   showNames(report);
   document.body.classList.remove('gone-body');
   document.body.dataset['shown'] = 'yes';
-  lastAnswer = new Date().toLocaleTimeString();
+  lastAnswer = clockTime(new Date());
 }
 
 function showGone() {

@@ -4,6 +4,7 @@
  * pointer or the arrow keys read out its points.
  */
 import { makeReadOut } from './read-out.js';
+import { clockTime } from './words.js';
 
 const svgNamespace = 'http://www.w3.org/2000/svg';
 const width = 300;
@@ -155,7 +156,7 @@ function down(value, most) {
 
 /** The time of day. @param {number} ageSeconds */
 function timeAgo(ageSeconds) {
-  return new Date(Date.now() - ageSeconds * 1000).toLocaleTimeString();
+  return clockTime(new Date(Date.now() - ageSeconds * 1000));
 }
 
 /** The next round number. @param {number} value */

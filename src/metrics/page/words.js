@@ -37,41 +37,48 @@ export function bytes(value) {
   return `${unit === 0 ? rest : rest.toFixed(1)} ${units[unit]}`;
 }
 
-/** @param {number | null | undefined} seconds of a wait @returns {string} 0.2 ms */
+/** @param {number | null | undefined} seconds of a wait @returns {string} 500 us, 2 ms: as tlsmgr status tells it */
 export function wait(seconds) {
   if (seconds === null || seconds === undefined) {
     return unknown;
   }
   return seconds < 0.001
-    ? `${Math.round(seconds * 1e6)} µs`
+    ? `${Math.round(seconds * 1e6)} us`
     : `${Number((seconds * 1e3).toPrecision(2))} ms`;
 }
 
-/** @param {number | null | undefined} seconds @returns {string} 3 h 5 min: the two largest units */
+/** @param {number | null | undefined} seconds @returns {string} 29m 55s, 3h 0m: as tlsmgr status tells it */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) {
     return unknown;
   }
   const whole = Math.max(0, Math.floor(seconds));
-  /** @type {[string, number][]} */
+  /** @type {[string, number, string, number][]} */
   const units = [
-    ['d', 86_400],
-    ['h', 3600],
-    ['min', 60],
-    ['s', 1],
+    ['d', 86_400, 'h', 3600],
+    ['h', 3600, 'm', 60],
+    ['m', 60, 's', 1],
   ];
-  const first = units.findIndex(([, size]) => whole >= size);
-  if (first === -1) {
-    return '0 s';
-  }
-  let rest = whole;
-  const parts = [];
-  for (const [name, size] of units.slice(first, first + 2)) {
-    const number = Math.floor(rest / size);
-    rest -= number * size;
-    if (number > 0) {
-      parts.push(`${number} ${name}`);
+  for (const [unit, size, nextUnit, nextSize] of units) {
+    if (whole >= size) {
+      return `${Math.floor(whole / size)}${unit} ${Math.floor((whole % size) / nextSize)}${nextUnit}`;
     }
   }
-  return parts.join(' ');
+  return `${whole}s`;
+}
+
+/** @param {Date} date @returns {string} 2026-11-26 21:35:21, in local time: as tlsmgr status tells it */
+export function fullTime(date) {
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()];
+  return `${day.map(two).join('-')} ${clockTime(date)}`;
+}
+
+/** @param {Date} date @returns {string} 21:35:21, in local time */
+export function clockTime(date) {
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':');
+}
+
+/** @param {number} number */
+function two(number) {
+  return String(number).padStart(2, '0');
 }
