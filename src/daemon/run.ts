@@ -306,9 +306,7 @@ async function serve(
     if (log.verbose > 0) {
       log.info('master disconnect -- exiting');
     }
-    if (config.metricsListen !== undefined) {
-      wakeNext(config.serviceName, log);
-    }
+    wakeNext(config.serviceName, config.metricsListen !== undefined, log);
     end();
   });
 }

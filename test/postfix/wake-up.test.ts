@@ -86,4 +86,22 @@ describe('metrics of an idle Postfix', { skip: skipWithoutPostfix }, () => {
     assert.deepEqual(findings(), []);
     assert.deepEqual(postfix.complaints(), []);
   });
+
+  test('a reload switches them on, though the process before it had none', async () => {
+    const metrics = { tlsmgr_metrics_listen: `127.0.0.1:${port}` };
+    for (const [mainCf, tlsmgrWords] of [
+      [metrics, ''],
+      [{}, ` -o tlsmgr_metrics_listen=127.0.0.1:${port}`],
+    ] as const) {
+      postfix.writeMainCf({});
+      postconf('-F', 'tlsmgr/unix/command=node-tlsmgr/tlsmgr');
+      await postfix.reload();
+      const { pid } = JSON.parse(run('status', '--json').stdout) as Report;
+      postfix.writeMainCf(mainCf);
+      postconf('-F', `tlsmgr/unix/command=node-tlsmgr/tlsmgr${tlsmgrWords}`);
+      await postfix.reload();
+      assert.notEqual(await served(), pid);
+    }
+    assert.deepEqual(postfix.complaints(), []);
+  });
 });
