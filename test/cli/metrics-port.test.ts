@@ -29,14 +29,15 @@ async function told(answer: (socket: Socket) => void, pid?: number): Promise<str
 
 async function ask(port: number, pid?: number): Promise<string[]> {
   const metricsListen = { kind: 'tcp', host: '127.0.0.1', port } as const;
-  const found = await metricsPortFindings({ metricsListen } as Config, pid);
+  const config = { metricsListen, configDirectory: '/etc/postfix' } as Config;
+  const found = await metricsPortFindings(config, pid);
   return found.map(({ severity, name, text }) => {
     return `${severity} ${name} ${/: ((?:another|the tlsmgr).*?) listens/u.exec(text)?.[1]}`;
   });
 }
 
-const report = (pid: number): ((socket: Socket) => void) => {
-  const body = JSON.stringify({ pid, serviceName: 'tlsmgr' });
+const report = (pid: number, configDirectory?: string): ((socket: Socket) => void) => {
+  const body = JSON.stringify({ pid, serviceName: 'tlsmgr', configDirectory });
   return (socket) =>
     void socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
 };
@@ -60,6 +61,13 @@ describe('what listens at tlsmgr_metrics_listen', () => {
     const page = (socket: Socket): void => void socket.end('HTTP/1.1 404 No\r\n\r\nno');
     assert.deepEqual(await told(page, 7), stranger);
     assert.deepEqual(await told((socket) => void socket.end('220 mail\r\n')), stranger);
+  });
+
+  test('is the one of the same main.cf, where only root finds the process that serves', async () => {
+    assert.deepEqual(await told(report(7, '/etc/postfix')), []);
+    assert.deepEqual(await told(report(7, '/etc/postfix-out')), [
+      'error metrics-port-taken the tlsmgr of process 7',
+    ]);
   });
 
   test('what listens and says nothing, or too much, is another program', async () => {

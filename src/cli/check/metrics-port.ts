@@ -18,20 +18,31 @@ const nobodyCodes = new Set([
   'ENOTFOUND',
 ]);
 
-/** @param pid of the daemon that serves; undefined when none of ours does. */
+/** A tlsmgr, by its own report. */
+interface Listener {
+  pid: number;
+  /** An earlier version tells of none. */
+  configDirectory: string | undefined;
+}
+
+/**
+ * @param pid of the daemon that serves; undefined when none of ours does, or when
+ * nobody knows: only root finds the process of Postfix. One that uses the same
+ * main.cf is no other, then.
+ */
 export async function metricsPortFindings(
-  { metricsListen }: Config,
+  { metricsListen, configDirectory }: Config,
   pid: number | undefined,
 ): Promise<Finding[]> {
   if (metricsListen?.kind !== 'tcp') {
     return [];
   }
   const who = await whoListens(metricsListen);
-  if (who === 'nobody' || (pid !== undefined && who === pid)) {
+  if (who === 'nobody' || (who !== 'stranger' && isServing(who, pid, configDirectory))) {
     return [];
   }
   const { port } = metricsListen;
-  const other = who === 'stranger' ? 'another program' : `the tlsmgr of process ${who}`;
+  const other = who === 'stranger' ? 'another program' : `the tlsmgr of process ${who.pid}`;
   return [
     {
       severity: 'error',
@@ -42,8 +53,11 @@ export async function metricsPortFindings(
   ];
 }
 
-/** The process of a tlsmgr, by its own report. */
-function whoListens(address: ListenAddress): Promise<number | 'nobody' | 'stranger'> {
+function isServing(who: Listener, pid: number | undefined, configDirectory: string): boolean {
+  return pid === undefined ? who.configDirectory === configDirectory : who.pid === pid;
+}
+
+function whoListens(address: ListenAddress): Promise<Listener | 'nobody' | 'stranger'> {
   return new Promise((resolve) => {
     const request = get(`http://${addressText(address)}/status.json`, { agent: false });
     const patience = setTimeout(() => {
@@ -61,7 +75,7 @@ function whoListens(address: ListenAddress): Promise<number | 'nobody' | 'strang
       });
       response.on('close', () => {
         clearTimeout(patience);
-        resolve(pidIn(text) ?? 'stranger');
+        resolve(listenerIn(text) ?? 'stranger');
       });
     });
     request.on('error', (error: NodeJS.ErrnoException) => {
@@ -71,10 +85,12 @@ function whoListens(address: ListenAddress): Promise<number | 'nobody' | 'strang
   });
 }
 
-function pidIn(text: string): number | undefined {
+function listenerIn(text: string): Listener | undefined {
   try {
-    const { pid, serviceName } = JSON.parse(text) as { pid?: unknown; serviceName?: unknown };
-    return typeof pid === 'number' && typeof serviceName === 'string' ? pid : undefined;
+    const { pid, serviceName, configDirectory } = JSON.parse(text) as Record<string, unknown>;
+    return typeof pid === 'number' && typeof serviceName === 'string'
+      ? { pid, configDirectory: typeof configDirectory === 'string' ? configDirectory : undefined }
+      : undefined;
   } catch {
     // No JSON: not ours.
     return undefined;
