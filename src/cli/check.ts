@@ -171,6 +171,10 @@ async function postfixFindings(postfix: Postfix, choice: Choice, io: CliIo): Pro
       ours && config !== undefined ? config.announce : announcementFor(mailVersion);
     const running = { socketPath: postfix.socketPath, announcement, ours };
     findings.push(...(await runningFindings(running, ours ? config : undefined, findings)));
+    if (!ours && config !== undefined) {
+      // So that it is known before install.
+      findings.push(...(await metricsPortFindings(config, undefined)));
+    }
     return findings.some(({ name }) => originalServes.has(name))
       ? withoutLeftovers(findings)
       : findings;

@@ -16,7 +16,8 @@
 import { TlsmgrError, messageOf } from '../errors.ts';
 import { printable } from '../log/printable.ts';
 import { version } from '../version.ts';
-import { findingText, forInstance } from './findings/finding.ts';
+import { metricsPortFindings } from './check/metrics-port.ts';
+import { type Finding, findingText, forInstance } from './findings/finding.ts';
 import { configChoice } from './config-options.ts';
 import { requireRoot, exitStatusUnlessAgreed } from './install/agree.ts';
 import { addressText, findTlsServer, waitForTls } from './install/handshake.ts';
@@ -46,13 +47,20 @@ export async function runInstall(
   const plan = makePlan(postfix, { node: values.node, overrides }, io);
   const faults = plan.findings.filter(({ severity }) => severity === 'error');
   const others = plan.findings.filter(({ severity }) => severity === 'warning');
-  const shown = forInstance([...faults, ...others], postfix.directory);
-  io.err(shown.map((finding) => findingText(finding)).join(''));
+  const tell = (findings: Finding[]): void =>
+    io.err(
+      forInstance(findings, postfix.directory)
+        .map((one) => findingText(one))
+        .join(''),
+    );
+  tell([...faults, ...others]);
   if (faults.length > 0) {
     throw new TlsmgrError('UNAVAILABLE', 'not installed, and nothing was changed');
   }
+  const answer = await whoIsThere(plan);
+  tell(await takenPortFindings(plan, answer));
   const failed = reasonForOriginal(postfix.parameter('queue_directory'));
-  const stale = await whatStillRuns(plan);
+  const stale = whatStillRuns(plan, answer);
   if (isDone(plan) && failed === undefined && stale === undefined) {
     io.out('installed already: nothing to do\n');
     return 0;
@@ -221,9 +229,14 @@ function smtpAddressesOf(postfix: Postfix): SmtpAddress[] {
   });
 }
 
+/** The daemon tries for a while before it tells, so `status` right after install knows nothing. */
+async function takenPortFindings({ config }: Plan, answer: Answer | undefined): Promise<Finding[]> {
+  const pid = answer?.kind === 'ours' ? answer.report.pid : undefined;
+  return config === undefined ? [] : metricsPortFindings(config, pid);
+}
+
 /** After an upgrade of the package the version from before serves until a reload. */
-async function whatStillRuns(plan: Plan): Promise<string | undefined> {
-  const answer = await whoIsThere(plan);
+function whatStillRuns(plan: Plan, answer: Answer | undefined): string | undefined {
   if (answer?.kind === 'ours') {
     const { version: running, pid } = answer.report;
     return running === version ? undefined : `tlsmgr ${running} (pid ${pid})`;

@@ -41,7 +41,7 @@ const report = (pid: number, configDirectory?: string): ((socket: Socket) => voi
   return (socket) =>
     void socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
 };
-const stranger = ['error metrics-port-taken another program'];
+const stranger = ['warning metrics-port-taken another program'];
 
 describe('what listens at tlsmgr_metrics_listen', () => {
   test('is the daemon that serves, or nobody: no finding', async () => {
@@ -56,7 +56,7 @@ describe('what listens at tlsmgr_metrics_listen', () => {
 
   test('is another tlsmgr, or another program', async () => {
     assert.deepEqual(await told(report(8), 7), [
-      'error metrics-port-taken the tlsmgr of process 8',
+      'warning metrics-port-taken the tlsmgr of process 8',
     ]);
     const page = (socket: Socket): void => void socket.end('HTTP/1.1 404 No\r\n\r\nno');
     assert.deepEqual(await told(page, 7), stranger);
@@ -66,7 +66,7 @@ describe('what listens at tlsmgr_metrics_listen', () => {
   test('is the one of the same main.cf, where only root finds the process that serves', async () => {
     assert.deepEqual(await told(report(7, '/etc/postfix')), []);
     assert.deepEqual(await told(report(7, '/etc/postfix-out')), [
-      'error metrics-port-taken the tlsmgr of process 7',
+      'warning metrics-port-taken the tlsmgr of process 7',
     ]);
   });
 

@@ -48,6 +48,14 @@ describe('check and install beside a running Postfix', { skip: skipWithoutPostfi
   test('it sees who answers, what the daemon still has, and what is off', async () => {
     const masterCf = join(postfix.configDirectory, 'master.cf');
     assert.deepEqual(check(), []);
+    // A taken port is told before install and by it, and mail goes on: a warning.
+    postfix.writeMainCf({ tlsmgr_metrics_listen: `127.0.0.1:${postfix.port}` });
+    assert.deepEqual(check(), ['metrics-port-taken']);
+    assert.equal(run('check').status, 1);
+    const dryRun = run('install', '--dry-run');
+    assert.match(dryRun.stderr, /^warning: tlsmgr_metrics_listen = \S+: another program listens/mu);
+    assert.equal(dryRun.status, 0);
+    postfix.writeMainCf({});
     assert.equal(run('install', '--yes').status, 0);
     assert.deepEqual(check(), []);
 
@@ -68,7 +76,7 @@ describe('check and install beside a running Postfix', { skip: skipWithoutPostfi
     assert.deepEqual(check(), []);
 
     postfix.writeMainCf({ tlsmgr_metrics_listen: `127.0.0.1:${postfix.port}` });
-    assert.deepEqual(check(), ['metrics-port-taken', 'metrics-wakeup']);
+    assert.deepEqual(check(), ['metrics-wakeup', 'metrics-port-taken']);
     postfix.writeMainCf({});
 
     const ours = readFileSync(masterCf, 'utf8');

@@ -45,7 +45,7 @@ export async function metricsPortFindings(
   const other = who === 'stranger' ? 'another program' : `the tlsmgr of process ${who.pid}`;
   return [
     {
-      severity: 'error',
+      severity: 'warning',
       name: 'metrics-port-taken',
       text: `tlsmgr_metrics_listen = ${addressText(metricsListen)}: ${other} listens there: no metrics are served`,
       remedy: `ss -tlnp 'sport = :${port}'  # shows who; give one of them another port, then postfix reload`,
