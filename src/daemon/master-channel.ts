@@ -4,7 +4,8 @@
  *
  * With a process limit of 1 the messages steer nothing, but master throttles a
  * service whose process dies without ever having completed a pair. So one pair
- * goes out after the first answered request, and nothing afterwards.
+ * goes out when the process has come to serve (served-notice.ts), and nothing
+ * afterwards.
  * Source: src/master/master_proto.c, master_avail.c, master_spawn.c.
  */
 import { Socket } from 'node:net';

@@ -36,7 +36,7 @@ import { redirectFile } from '../system/data-redirect.ts';
 import { memoryLimits } from '../system/memory-limits.ts';
 import { checkDescriptors, closeInheritedOnExec, firstListener } from './descriptors.ts';
 import { die, leave, panicOnUncaught } from './exit.ts';
-import { generationOf, type MasterWatch, reportServed, watchMaster } from './master-channel.ts';
+import { generationOf, type MasterWatch, watchMaster } from './master-channel.ts';
 import { type DaemonOptions, parseDaemonOptions } from './options.ts';
 import {
   asMailOwner,
@@ -47,6 +47,7 @@ import {
 import { openProcessFigures } from '../report/process-figures.ts';
 import { forbidCores, raiseOpenFiles } from './process-limits.ts';
 import { assembleTlsmgr, type Tlsmgr } from './tlsmgr.ts';
+import { ServedNotice } from './served-notice.ts';
 import { serveStandardInput } from './standard-input.ts';
 import type { StartRecord } from './start-record.ts';
 import { limitStart, startIsOver, startWatchdog } from './watchdog.ts';
@@ -156,6 +157,7 @@ async function start(
   });
   forbidCores(log);
 
+  const notice = new ServedNotice(generation, record);
   const tlsmgr = assembleTlsmgr({
     config,
     log,
@@ -164,14 +166,7 @@ async function start(
     figures,
     metricsFault: () => metrics?.fault ?? '',
     mode: 'daemon',
-    ...(options.stdio
-      ? {}
-      : {
-          firstAnswer: () => {
-            reportServed(generation);
-            record.served();
-          },
-        }),
+    ...(options.stdio ? {} : { firstAnswer: () => notice.tell() }),
   });
   const end = (): never => leave(log, () => tlsmgr.close(), record);
   for (const signal of endingSignals) {
@@ -185,6 +180,7 @@ async function start(
     return end();
   }
   await serve(options, config, tlsmgr, { master, log, end });
+  notice.startsToServe();
 }
 
 /** The record is left as it is: this start has failed, and the next one may have written to it. */

@@ -3,7 +3,7 @@
  * The launcher opens a file for it below queue_directory, which only root may
  * read, and puts the number of the descriptor into the environment. bin/tlsmgr
  * explains what follows from each state. The file is overwritten in place, which
- * needs no room on a full disk, and closed with the first answer. This module
+ * needs no room on a full disk, and closed once the process serves. This module
  * imports nothing but Node's own modules, as it may have to report that a
  * library can't be loaded.
  *

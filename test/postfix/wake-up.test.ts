@@ -8,6 +8,7 @@ import type { Finding } from '../../src/cli/findings/finding.ts';
 import type { Report } from '../../src/report/report.ts';
 import { getUntil } from '../metrics/http-client.ts';
 import { freePort, PostfixInstance } from './instance.ts';
+import { poll } from './poll.ts';
 import { originalTlsmgr, requireBuilt, skipWithoutPostfix } from './under-test.ts';
 
 const launcher = join(import.meta.dirname, '../../bin/tlsmgr');
@@ -103,5 +104,20 @@ describe('metrics of an idle Postfix', { skip: skipWithoutPostfix }, () => {
       assert.notEqual(await served(), pid);
     }
     assert.deepEqual(postfix.complaints(), []);
+  });
+
+  test('one that is killed before anybody has asked is started again by who asks', async () => {
+    await postfix.reload();
+    const pid = await served();
+    const record = join(postfix.queueDirectory, 'pid/tlsmgr.start');
+    await poll('the record of a start that serves', () =>
+      readFileSync(record, 'utf8').startsWith('served'),
+    );
+    process.kill(postfix.tlsmgrPid()!, 'SIGKILL');
+    assert.equal(run('status').status, 0);
+    assert.notEqual(await served(), pid);
+    const complaints = postfix.complaints();
+    assert.equal(complaints.length, 1, complaints.join('\n'));
+    assert.match(complaints[0]!, /killed by signal 9/u);
   });
 });
