@@ -1,5 +1,6 @@
 /**
- * Samples the counters every five seconds and keeps the samples of five minutes.
+ * Samples the counters every five seconds and keeps the samples of five minutes,
+ * and of an hour what each minute amounts to.
  * Rates and plots are made from them. The daemon keeps them, so that `tlsmgr
  * status` shows rates at once, and a page that has just been opened shows a plot.
  */
@@ -11,6 +12,9 @@ import type { Clock } from '../system/clock.ts';
 const everySeconds = 5;
 const mostSamples = 61;
 const rateSeconds = 60;
+const minuteSeconds = 60;
+const samplesInAMinute = minuteSeconds / everySeconds;
+const mostMinutes = 60;
 /** Three requests in the first hundredth of a second are no 300 a second. */
 const leastRateSeconds = 1;
 
@@ -49,11 +53,25 @@ export interface RateReport {
   p99Seconds: number | null;
 }
 
+/** The same of longer intervals: the values of all of them in a list each, oldest first. */
+export interface HourReport {
+  everySeconds: number;
+  /** How long ago the newest interval ended; each one before is everySeconds older. */
+  ageSeconds: number;
+  requestsPerSecond: number[];
+  connectionsPerSecond: number[];
+  hitRatio: (number | null)[];
+  p99Seconds: (number | null)[];
+}
+
 export interface HistoryReport {
   everySeconds: number;
   /** Oldest first. */
   points: HistoryPoint[];
+  hour: HourReport;
 }
+
+type Values = Omit<HistoryPoint, 'ageSeconds'>;
 
 interface Sample extends Counters {
   atMs: number;
@@ -63,12 +81,17 @@ export class History {
   readonly #read: () => Counters;
   readonly #clock: Clock;
   readonly #samples: Sample[] = [];
+  /** Whole minutes, oldest first. */
+  readonly #minutes: Values[] = [];
+  #minuteEndMs: number;
+  #samplesSinceMinute = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(read: () => Counters, clock: Clock) {
     this.#read = read;
     this.#clock = clock;
-    this.sample();
+    this.#samples.push(this.#now());
+    this.#minuteEndMs = this.#samples[0]!.atMs;
   }
 
   /** Samples from now on. Never keeps the process alive. */
@@ -85,6 +108,21 @@ export class History {
     if (this.#samples.length > mostSamples) {
       this.#samples.shift();
     }
+    this.#samplesSinceMinute += 1;
+    if (this.#samplesSinceMinute === samplesInAMinute) {
+      this.#endMinute();
+    }
+  }
+
+  #endMinute(): void {
+    const from = this.#samples.at(-1 - samplesInAMinute)!;
+    const to = this.#samples.at(-1)!;
+    this.#minutes.push(valuesBetween(from, to));
+    if (this.#minutes.length > mostMinutes) {
+      this.#minutes.shift();
+    }
+    this.#minuteEndMs = to.atMs;
+    this.#samplesSinceMinute = 0;
   }
 
   rates(): RateReport {
@@ -114,19 +152,18 @@ export class History {
     const nowMs = this.#clock.monotonicMs();
     return {
       everySeconds,
-      points: this.#samples.slice(1).map((to, index) => {
-        const from = this.#samples[index]!;
-        const seconds = secondsBetween(from, to);
-        return {
-          ageSeconds: rounded((nowMs - to.atMs) / 1000),
-          requestsPerSecond: rounded((to.requests - from.requests) / seconds),
-          connectionsPerSecond: rounded((to.accepted - from.accepted) / seconds),
-          hitRatio: hitRatio(from, to),
-          p99Seconds: finite(
-            percentileSeconds(difference(from.serviceTimes, to.serviceTimes), 0.99),
-          ),
-        };
-      }),
+      points: this.#samples.slice(1).map((to, index) => ({
+        ageSeconds: rounded((nowMs - to.atMs) / 1000),
+        ...valuesBetween(this.#samples[index]!, to),
+      })),
+      hour: {
+        everySeconds: minuteSeconds,
+        ageSeconds: rounded((nowMs - this.#minuteEndMs) / 1000),
+        requestsPerSecond: this.#minutes.map(({ requestsPerSecond }) => requestsPerSecond),
+        connectionsPerSecond: this.#minutes.map(({ connectionsPerSecond }) => connectionsPerSecond),
+        hitRatio: this.#minutes.map((minute) => minute.hitRatio),
+        p99Seconds: this.#minutes.map(({ p99Seconds }) => p99Seconds),
+      },
     };
   }
 
@@ -145,6 +182,16 @@ export class History {
       atMs: this.#clock.monotonicMs(),
     };
   }
+}
+
+function valuesBetween(from: Sample, to: Sample): Values {
+  const seconds = secondsBetween(from, to);
+  return {
+    requestsPerSecond: rounded((to.requests - from.requests) / seconds),
+    connectionsPerSecond: rounded((to.accepted - from.accepted) / seconds),
+    hitRatio: hitRatio(from, to),
+    p99Seconds: finite(percentileSeconds(difference(from.serviceTimes, to.serviceTimes), 0.99)),
+  };
 }
 
 /** At least a millisecond: two samples may be taken at once. */

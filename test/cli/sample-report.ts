@@ -91,6 +91,17 @@ export function sampleReport(): Report {
     },
     log: { warnings: 0, errors: 0, lastHour: { warnings: 0, errors: 0 }, last: null },
     process: { residentBytes: 65_000_000, processorSeconds: 99 },
-    history: { everySeconds: 5, points: [] },
+    history: {
+      everySeconds: 5,
+      points: [],
+      hour: {
+        everySeconds: 60,
+        ageSeconds: 0,
+        requestsPerSecond: [],
+        connectionsPerSecond: [],
+        hitRatio: [],
+        p99Seconds: [],
+      },
+    },
   };
 }

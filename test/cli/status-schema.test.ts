@@ -53,8 +53,10 @@ function toldLater(): Pick<Report, 'history' | 'log' | 'problems'> {
     }),
     clock,
   );
-  clock.ms += 5000;
-  history.sample();
+  for (let round = 0; round < 12; round += 1) {
+    clock.ms += 5000;
+    history.sample();
+  }
   const troubles = new Troubles(clock);
   troubles.note('warning', 'text');
   return {

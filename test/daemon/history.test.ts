@@ -95,6 +95,24 @@ describe('the last five minutes', () => {
     assert.equal(points[0]!.requestsPerSecond, 140);
   });
 
+  test('the hour has a value a minute, oldest first, sixty of them and no more', () => {
+    const { history, pass, clock } = setUp();
+    for (let round = 0; round < 12 * 70 + 3; round += 1) {
+      const minute = Math.floor(round / 12);
+      pass(minute * 5, minute, 1);
+    }
+    clock.ms += 1000;
+    const { hour } = history.report();
+    assert.equal(hour.everySeconds, 60);
+    assert.equal(hour.ageSeconds, 16);
+    const minutes = Array.from({ length: 60 }, (_, index) => index + 10);
+    assert.deepEqual(hour.requestsPerSecond, minutes);
+    assert.deepEqual(new Set(hour.connectionsPerSecond), new Set([0.2]));
+    assert.deepEqual(new Set(hour.hitRatio), new Set([0.2]));
+    assert.deepEqual(new Set(hour.p99Seconds), new Set([0.00002]));
+    assert.equal(hour.p99Seconds.length, 60);
+  });
+
   test('evictions count while they are within the five minutes', () => {
     const { history, counters, pass } = setUp();
     counters.evicted = { smtpd: 0, smtp: 7, lmtp: 0 };

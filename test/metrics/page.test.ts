@@ -80,6 +80,41 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
     assert.deepEqual(tab.complaints, []);
   });
 
+  test('shows an hour instead of five minutes', async () => {
+    const tab = await opened(desktop);
+    await tab.until(drawn);
+    const begin = "document.querySelector('#requests .scale span').innerText";
+    assert.equal(await tab.value(begin), '5 min ago');
+    await tab.value("document.querySelector('#one-hour').click()");
+    assert.equal(await tab.value(begin), '1 h ago');
+    const pressed = "document.querySelector('[aria-pressed=true]').innerText";
+    assert.equal(await tab.value(pressed), 'An hour');
+    const heard = "document.querySelector('#requests .chart').getAttribute('aria-label')";
+    assert.match(await tab.value(heard), /^Requests a second.* in the last hour/u);
+    // An hour of it, as a daemon tells that has run for so long.
+    await tab.value(
+      `(() => {
+        const answer = window.fetch;
+        window.fetch = async (...given) => {
+          const report = await (await answer(...given)).json();
+          const values = Array.from({ length: 60 }, (_, index) => index);
+          Object.assign(report.history.hour, { ageSeconds: 7, requestsPerSecond: values });
+          return new Response(JSON.stringify(report));
+        };
+      })()`,
+    );
+    await tab.until(
+      "document.querySelector('#requests .chart').getAttribute('aria-valuemax') === '59'",
+    );
+    await tab.value("document.querySelector('#requests .chart').focus()");
+    await tab.press('End');
+    const readOut = "document.querySelector('#requests .read')?.innerText ?? ''";
+    assert.match(await tab.value(readOut), /^\d\d:\d\d:\d\d: 59$/u);
+    await tab.value("document.querySelector('#five-minutes').click()");
+    assert.equal(await tab.value(begin), '5 min ago');
+    assert.deepEqual(tab.complaints, []);
+  });
+
   test('reads out the points of a plot, to a pointer and to the keyboard', async () => {
     const tab = await opened(desktop);
     await tab.until(drawn);

@@ -1,6 +1,6 @@
 /**
  * The page: asks for status.json every few seconds and puts its figures in.
- * The daemon keeps five minutes of history, so the plots are there at once. A
+ * The daemon keeps the history of an hour, so the plots are there at once. A
  * daemon that doesn't answer is said so; the page goes on asking.
  */
 import { element, makePlot } from './plot.js';
@@ -22,6 +22,21 @@ const plots = {
   latency: makePlot(find('latency'), { title: 'Service time, 99th percentile', format: wait }),
   connections: makePlot(find('connections'), { title: 'New connections a second', format: count }),
 };
+
+/** By the id of their buttons. */
+const spans = {
+  'five-minutes': {
+    seconds: 300,
+    everySeconds: 5,
+    begin: '5 min ago',
+    words: 'the last five minutes',
+  },
+  'one-hour': { seconds: 3600, everySeconds: 60, begin: '1 h ago', words: 'the last hour' },
+};
+/** @type {keyof typeof spans} */
+let shownSpan = 'five-minutes';
+/** @type {Report | undefined} */
+let lastReport;
 
 let lastAnswer = '';
 /** Of host and instance, once they are known. */
@@ -137,13 +152,32 @@ function showPlots({ rates, history }) {
   sayFigure('hit-ratio', percent(rates.hitRatio));
   sayFigure('latency', wait(rates.p99Seconds));
   sayFigure('connections', count(rates.connectionsPerSecond));
-  /** @param {(point: Report['history']['points'][number]) => number | null} value */
-  const series = (value) =>
-    history.points.map((point) => ({ ageSeconds: point.ageSeconds, value: value(point) }));
-  plots.requests(series((point) => point.requestsPerSecond));
-  plots.hitRatio(series((point) => point.hitRatio));
-  plots.latency(series((point) => point.p99Seconds));
-  plots.connections(series((point) => point.connectionsPerSecond));
+  const { points, hour } = history;
+  const span = spans[shownSpan];
+  /** @param {'requestsPerSecond' | 'connectionsPerSecond' | 'hitRatio' | 'p99Seconds'} name */
+  const series = (name) =>
+    shownSpan === 'five-minutes'
+      ? points.map((point) => ({ ageSeconds: point.ageSeconds, value: point[name] }))
+      : hour[name].map((value, index, { length }) => ({
+          ageSeconds: hour.ageSeconds + (length - 1 - index) * hour.everySeconds,
+          value,
+        }));
+  plots.requests(series('requestsPerSecond'), span);
+  plots.hitRatio(series('hitRatio'), span);
+  plots.latency(series('p99Seconds'), span);
+  plots.connections(series('connectionsPerSecond'), span);
+}
+
+for (const id of /** @type {(keyof typeof spans)[]} */ (Object.keys(spans))) {
+  find(id).addEventListener('click', () => {
+    shownSpan = id;
+    for (const other of Object.keys(spans)) {
+      find(other).setAttribute('aria-pressed', String(other === id));
+    }
+    if (lastReport !== undefined) {
+      showPlots(lastReport);
+    }
+  });
 }
 
 /** How full, of the limit that is nearer. @param {Report['caches']['smtp']} cache */
@@ -312,6 +346,7 @@ function showNames({ requests, rates }) {
 
 /** @param {Report} report */
 function show(report) {
+  lastReport = report;
   showState(report);
   showPlots(report);
   showCaches(report);

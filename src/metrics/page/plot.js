@@ -1,5 +1,5 @@
 /**
- * One plot of the last five minutes: a line over a soft area, in SVG. The
+ * One plot of the last minutes: a line over a soft area, in SVG. The
  * newest point is at the right end; where there is no value the line breaks. A
  * pointer or the arrow keys read out its points.
  */
@@ -9,7 +9,6 @@ import { clockTime } from './words.js';
 const svgNamespace = 'http://www.w3.org/2000/svg';
 const width = 300;
 const height = 100;
-const spanSeconds = 300;
 
 /**
  * @typedef {object} PlotOptions
@@ -21,9 +20,17 @@ const spanSeconds = 300;
 /** @typedef {{ ageSeconds: number, value: number | null }} Point oldest first */
 
 /**
+ * @typedef {object} Span of time that is shown
+ * @property {number} seconds
+ * @property {number} everySeconds between two points
+ * @property {string} begin what stands at the left end
+ * @property {string} words as in: in the last five minutes
+ */
+
+/**
  * @param {Element} card where it goes
  * @param {PlotOptions} options
- * @returns {(points: Point[]) => void} draws
+ * @returns {(points: Point[], span: Span) => void} draws
  */
 export function makePlot(card, { title, format, ceiling }) {
   const svg = element('svg', {
@@ -39,7 +46,7 @@ export function makePlot(card, { title, format, ceiling }) {
   svg.append(area, line);
   const scale = document.createElement('p');
   scale.className = 'scale';
-  const [from, top, to] = ['5 min ago', '', 'now'].map((text) => {
+  const [from, top, to] = ['', '', 'now'].map((text) => {
     const part = document.createElement('span');
     part.textContent = text;
     return part;
@@ -56,21 +63,22 @@ export function makePlot(card, { title, format, ceiling }) {
     label.classList.toggle('read', text !== undefined);
   });
 
-  return (points) => {
+  return (points, span) => {
+    /** @type {HTMLElement} */ (from).textContent = span.begin;
     const values = points.flatMap(({ value }) => (value === null ? [] : [value]));
     const highest = Math.max(0, ...values);
     const most = ceiling ?? roundUp(highest * 1.05);
-    const runs = runsOf(points);
-    line.setAttribute('d', runs.map((run) => path(run, most)).join(''));
-    area.setAttribute('d', runs.map((run) => areaBelow(run, most)).join(''));
+    const runs = runsOf(points, span);
+    line.setAttribute('d', runs.map((run) => path(run, most, span)).join(''));
+    area.setAttribute('d', runs.map((run) => areaBelow(run, most, span)).join(''));
     scaleText = values.length === 0 ? 'nothing yet' : `scale to ${format(most)}`;
     readOut(
       points.flatMap(({ ageSeconds, value }) =>
-        value === null || ageSeconds > spanSeconds
+        value === null || ageSeconds > span.seconds
           ? []
           : [
               {
-                x: across(ageSeconds),
+                x: across(ageSeconds, span),
                 y: down(value, most) / height,
                 text: `${timeAgo(ageSeconds)}: ${format(value)}`,
               },
@@ -81,8 +89,8 @@ export function makePlot(card, { title, format, ceiling }) {
     chart.setAttribute(
       'aria-label',
       last === undefined
-        ? `${title}: nothing in the last five minutes`
-        : `${title} in the last five minutes: highest ${format(highest)}, last ${format(last)}`,
+        ? `${title}: nothing in ${span.words}`
+        : `${title} in ${span.words}: highest ${format(highest)}, last ${format(last)}`,
     );
   };
 }
@@ -102,9 +110,10 @@ export function element(name, attributes) {
 /**
  * Stretches without a gap. A single point becomes a short line, to be seen.
  * @param {Point[]} points
+ * @param {Span} span
  * @returns {{ ageSeconds: number, value: number }[][]}
  */
-function runsOf(points) {
+function runsOf(points, { everySeconds }) {
   /** @type {{ ageSeconds: number, value: number }[][]} */
   const runs = [];
   let open = false;
@@ -121,32 +130,32 @@ function runsOf(points) {
   }
   return runs.map((run) =>
     run.length === 1 && run[0] !== undefined
-      ? [{ ...run[0], ageSeconds: run[0].ageSeconds + 5 }, run[0]]
+      ? [{ ...run[0], ageSeconds: run[0].ageSeconds + everySeconds }, run[0]]
       : run,
   );
 }
 
-/** @param {{ ageSeconds: number, value: number }[]} run @param {number} most */
-function path(run, most) {
+/** @param {{ ageSeconds: number, value: number }[]} run @param {number} most @param {Span} span */
+function path(run, most, span) {
   const steps = run.map(({ ageSeconds, value }) => {
-    const x = width * across(ageSeconds);
+    const x = width * across(ageSeconds, span);
     const y = down(value, most);
     return `${x.toFixed(1)} ${y.toFixed(1)}`;
   });
   return `M${steps.join('L')}`;
 }
 
-/** @param {{ ageSeconds: number, value: number }[]} run @param {number} most */
-function areaBelow(run, most) {
+/** @param {{ ageSeconds: number, value: number }[]} run @param {number} most @param {Span} span */
+function areaBelow(run, most, span) {
   const [left, right] = [run[0], run.at(-1)].map((point) =>
-    (width * across(point?.ageSeconds ?? 0)).toFixed(1),
+    (width * across(point?.ageSeconds ?? 0, span)).toFixed(1),
   );
-  return `${path(run, most)}L${right} ${height}L${left} ${height}Z`;
+  return `${path(run, most, span)}L${right} ${height}L${left} ${height}Z`;
 }
 
-/** 0 at the left end to 1 at the right. @param {number} ageSeconds */
-function across(ageSeconds) {
-  return Math.max(0, 1 - ageSeconds / spanSeconds);
+/** 0 at the left end to 1 at the right. @param {number} ageSeconds @param {Span} span */
+function across(ageSeconds, { seconds }) {
+  return Math.max(0, 1 - ageSeconds / seconds);
 }
 
 /** From the top. @param {number} value @param {number} most */
