@@ -35,12 +35,19 @@ export function connectReason(error: NodeJS.ErrnoException): string {
   }
 }
 
-/** connect() of node:net. A path that is too long gives an `error` event, like any other failure. */
+/**
+ * connect() of node:net, to a path only: it takes digits alone for a port, and no
+ * path at all for one of this host. It never throws: a path that can't be is an
+ * `error` event, as any other failure.
+ */
 export function connectToPath(path: string): Socket {
   try {
+    if (path === '') {
+      throw new Error('its path is empty');
+    }
     requireSocketPath(path);
+    return connect({ path });
   } catch (thrown) {
     return new Socket().destroy(thrown as Error);
   }
-  return connect(path);
 }
