@@ -1,6 +1,6 @@
 /** What to say where a cache refuses, which one does that is off. */
 import type { TlsmgrClient } from '../client/client.ts';
-import type { ListedSession } from '../client/questions.ts';
+import type { ListedSession } from '../client/answers.ts';
 import { TlsmgrError } from '../errors.ts';
 import { parameterOf } from '../sessions/wanted.ts';
 import type { CacheName } from '../config/cache-names.ts';

@@ -4,6 +4,7 @@
  * alive; nothing else of the client does.
  */
 import { TlsmgrError } from '../errors.ts';
+import { unwatchAbort, watchAbort } from './abort-watch.ts';
 import type { Identity } from './identification.ts';
 import type { Reply } from './reply.ts';
 
@@ -35,6 +36,7 @@ export const whoServes = 'who serves';
 /** A call as a connection sees it. */
 export interface PendingCall {
   readonly oursOnly: boolean;
+  readonly deadlineMs: number;
   /** Of performance.now(). */
   readonly untilMs: number;
   readonly isOver: boolean;
@@ -54,12 +56,16 @@ export interface CallLimits {
   socketPath: string;
   deadlineMs: number;
   signal: AbortSignal | undefined;
-  /** Called once, at the end; with what went wrong on the way to the server. */
-  ended(call: PendingCall, trouble: TlsmgrError | undefined): void;
+  /** Called once, at the end. */
+  ended(call: PendingCall, end: CallEnd): void;
 }
+
+/** How a call ended: with what the server says, by its signal, or with what went wrong on the way. */
+export type CallEnd = 'answered' | 'aborted' | TlsmgrError;
 
 export class Call<T> implements PendingCall {
   readonly promise: Promise<T>;
+  readonly deadlineMs: number;
   readonly untilMs: number;
   readonly oursOnly: boolean;
   readonly isIdentification: boolean;
@@ -83,10 +89,13 @@ export class Call<T> implements PendingCall {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    const { deadlineMs, signal } = limits;
-    this.untilMs = performance.now() + deadlineMs;
-    this.#timer = setTimeout(this.#expire, deadlineMs);
-    signal?.addEventListener('abort', this.#abort);
+    this.deadlineMs = limits.deadlineMs;
+    this.untilMs = performance.now() + this.deadlineMs;
+    // A signal that isn't one throws here, before there is a timer.
+    if (limits.signal !== undefined) {
+      watchAbort(limits.signal, this.#abort);
+    }
+    this.#timer = setTimeout(this.#expire, this.deadlineMs);
   }
 
   get isOver(): boolean {
@@ -115,18 +124,18 @@ export class Call<T> implements PendingCall {
       if (thrown instanceof TlsmgrError && thrown.code === 'UNAVAILABLE') {
         return thrown;
       }
-      this.#end(undefined);
+      this.#end('answered');
       this.#reject(thrown);
       return undefined;
     }
-    this.#end(undefined);
+    this.#end('answered');
     this.#resolve(value);
     return undefined;
   }
 
   tell(identity: Identity): void {
     if (!this.#isOver) {
-      this.#end(undefined);
+      this.#end('answered');
       this.#resolve(identity as T);
     }
   }
@@ -139,23 +148,26 @@ export class Call<T> implements PendingCall {
   }
 
   readonly #expire = (): void => {
-    const { socketPath, deadlineMs } = this.#limits;
-    this.fail(new TlsmgrError('DEADLINE', `${socketPath}: no answer within ${deadlineMs} ms`));
+    const waitedMs = Math.ceil(this.deadlineMs);
+    const text = `${this.#limits.socketPath}: no answer within ${waitedMs} ms`;
+    this.fail(new TlsmgrError('DEADLINE', text));
   };
 
   readonly #abort = (): void => {
     if (!this.#isOver) {
-      this.#end(undefined);
+      this.#end('aborted');
       this.#reject(this.#limits.signal!.reason);
     }
   };
 
-  #end(trouble: TlsmgrError | undefined): void {
+  #end(end: CallEnd): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
-    this.#limits.signal?.removeEventListener('abort', this.#abort);
+    if (this.#limits.signal !== undefined) {
+      unwatchAbort(this.#limits.signal, this.#abort);
+    }
     this.#request?.fill(0);
     this.#request = undefined;
-    this.#limits.ended(this, trouble);
+    this.#limits.ended(this, end);
   }
 }

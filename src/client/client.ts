@@ -10,6 +10,9 @@
  */
 import { TlsmgrError } from '../errors.ts';
 import type { ScopedKey } from '../tickets/scoped-key.ts';
+import { isAbortReason } from './abort-watch.ts';
+import type { ListedSession, Page, Policy } from './answers.ts';
+import { requireCallOptions, requireClientOptions } from './arguments.ts';
 import type { CallOptions, Question } from './call.ts';
 import type { Identity } from './identification.ts';
 import { Link, type LinkState } from './link.ts';
@@ -18,11 +21,8 @@ import {
   type CacheName,
   deleteQuestion,
   flushQuestion,
-  type ListedSession,
   listQuestion,
   lookupQuestion,
-  type Page,
-  type Policy,
   policyQuestion,
   seedQuestion,
   statsQuestion,
@@ -44,12 +44,10 @@ export interface ClientOptions {
   maxWaiting?: number | undefined;
 }
 
-/** What setTimeout() can wait for. */
-const longestMs = 2 ** 31 - 1;
-
 const publicStates: Readonly<Record<LinkState, 'up' | 'down' | 'idle'>> = {
   idle: 'idle',
   connecting: 'idle',
+  retrying: 'down',
   up: 'up',
   down: 'down',
   closing: 'down',
@@ -64,24 +62,24 @@ const publicStates: Readonly<Record<LinkState, 'up' | 'down' | 'idle'>> = {
  */
 export class TlsmgrClient implements AsyncDisposable {
   readonly #link: Link;
+  readonly #deadlineMs: number;
 
   /** Throws RangeError for options that can't be. */
-  constructor({ socketPath, announcement, deadlineMs, maxWaiting }: ClientOptions) {
-    if (maxWaiting !== undefined && !(Number.isInteger(maxWaiting) && maxWaiting > 0)) {
-      throw new RangeError(`maxWaiting: ${maxWaiting}`);
-    }
-    requireDeadline(deadlineMs);
+  constructor(options: ClientOptions) {
+    requireClientOptions(options);
+    const { socketPath, announcement, deadlineMs, maxWaiting } = options;
+    this.#deadlineMs = deadlineMs ?? 200;
     this.#link = new Link({
       socketPath,
       announcement: announcement ?? true,
-      deadlineMs: deadlineMs ?? 200,
+      deadlineMs: this.#deadlineMs,
       maxWaiting: maxWaiting ?? 1000,
     });
   }
 
   /**
-   * `up`: connected. `down`: the last connection failed, or the client is closed.
-   * `idle`: none of these; the next call connects.
+   * `up`: connected. `down`: the last connection failed, and none has come up since;
+   * or the client is closed. `idle`: none of these; the next call connects.
    */
   get state(): 'up' | 'down' | 'idle' {
     return publicStates[this.#link.state];
@@ -94,7 +92,7 @@ export class TlsmgrClient implements AsyncDisposable {
 
   /** Who serves. Rejects without a server. */
   async identify(options?: CallOptions): Promise<Identity> {
-    requireDeadline(options?.deadlineMs);
+    requireCallOptions(options);
     return this.#link.identify(options);
   }
 
@@ -107,7 +105,7 @@ export class TlsmgrClient implements AsyncDisposable {
   async update(
     cache: CacheName,
     id: CacheId,
-    session: Buffer,
+    session: Uint8Array,
     options?: CallOptions,
   ): Promise<boolean> {
     return this.#askOr(false, updateQuestion(cache, id, session), options);
@@ -127,7 +125,7 @@ export class TlsmgrClient implements AsyncDisposable {
    * The 88 bytes of the key that seals tickets now, or of the key with the
    * 16-byte name; undefined when there is none, or no tickets are given out.
    */
-  async ticketKey(name?: Buffer, options?: CallOptions): Promise<Buffer | undefined> {
+  async ticketKey(name?: Uint8Array, options?: CallOptions): Promise<Buffer | undefined> {
     return this.#ask(ticketKeyQuestion(name), options);
   }
 
@@ -149,11 +147,26 @@ export class TlsmgrClient implements AsyncDisposable {
     return this.#ask(statsQuestion(), options);
   }
 
-  /** The entries of a cache, oldest first, page by page. Throws `REFUSED` when it is off. */
+  /**
+   * The entries of a cache, oldest first, page by page. Throws `REFUSED` when it is
+   * off. The deadline is for all pages together, less the caller's own time between
+   * them.
+   */
   async *list(cache: CacheName, options?: CallOptions): AsyncGenerator<ListedSession> {
+    requireCallOptions(options);
+    const deadlineMs = options?.deadlineMs ?? this.#deadlineMs;
+    let leftMs = deadlineMs;
     let cursor = '';
     do {
-      const page: Page = await this.#ask(listQuestion(cache, cursor), options);
+      const askedMs = performance.now();
+      let page: Page;
+      try {
+        page = await this.#ask(listQuestion(cache, cursor), { ...options, deadlineMs: leftMs });
+      } catch (thrown) {
+        throw cursor === '' ? thrown : this.#lateListing(thrown, deadlineMs);
+      }
+      // The last page may have come at the last moment: a timer needs some time.
+      leftMs = Math.max(1, leftMs - (performance.now() - askedMs));
       yield* page.sessions;
       ({ cursor } = page);
     } while (cursor !== '');
@@ -175,13 +188,29 @@ export class TlsmgrClient implements AsyncDisposable {
   }
 
   #ask<T>(question: Question<T>, options: CallOptions | undefined): Promise<T> {
-    requireDeadline(options?.deadlineMs);
-    if (!isTraced()) {
-      return this.#link.ask(question, options);
+    try {
+      requireCallOptions(options);
+      if (!isTraced()) {
+        return this.#link.ask(question, options);
+      }
+    } catch (thrown) {
+      question.request.fill(0);
+      throw thrown;
     }
     const { name: request, cache } = question;
     const { socketPath } = this.#link;
-    return trace({ request, cache, socketPath }, () => this.#link.ask(question, options));
+    return trace({ request, cache, socketPath }, options?.signal, () =>
+      this.#link.ask(question, options),
+    );
+  }
+
+  /** The last page's error tells only of the time that was left for it. */
+  #lateListing(thrown: unknown, deadlineMs: number): unknown {
+    if (!(thrown instanceof TlsmgrError && thrown.code === 'DEADLINE')) {
+      return thrown;
+    }
+    const text = `${this.#link.socketPath}: the listing took longer than ${Math.ceil(deadlineMs)} ms`;
+    return new TlsmgrError('DEADLINE', text, { cause: thrown });
   }
 
   /** The cache is an aid: without a server a program goes on as if nothing were stored. */
@@ -190,16 +219,10 @@ export class TlsmgrClient implements AsyncDisposable {
       return await this.#ask(question, options);
     } catch (thrown) {
       // The reason stands in `trouble`.
-      if (thrown instanceof TlsmgrError) {
+      if (thrown instanceof TlsmgrError && !isAbortReason(options?.signal, thrown)) {
         return without;
       }
       throw thrown;
     }
-  }
-}
-
-function requireDeadline(deadlineMs: number | undefined): void {
-  if (deadlineMs !== undefined && !(deadlineMs > 0 && deadlineMs <= longestMs)) {
-    throw new RangeError(`deadlineMs: ${deadlineMs}`);
   }
 }

@@ -7,9 +7,9 @@
  * finds out who serves. Every state can go over to `closed`. Once it is open,
  * each reply is that of the request sent longest ago.
  *
- * A connection on which nothing comes fails when the longest deadline of the
- * calls that wait is over. A call alone that is over leaves its reply to be
- * skipped.
+ * A connection that answers nothing fails when the longest deadline of the calls
+ * that wait is over, counted from the last reply: calls that are made meanwhile
+ * don't put that off. A call alone that is over leaves its reply to be skipped.
  */
 import type { Socket } from 'node:net';
 import { type ErrorCode, TlsmgrError } from '../errors.ts';
@@ -33,8 +33,8 @@ export interface ConnectionEvents {
   answered(): void;
   /** It is closed, by whatever has happened; calls that were sent are the listener's to end. */
   failed(error: TlsmgrError, unanswered: readonly PendingCall[]): void;
-  /** Until when the calls that aren't sent yet would wait, of performance.now(). */
-  waitsUntilMs(): number;
+  /** The calls that aren't sent yet. */
+  waiting(): readonly PendingCall[];
 }
 
 export type ConnectionState = 'connecting' | 'greeting' | 'identifying' | 'open' | 'closed';
@@ -80,9 +80,9 @@ export class ClientConnection {
     this.#place = place;
     this.#events = events;
     this.#silenceMs = silenceMs;
-    this.#watch();
     const socket = connectToPath(place.socketPath);
     this.#socket = socket;
+    this.#watch();
     // A call keeps the process alive by its timer, an idle connection doesn't.
     socket.unref();
     socket.on('connect', () => this.#connected());
@@ -226,13 +226,7 @@ export class ClientConnection {
     if (this.#state === 'closed' || (isOpen && this.#sent.length === 0)) {
       return;
     }
-    let untilMs = Math.max(this.#progressMs + this.#silenceMs, this.#events.waitsUntilMs());
-    for (const call of this.#sent) {
-      untilMs = call.isOver ? untilMs : Math.max(untilMs, call.untilMs);
-    }
-    if (!isOpen) {
-      untilMs = Math.min(untilMs, this.#startedMs + longestOpeningMs);
-    }
+    const untilMs = isOpen ? this.#answerUntilMs() : this.#openUntilMs();
     const nowMs = performance.now();
     if (nowMs >= untilMs + graceMs) {
       const fromMs = isOpen ? this.#progressMs : this.#startedMs;
@@ -242,6 +236,22 @@ export class ClientConnection {
       const leftMs = Math.ceil(untilMs + graceMs - nowMs);
       this.#limit = setTimeout(() => this.#look(), leftMs).unref();
     }
+  }
+
+  /** As long as any call waits for the server, who may be about to start. */
+  #openUntilMs(): number {
+    const waiting = this.#events.waiting();
+    const untilMs = waiting.reduce(
+      (ms, call) => Math.max(ms, call.untilMs),
+      this.#progressMs + this.#silenceMs,
+    );
+    return Math.min(untilMs, this.#startedMs + longestOpeningMs);
+  }
+
+  #answerUntilMs(): number {
+    const live = [...this.#sent, ...this.#events.waiting()].filter((call) => !call.isOver);
+    const longestMs = live.reduce((ms, call) => Math.max(ms, call.deadlineMs), this.#silenceMs);
+    return this.#progressMs + longestMs;
   }
 
   #fail(reason: string, { code = 'UNAVAILABLE', cause, answered }: Failure = {}): void {

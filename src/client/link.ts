@@ -3,6 +3,7 @@
  *
  *     idle        no connection, and none is needed
  *     connecting  calls wait for a connection
+ *     retrying    the same, and the one before has failed
  *     up          the server is known; calls are sent as it takes them
  *     down        the last connection has failed; the next call tries again, if the circuit lets it
  *     closing     no new calls; those under way end first
@@ -13,18 +14,26 @@
  * all calls that wait fail with it, at once.
  */
 import { TlsmgrError } from '../errors.ts';
-import { Call, type CallOptions, type PendingCall, type Question, whoServes } from './call.ts';
+import {
+  Call,
+  type CallOptions,
+  type CallEnd,
+  type PendingCall,
+  type Question,
+  whoServes,
+} from './call.ts';
 import { Circuit } from './circuit.ts';
 import { ClientConnection, type Place } from './connection.ts';
 import type { Identity } from './identification.ts';
 
-export type LinkState = 'idle' | 'connecting' | 'up' | 'down' | 'closing' | 'closed';
+export type LinkState = 'idle' | 'connecting' | 'retrying' | 'up' | 'down' | 'closing' | 'closed';
 
 const transitions: Readonly<Record<LinkState, readonly LinkState[]>> = {
   idle: ['connecting', 'closed'],
   connecting: ['up', 'down', 'closing', 'closed'],
   up: ['idle', 'down', 'closing', 'closed'],
-  down: ['connecting', 'closed'],
+  retrying: ['up', 'down', 'closing', 'closed'],
+  down: ['retrying', 'closed'],
   closing: ['closed'],
   closed: [],
 };
@@ -66,7 +75,7 @@ export class Link {
     return this.#state;
   }
 
-  /** Why the last call didn't reach a server; undefined once one has been answered since. */
+  /** Why the last call that ended had no answer; undefined if it had one. */
   get trouble(): TlsmgrError | undefined {
     return this.#trouble;
   }
@@ -95,22 +104,26 @@ export class Link {
   }
 
   #call<T>(question: Question<T> | typeof whoServes, options: CallOptions | undefined): Promise<T> {
-    const deadlineMs = options?.deadlineMs ?? this.#options.deadlineMs;
-    const refusal = options?.signal?.aborted === true ? undefined : this.#refusal();
-    if (refusal !== undefined || options?.signal?.aborted === true) {
+    const signal = options?.signal ?? undefined;
+    if (signal?.aborted === true) {
       if (question !== whoServes) {
         question.request.fill(0);
       }
-      this.#trouble = refusal ?? this.#trouble;
-      return Promise.reject(refusal ?? (options!.signal!.reason as Error));
+      return Promise.reject(signal.reason as Error);
     }
-    this.#live += 1;
+    // Nothing changes before there is a call: what is wrong with the signal is thrown here.
     const call = new Call<T>(question, {
       socketPath: this.#options.socketPath,
-      deadlineMs,
-      signal: options?.signal,
-      ended: (ended, trouble) => this.#ended(ended, trouble),
+      deadlineMs: options?.deadlineMs ?? this.#options.deadlineMs,
+      signal,
+      ended: (ended, end) => this.#ended(ended, end),
     });
+    this.#live += 1;
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      call.fail(refusal);
+      return call.promise;
+    }
     this.#waiting.push(call);
     if (this.#connection === undefined) {
       this.#connect();
@@ -177,13 +190,13 @@ export class Link {
   }
 
   #connect(): void {
-    this.#move('connecting');
     this.#connection = new ClientConnection(this.#options, this.#options.deadlineMs, {
       opened: (identity) => this.#opened(identity),
       answered: () => this.#answered(),
       failed: (error, unanswered) => this.#failed(error, unanswered),
-      waitsUntilMs: () => this.#waiting.reduce((ms, { untilMs }) => Math.max(ms, untilMs), 0),
+      waiting: () => this.#waiting,
     });
+    this.#move(this.#state === 'down' ? 'retrying' : 'connecting');
   }
 
   #opened(identity: Identity): void {
@@ -196,7 +209,6 @@ export class Link {
   }
 
   #answered(): void {
-    this.#trouble = undefined;
     this.#circuit.answered();
     this.#pump();
   }
@@ -219,10 +231,10 @@ export class Link {
     }
   }
 
-  #ended(call: PendingCall, trouble: TlsmgrError | undefined): void {
+  #ended(call: PendingCall, end: CallEnd): void {
     this.#live -= 1;
-    if (trouble !== undefined && trouble.code !== 'UNSUPPORTED') {
-      this.#trouble = trouble;
+    if (end !== 'aborted') {
+      this.#trouble = end === 'answered' ? undefined : end;
     }
     if (!call.isSent) {
       const at = this.#waiting.indexOf(call);

@@ -4,52 +4,43 @@
  * log a warning, or close the connection.
  */
 import { isUtf8 } from 'node:buffer';
-import { TlsmgrError } from '../errors.ts';
 import { Encoder, encodedName } from '../protocol/encoder.ts';
 import { requestName, status } from '../protocol/names.ts';
-import { longestScopeBytes, readScopedKeys, type ScopedKey } from '../tickets/scoped-key.ts';
+import { longestScopeBytes, type ScopedKey } from '../tickets/scoped-key.ts';
+import { keyNameBytes } from '../tickets/ticket-key.ts';
+import {
+  countOf,
+  isOk,
+  type Page,
+  pageOf,
+  type Policy,
+  policyOf,
+  reportOf,
+  requireOk,
+  scopedKeysOf,
+  seedOf,
+  ticketKeyOf,
+} from './answers.ts';
+import { bytesOf, requireText } from './arguments.ts';
 import type { Question } from './call.ts';
 import type { Reply } from './reply.ts';
 
 /** A cache: one of Postfix's three, or another one that this tlsmgr has. */
 export type CacheName = 'smtpd' | 'smtp' | 'lmtp' | (string & {});
 
-/** A cache id: bytes without a NUL, 65,536 at most, or their UTF-8 text. */
-export type CacheId = string | Buffer;
-
-/** What a server does with sessions of a kind. */
-export interface Policy {
-  /** Whether such sessions are cached. */
-  cachable: boolean;
-  /** 0 when sessions of this kind are not to be kept at all. */
-  timeoutSeconds: number;
-}
-
-/** An entry of a cache as `list` tells it; the session itself is not part of it. */
-export interface ListedSession {
-  id: Buffer;
-  sessionBytes: number;
-  storedAtSeconds: number;
-  expiresAtSeconds: number;
-}
-
-export interface Page {
-  sessions: ListedSession[];
-  /** Where the next page begins; empty for the last one. */
-  cursor: string;
-}
+/** A cache id: bytes without a NUL, 65,536 at most, or their UTF-8 text. A Buffer is a Uint8Array. */
+export type CacheId = string | Uint8Array;
 
 const largestSeedBytes = 255;
 const longestIdBytes = 65_536;
 /** What a daemon takes whose tlsmgr_request_size_limit is the default. */
 const longestRequestBytes = 1024 * 1024;
-const keyNameBytes = 16;
 const pageEntries = 500;
 
 const postfixCaches = ['smtpd', 'smtp', 'lmtp'];
 
 type Value =
-  | ['string', name: string, value: CacheId]
+  | ['string', name: string, value: string | Buffer]
   | ['number', name: string, value: number]
   | ['data', name: string, value: Buffer];
 
@@ -59,14 +50,14 @@ export function seedQuestion(bytes: number): Question<Buffer> {
   }
   return question('seed', [['number', 'size', bytes]], (reply) => {
     requireOk('seed', reply);
-    return reply.data('seed');
+    return seedOf(reply, bytes);
   });
 }
 
 export function policyQuestion(cache: CacheName): Question<Policy> {
   return question('policy', [cacheType(cache)], (reply) => {
     requireOk('policy', reply);
-    return { cachable: reply.number('cachable') !== 0, timeoutSeconds: reply.number('timeout') };
+    return policyOf(reply);
   });
 }
 
@@ -76,25 +67,32 @@ export function lookupQuestion(cache: CacheName, id: CacheId): Question<Buffer |
   );
 }
 
-export function updateQuestion(cache: CacheName, id: CacheId, session: Buffer): Question<boolean> {
-  const values: Value[] = [cacheType(cache), cacheId(id), ['data', 'session', session]];
-  return question('update', values, isOk);
+export function updateQuestion(
+  cache: CacheName,
+  id: CacheId,
+  session: Uint8Array,
+): Question<boolean> {
+  const bytes = bytesOf('session', session);
+  return question('update', [cacheType(cache), cacheId(id), ['data', 'session', bytes]], isOk);
 }
 
 export function deleteQuestion(cache: CacheName, id: CacheId): Question<boolean> {
   return question('delete', [cacheType(cache), cacheId(id)], isOk);
 }
 
-export function ticketKeyQuestion(name: Buffer | undefined): Question<Buffer | undefined> {
-  if (name !== undefined && name.length !== keyNameBytes) {
+export function ticketKeyQuestion(name: Uint8Array | undefined): Question<Buffer | undefined> {
+  // A copy: what was asked for is compared with what comes.
+  const wanted = Buffer.from(name === undefined ? [] : bytesOf('the name of a ticket key', name));
+  if (name !== undefined && wanted.length !== keyNameBytes) {
     throw new RangeError(`the name of a ticket key has ${keyNameBytes} bytes`);
   }
-  return question('tktkey', [['data', 'keyname', name ?? Buffer.alloc(0)]], (reply) =>
-    isOk(reply) ? reply.data('keybuf') : undefined,
+  return question('tktkey', [['data', 'keyname', wanted]], (reply) =>
+    isOk(reply) ? ticketKeyOf(reply, wanted) : undefined,
   );
 }
 
 export function ticketRingQuestion(scope: string): Question<ScopedKey[] | undefined> {
+  requireText('scope', scope);
   const bytes = Buffer.byteLength(scope);
   if (bytes < 1 || bytes > longestScopeBytes) {
     throw new RangeError(`a scope has 1 to ${longestScopeBytes} bytes`);
@@ -103,24 +101,14 @@ export function ticketRingQuestion(scope: string): Question<ScopedKey[] | undefi
     if (reply.status === status.fail) {
       requireOk('tktring', reply);
     }
-    return isOk(reply) ? scopedKeys(reply) : undefined;
+    return isOk(reply) ? scopedKeysOf(reply) : undefined;
   });
-}
-
-function scopedKeys(reply: Reply): ScopedKey[] {
-  const bytes = reply.data('keys');
-  const keys = readScopedKeys(bytes);
-  bytes.fill(0);
-  if (keys === undefined) {
-    throw new TlsmgrError('UNAVAILABLE', 'a reply is malformed: its ticket keys');
-  }
-  return keys;
 }
 
 export function statsQuestion(): Question<unknown> {
   return ours('stats', [], (reply) => {
     requireOk('stats', reply);
-    return jsonOf(reply.text('report'), 'its report is no JSON');
+    return reportOf(reply);
   });
 }
 
@@ -132,26 +120,14 @@ export function listQuestion(cache: CacheName, cursor: string): Question<Page> {
   ];
   return ours('list', values, (reply) => {
     requireOk('list', reply);
-    const entries = jsonOf(reply.text('entries'), 'its listing is no JSON') as {
-      id: string;
-      bytes: number;
-      stored: number;
-      expires: number;
-    }[];
-    const sessions = entries.map(({ id, bytes, stored, expires }) => ({
-      id: Buffer.from(id, 'base64'),
-      sessionBytes: bytes,
-      storedAtSeconds: stored,
-      expiresAtSeconds: expires,
-    }));
-    return { sessions, cursor: reply.text('cursor') };
+    return pageOf(reply, cursor);
   });
 }
 
 export function flushQuestion(cache: CacheName): Question<number> {
   return ours('flush', [cacheType(cache)], (reply) => {
     requireOk('flush', reply);
-    return reply.number('entries');
+    return countOf(reply, 'entries');
   });
 }
 
@@ -179,8 +155,18 @@ function cacheOf(values: readonly Value[]): string | undefined {
   return values.find(([, attribute]) => attribute === 'cache_type')?.[2] as string | undefined;
 }
 
-const cacheType = (cache: CacheName): Value => ['string', 'cache_type', cache];
-const cacheId = (id: CacheId): Value => ['string', 'cache_id', id];
+function cacheType(cache: CacheName): Value {
+  requireText('cache', cache);
+  return ['string', 'cache_type', cache];
+}
+
+function cacheId(id: CacheId): Value {
+  if (typeof id !== 'string') {
+    return ['string', 'cache_id', bytesOf('id', id)];
+  }
+  requireText('id', id);
+  return ['string', 'cache_id', id];
+}
 
 function encode(name: string, values: readonly Value[]): Buffer {
   const list = new Encoder();
@@ -203,7 +189,7 @@ function encode(name: string, values: readonly Value[]): Buffer {
   return list.buffer.subarray(0, list.length);
 }
 
-function checkedBytes(attribute: string, value: CacheId): Buffer {
+function checkedBytes(attribute: string, value: string | Buffer): Buffer {
   const bytes = typeof value === 'string' ? Buffer.from(value) : value;
   if (bytes.includes(0)) {
     throw new RangeError(`${attribute} must not hold a NUL`);
@@ -212,23 +198,4 @@ function checkedBytes(attribute: string, value: CacheId): Buffer {
     throw new RangeError(`${attribute} must not be longer than ${longestIdBytes} bytes`);
   }
   return bytes;
-}
-
-function isOk(reply: Reply): boolean {
-  return reply.status === status.ok;
-}
-
-function requireOk(request: string, reply: Reply): void {
-  const code = reply.status;
-  if (code !== status.ok) {
-    throw new TlsmgrError('REFUSED', `"${request}" request refused with status ${code}`);
-  }
-}
-
-function jsonOf(text: string, fault: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (thrown) {
-    throw new TlsmgrError('UNAVAILABLE', fault, { cause: thrown });
-  }
 }

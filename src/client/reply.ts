@@ -80,7 +80,8 @@ export class Reply {
   }
 }
 
-function malformed(what: string): TlsmgrError {
+/** @param what is wrong; without a value of the reply. */
+export function malformed(what: string): TlsmgrError {
   return new TlsmgrError('UNAVAILABLE', `a reply is malformed: ${what}`);
 }
 

@@ -4,6 +4,7 @@
  */
 import { tracingChannel } from 'node:diagnostics_channel';
 import { TlsmgrError } from '../errors.ts';
+import { isAbortReason } from './abort-watch.ts';
 
 /** What subscribers of the tracing channel `tlsmgr.request` get. */
 export interface RequestMessage {
@@ -27,9 +28,10 @@ export function isTraced(): boolean {
   return requests.hasSubscribers;
 }
 
-/** @param ask makes the call. @returns what it gives. */
+/** @param signal of the call. @param ask makes the call. @returns what it gives. */
 export async function trace<T>(
   asked: Pick<RequestMessage, 'request' | 'cache' | 'socketPath'>,
+  signal: AbortSignal | null | undefined,
   ask: () => Promise<T>,
 ): Promise<T> {
   const message: RequestMessage = { ...asked, outcome: undefined };
@@ -40,7 +42,8 @@ export async function trace<T>(
       value = await ask();
       message.outcome = value === undefined || value === false ? 'nothing' : 'done';
     } catch (thrown) {
-      message.outcome = thrown instanceof TlsmgrError ? thrown.code : 'aborted';
+      const isOurs = thrown instanceof TlsmgrError && !isAbortReason(signal, thrown);
+      message.outcome = isOurs ? thrown.code : 'aborted';
       throw thrown;
     }
   }, message);

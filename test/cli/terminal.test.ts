@@ -112,24 +112,32 @@ describe('the terminal obeys nothing that it is shown', () => {
   });
 
   test('list and its JSON, flush, and what a server refuses with', async () => {
-    const entries = JSON.stringify([
-      { id: Buffer.from(hostile).toString('base64'), bytes: hostile, stored: 1, expires: 2 },
-    ]);
-    const listing: Attributes = [
+    const listing = (bytes: unknown): Attributes => [
       ['status', '0'],
-      ['entries', entries],
+      [
+        'entries',
+        JSON.stringify([
+          { id: Buffer.from(hostile).toString('base64'), bytes, stored: 1, expires: 2 },
+        ]),
+      ],
       ['cursor', ''],
     ];
     const ours = asOurs(sampleReport());
-    const reply = (request: string): Attributes | undefined =>
-      request === 'list' ? listing : ours(request);
-    await withFake(reply, async () => {
-      for (const args of [[], ['--json']]) {
-        const { status, out } = await runHere('list', 'smtp', ...args, ...onSocket);
-        assert.equal(status, 0);
-        assertTame(out);
-      }
-    });
+    for (const [bytes, ended] of [
+      [5, 0],
+      [hostile, 1],
+    ]) {
+      const reply = (request: string): Attributes | undefined =>
+        request === 'list' ? listing(bytes) : ours(request);
+      await withFake(reply, async () => {
+        for (const args of [[], ['--json']]) {
+          const { status, out, err } = await runHere('list', 'smtp', ...args, ...onSocket);
+          assert.equal(status, ended);
+          assertTame(out);
+          assertTame(err);
+        }
+      });
+    }
     await withFake(
       () => [[hostile, hostile]],
       async () => {

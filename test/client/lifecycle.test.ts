@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TlsmgrClient, type ClientOptions } from '../../src/client/client.ts';
 import { TlsmgrError } from '../../src/errors.ts';
 import { type Asked, type Script, ScriptedServer } from './scripted-server.ts';
@@ -138,6 +139,19 @@ describe('each call in each state', () => {
     assert.equal(client.trouble, undefined);
   });
 
+  test('retrying: down until there is a connection', async () => {
+    const server = await serve({ greets: (connection) => connection > 1 });
+    const client = clientOf(server);
+    const first = client.lookup('smtp', 'id');
+    await settled(() => server.connections === 1);
+    server.drop();
+    assert.equal(await first, undefined);
+    const second = client.lookup('smtp', 'id');
+    assert.equal(client.state, 'down');
+    assert.equal((await second)?.length, 3);
+    assert.equal(client.state, 'up');
+  });
+
   test('closing: it fails, and those under way are answered', async () => {
     const held: Asked[] = [];
     const server = await serve({ asked: (request) => void held.push(request) });
@@ -211,6 +225,13 @@ describe('a call', () => {
     }
     assert.equal((await other).toString(), 'SS');
     assert.equal(server.connections, 1);
+  });
+
+  test('tells its deadline in whole milliseconds', async () => {
+    const client = clientOf(await serve({ asked: () => {} }));
+    await assert.rejects(client.seed(1, { deadlineMs: 20.331744 }), {
+      message: /: no answer within 21 ms$/u,
+    });
   });
 
   test('that is aborted rejects with the reason, also before it is sent; others go on', async () => {
@@ -306,6 +327,14 @@ describe('the way to the server', () => {
     const lengths = (await Promise.all(seeds)).map(({ length }) => length);
     assert.deepEqual(lengths, [1, 2, 3, 4, 5]);
     await assert.rejects(client.stats(), { code: 'UNSUPPORTED' });
+    assert.equal(client.trouble?.code, 'UNSUPPORTED');
+    const last = client.seed(1);
+    await settled(() => held.length === 6);
+    answer(held.at(-1)!);
+    await last;
+    assert.equal(client.trouble?.code, undefined);
+    assert.equal(await client.lookup('mine', 'id'), undefined);
+    assert.equal(client.trouble?.code, 'UNSUPPORTED');
   });
 
   test('a server that fails is not asked again and again, and found again when it is back', async () => {
@@ -318,7 +347,8 @@ describe('the way to the server', () => {
     await settled(() => client.state === 'idle');
     for (let count = 0; count < 3; count += 1) {
       assert.equal(await client.lookup('smtp', 'id'), undefined);
-      await settled(() => client.state === 'down');
+      await settled(() => server.connections === count + 2 && server.open === 0);
+      assert.equal(client.state, 'down');
     }
     // One connection that worked, three that failed.
     assert.equal(server.connections, 4);
@@ -333,6 +363,56 @@ describe('the way to the server', () => {
       return client.state === 'up';
     });
     assert.equal(server.connections, 5);
+  });
+
+  for (const as of ['tlsmgr', 'postfix'] as const) {
+    test(`a connection that answers nothing is given up however steady the calls: ${as}`, async () => {
+      const server = await serve({
+        as,
+        asked(request) {
+          if (request.connection > 1) {
+            answer(request);
+          }
+        },
+      });
+      const client = clientOf(server, { deadlineMs: 60 });
+      const untilMs = performance.now() + 20_000;
+      const found: Buffer[] = [];
+      while (found.length === 0) {
+        assert.ok(performance.now() < untilMs, `${server.connections} connection`);
+        void client
+          .lookup('smtp', 'id')
+          .then((session) => found.push(...(session ? [session] : [])));
+        await sleep(5);
+      }
+      assert.ok(server.connections > 1);
+    });
+  }
+
+  test('and the circuit opens when it is so each time', async () => {
+    const server = await serve({ asked: () => {} });
+    const client = clientOf(server, { deadlineMs: 60 });
+    const untilMs = performance.now() + 20_000;
+    while (client.trouble?.message.endsWith('it is not asked again for a while') !== true) {
+      assert.ok(performance.now() < untilMs, client.trouble?.message);
+      void client.lookup('smtp', 'id');
+      await sleep(5);
+    }
+    assert.equal(server.connections, 3);
+  });
+
+  test('a call with a longer deadline is waited for, whatever the others have', async () => {
+    const held: Asked[] = [];
+    const server = await serve({ asked: (request) => void held.push(request) });
+    const client = clientOf(server, { deadlineMs: 15 });
+    const long = client.seed(2, { deadlineMs: forever });
+    await settled(() => held.length === 1);
+    for (let count = 0; count < 5; count += 1) {
+      assert.equal(await client.lookup('smtp', 'id'), undefined);
+    }
+    answer(held[0]!);
+    assert.equal((await long).toString(), 'SS');
+    assert.equal(server.connections, 1);
   });
 
   test('a reply that is none ends the connection', async () => {

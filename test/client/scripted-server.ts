@@ -53,6 +53,11 @@ export class ScriptedServer {
     await once(this.#server, 'listening');
   }
 
+  /** Connections that are open now. */
+  get open(): number {
+    return this.#sockets.size;
+  }
+
   /** Closes all connections; new ones are taken. */
   drop(): void {
     for (const socket of this.#sockets) {
