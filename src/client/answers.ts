@@ -62,10 +62,15 @@ export function policyOf(reply: Reply): Policy {
 /** @param name of the key that was asked for; empty for the one that seals now. */
 export function ticketKeyOf(reply: Reply, name: Buffer): Buffer {
   const key = reply.data('keybuf');
+  const isWhole = key.length === ticketKeyBytes;
   const isWanted = name.length === 0 || key.subarray(0, keyNameBytes).equals(name);
-  if (key.length !== ticketKeyBytes || !isWanted) {
+  if (!isWhole || !isWanted) {
     key.fill(0);
-    throw malformed(isWanted ? `its ticket key has not ${ticketKeyBytes} bytes` : 'another key');
+    throw malformed(
+      isWhole
+        ? 'its ticket key has another name than was asked for'
+        : `its ticket key has not ${ticketKeyBytes} bytes`,
+    );
   }
   return key;
 }
@@ -75,7 +80,7 @@ export function scopedKeysOf(reply: Reply): ScopedKey[] {
   const keys = readScopedKeys(bytes);
   bytes.fill(0);
   if (keys === undefined) {
-    throw malformed('its ticket keys');
+    throw malformed('its ticket keys are no whole keys');
   }
   return keys;
 }
@@ -120,7 +125,7 @@ function listedSessionOf(entry: unknown): ListedSession {
     !isCount(stored) ||
     !isCount(expires)
   ) {
-    throw malformed('an entry of its listing');
+    throw malformed('an entry of its listing is none');
   }
   return {
     id: idBytes,

@@ -128,6 +128,44 @@ test('any listing is read or UNAVAILABLE, nothing else', async () => {
   );
 });
 
+test('any seed, key, count and policy is as it should be or UNAVAILABLE', async () => {
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 100 }),
+    fc.uint8Array({ minLength: 88, maxLength: 88 }),
+  );
+  const numbers = fc.oneof(
+    fc.integer().map(String),
+    fc.constantFrom('0', '1', '4294967295', '', '-', '99999999999999999999999'),
+  );
+  const name = Buffer.alloc(16);
+  await fc.assert(
+    fc.asyncProperty(bytes, numbers, numbers, async (data, one, other) => {
+      const text = Buffer.from(data).toString('base64');
+      for (const [reply, ask] of [
+        [['seed', text], async (client) => (await client.seed(88)).length === 88],
+        [['keybuf', text], async (client) => (await client.ticketKey())!.length === 88],
+        [
+          ['keybuf', text],
+          async (client) => (await client.ticketKey(name))!.subarray(0, 16).equals(name),
+        ],
+        [['entries', one], async (client) => (await client.flush('smtp')) >= 0],
+        [
+          ['cachable', one, 'timeout', other],
+          async (client) => (await client.policy('smtp')).timeoutSeconds >= 0,
+        ],
+      ] as const satisfies [string[], (client: TlsmgrClient) => Promise<boolean>][]) {
+        try {
+          assert.ok(await askOnce(reply, ask));
+        } catch (thrown) {
+          assert.ok(thrown instanceof TlsmgrError, String(thrown));
+          assert.equal(thrown.code, 'UNAVAILABLE');
+        }
+      }
+    }),
+    { numRuns: 25 },
+  );
+});
+
 test('the deadline of a listing is that of the whole, however many pages it has', async () => {
   const client = new TlsmgrClient({ socketPath: server.path });
   let pages = 0;
