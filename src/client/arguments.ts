@@ -3,7 +3,7 @@
  * would be stored as other bytes, or fail where nobody waits for an error. All
  * else is a RangeError, which names the argument and not its value.
  */
-import { types } from 'node:util';
+import { toUSVString, types } from 'node:util';
 
 /** What setTimeout() can wait for. */
 const longestMs = 2 ** 31 - 1;
@@ -52,7 +52,7 @@ export function requireText(name: string, value: unknown): asserts value is stri
   if (typeof value !== 'string') {
     throw new RangeError(`${name} is no string`);
   }
-  if (/\p{Surrogate}/u.test(value)) {
+  if (toUSVString(value) !== value) {
     throw new RangeError(`${name} has half a character, which UTF-8 has no bytes for`);
   }
   if (value.includes('\0')) {
