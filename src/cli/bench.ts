@@ -3,6 +3,7 @@
  * alternate between the two; the ratio is taken within a round.
  */
 import { type CliIo, UsageError } from './io.ts';
+import { wholeNumber } from './numbers.ts';
 import type { Given, benchOptions } from './options.ts';
 import { forgetSessions, type LoadResult, type Operation, runLoad } from './load.ts';
 import type { Place } from './probe.ts';
@@ -25,9 +26,9 @@ const ids = 1000;
 const sessionBytes = 1500;
 
 export async function runBench({ values }: Given<typeof benchOptions>, io: CliIo): Promise<number> {
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) {
-    throw new UsageError(`bad number of rounds: ${values.rounds}`);
+  const rounds = wholeNumber(values.rounds);
+  if (!(rounds >= 1)) {
+    throw new UsageError(`bad number of rounds: ${values.rounds} (a whole number, at least 1)`);
   }
   const place = placeOf(values.socket, io);
   tellPlace(values.socket, place, io);

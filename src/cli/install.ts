@@ -29,6 +29,7 @@ import { restartWith } from './install/restart.ts';
 import { abortOnSignals } from './install/signals.ts';
 import { smtpAddresses, type SmtpAddress } from './install/smtpd-services.ts';
 import { type CliIo, UsageError } from './io.ts';
+import { decimalNumber } from './numbers.ts';
 import type { Given, installOptions } from './options.ts';
 import { Postfix } from './postfix/postfix.ts';
 import { forgetStarts, reasonForOriginal, rehearseNextStart } from './starts.ts';
@@ -76,8 +77,8 @@ export async function runInstall(
 
 /** A number of seconds as `--wait` takes it. */
 export function secondsOf(text: string | undefined): number {
-  const seconds = text === undefined ? usualWaitSeconds : Number(text);
-  if (!(seconds > 0 && seconds <= 3600)) {
+  const seconds = text === undefined ? usualWaitSeconds : decimalNumber(text);
+  if (!(seconds >= 1 && seconds <= 3600)) {
     throw new UsageError(`--wait takes seconds, 1 to 3600: ${text}`);
   }
   return seconds;

@@ -2,6 +2,7 @@
 import { listed } from './cache-off.ts';
 import type { CliIo } from './io.ts';
 import { UsageError } from './io.ts';
+import { wholeNumber } from './numbers.ts';
 import type { Given, listOptions } from './options.ts';
 import { duration } from './output.ts';
 import { cacheArgument, idText, withCache } from './reach.ts';
@@ -11,9 +12,9 @@ export async function runList(
   io: CliIo,
 ): Promise<number> {
   const label = cacheArgument(words[0]);
-  const limit = values.limit === undefined ? Infinity : Number(values.limit);
+  const limit = values.limit === undefined ? Infinity : wholeNumber(values.limit);
   if (!(limit > 0)) {
-    throw new UsageError(`bad limit: ${values.limit}`);
+    throw new UsageError(`bad limit: ${values.limit} (a whole number, at least 1)`);
   }
   return withCache(label, values.socket, io, 'ours', async (client) => {
     const nowSeconds = Math.floor(Date.now() / 1000);

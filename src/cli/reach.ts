@@ -183,12 +183,28 @@ async function cacheNamesOf(client: TlsmgrClient): Promise<readonly CacheName[]>
   return caches === undefined ? postfixCacheNames : Object.keys(caches);
 }
 
-/** An id as `list` prints it: the text itself, or `hex:` and the bytes. */
+/** An id as `list` prints it: the text itself, or `hex:` and the bytes. Throws UsageError. */
 export function idArgument(text: string | undefined): Buffer {
   if (text === undefined) {
     throw new UsageError('no cache id given');
   }
-  return text.startsWith('hex:') ? Buffer.from(text.slice(4), 'hex') : Buffer.from(text);
+  const bytes = text.startsWith('hex:') ? hexBytes(text.slice(4)) : Buffer.from(text);
+  if (bytes === undefined) {
+    throw new UsageError(`bad cache id: ${text}: pairs of hexadecimal digits follow hex:`);
+  }
+  // What takes its place here: the program is given its arguments as text.
+  if (text.includes('\uFFFD')) {
+    throw new UsageError(`bad cache id: ${text}: give bytes that are no text as hex:`);
+  }
+  if (bytes.includes(0)) {
+    throw new UsageError(`bad cache id: ${text}: no id holds a NUL`);
+  }
+  return bytes;
+}
+
+/** Buffer.from() would leave out what is no digit, and all that follows it. */
+function hexBytes(digits: string): Buffer | undefined {
+  return /^(?:[0-9a-f]{2})*$/iu.test(digits) ? Buffer.from(digits, 'hex') : undefined;
 }
 
 /** An id for the eye, and for idArgument(): bytes that aren't printable ASCII as `hex:`. */

@@ -74,11 +74,13 @@ async function run(verb: Verb, args: readonly string[], io: CliIo): Promise<numb
     const perform = await verb.load();
     return await perform(given, config === undefined ? io : { ...io, configDirectory: config });
   } catch (thrown) {
-    complain(io, 'fatal', messageOf(thrown));
     if (isUsageFault(thrown)) {
+      // Node explains some faults in several lines.
+      complain(io, 'fatal', messageOf(thrown).replaceAll('\n', ' '));
       io.err(usageText(verb));
       return verb.statuses?.failed ?? 2;
     }
+    complain(io, 'fatal', messageOf(thrown));
     return verb.statuses?.failed ?? 1;
   }
 }

@@ -1,5 +1,6 @@
 /** tlsmgr seed [BYTES]: random bytes from the pool. */
 import { type CliIo, UsageError } from './io.ts';
+import { wholeNumber } from './numbers.ts';
 import type { Given, seedOptions } from './options.ts';
 import { withDaemon } from './reach.ts';
 
@@ -10,8 +11,8 @@ export async function runSeed(
   { values, words }: Given<typeof seedOptions>,
   io: CliIo,
 ): Promise<number> {
-  const bytes = words[0] === undefined ? defaultBytes : Number(words[0]);
-  if (!Number.isInteger(bytes) || bytes < 1 || bytes > mostBytes) {
+  const bytes = words[0] === undefined ? defaultBytes : wholeNumber(words[0]);
+  if (!(bytes >= 1 && bytes <= mostBytes)) {
     throw new UsageError(`bad number of bytes: ${words[0]} (1 to ${mostBytes})`);
   }
   return withDaemon(values.socket, io, 'either', async (client) => {

@@ -6,6 +6,7 @@
 import { isatty } from 'node:tty';
 import { messageOf } from '../errors.ts';
 import { type CliIo, UsageError } from './io.ts';
+import { decimalNumber } from './numbers.ts';
 import type { Given, statusOptions } from './options.ts';
 import { placeOf, reportOf, tellPlace, withClient } from './reach.ts';
 import { healthOf, healthStatuses } from './status/health.ts';
@@ -17,6 +18,7 @@ import { isCached, judge, verdictText } from './status/ticket.ts';
 
 const usualIntervalSeconds = 2;
 const shortestIntervalSeconds = 0.1;
+const longestIntervalSeconds = 3600;
 
 export async function runStatus(
   { values }: Given<typeof statusOptions>,
@@ -83,9 +85,11 @@ async function tellOfTicket(
 }
 
 function intervalOf(text: string | undefined): number {
-  const seconds = text === undefined ? usualIntervalSeconds : Number(text);
-  if (!(seconds >= shortestIntervalSeconds)) {
-    throw new UsageError(`--interval: ${shortestIntervalSeconds} seconds at least`);
+  const seconds = text === undefined ? usualIntervalSeconds : decimalNumber(text);
+  if (!(seconds >= shortestIntervalSeconds && seconds <= longestIntervalSeconds)) {
+    throw new UsageError(
+      `--interval: ${shortestIntervalSeconds} to ${longestIntervalSeconds} seconds: ${text}`,
+    );
   }
   return seconds;
 }

@@ -77,6 +77,56 @@ describe('help', () => {
   });
 });
 
+describe('an argument', () => {
+  const elsewhere = ['--socket', '/does/not/exist'];
+
+  test('that is no number in decimal digits is refused, with the usage', async () => {
+    for (const [verb, ...args] of [
+      ['seed', '1e1'],
+      ['seed', '0x10'],
+      ['seed', ''],
+      ['seed', ' 3'],
+      ['seed', '0'],
+      ['list', 'smtp', '--limit', '2.5'],
+      ['list', 'smtp', '--limit', '1e3'],
+      ['list', 'smtp', '--limit', 'Infinity'],
+      ['bench', '--rounds', '0x2'],
+      ['bench', '--rounds', '1.5'],
+    ] as const) {
+      const { status, out, err } = await runHere(verb, ...args, ...elsewhere);
+      assert.deepEqual([status, out], [2, ''], args.join(' '));
+      assert.match(err, /^tlsmgr: fatal: bad (?:limit|number of (?:bytes|rounds)): /u);
+      assert.match(err, new RegExp(`^usage: tlsmgr ${verb} `, 'mu'));
+    }
+  });
+
+  test('that Node explains in several lines is refused in one', async () => {
+    const { status, err } = await runHere('list', 'smtp', '--limit', '-1');
+    assert.equal(status, 2);
+    assert.match(err, /^tlsmgr: fatal: Option '--limit'.* is ambiguous\. Did you .*\nusage: /u);
+  });
+
+  test('that is no id is refused before a daemon is asked', async () => {
+    for (const verb of ['delete', 'show']) {
+      for (const id of [
+        'hex:ff0z',
+        'hex:zz',
+        'hex:f',
+        'hex:ff 01',
+        'hex:0x1',
+        'hex:ff00',
+        'a\uFFFD',
+      ]) {
+        const { status, out, err } = await runHere(verb, 'lmtp', id, ...elsewhere);
+        assert.deepEqual([status, out], [2, ''], id);
+        assert.match(err, /^tlsmgr: fatal: bad cache id: /u);
+        assert.match(err, new RegExp(`^usage: tlsmgr ${verb} `, 'mu'));
+      }
+      assert.match((await runHere(verb, 'lmtp', 'hex:Ff01', ...elsewhere)).err, /no such socket/u);
+    }
+  });
+});
+
 describe('the program', { skip: notBuilt }, () => {
   function run(environment: NodeJS.ProcessEnv, ...args: string[]): [number | null, string] {
     const { status, stdout } = spawnSync(launcher, args, {
