@@ -6,14 +6,12 @@ import { fill, wrap } from './wrap.ts';
 const columns = 80;
 const optionCells = 26;
 
-/** The verbs that are no rows of the table. */
-const others: readonly [name: string, summary: string][] = [
-  ['help [VERB]', 'show this, or the options of a verb, as --help does'],
-  ['version', 'show the version, as --version does'],
-];
-
-export function helpText(): string {
-  const rows = [...verbs.map(({ name, summary }) => [name, summary] as const), ...others].map(
+/** @param others the verbs that are no rows of the table. */
+export function helpText(others: readonly Verb[]): string {
+  const general = others.map(
+    (verb) => [[verb.name, ...usageItems(verb)].join(' '), verb.summary] as const,
+  );
+  const rows = [...verbs.map(({ name, summary }) => [name, summary] as const), ...general].map(
     ([name, summary]) => `  tlsmgr ${name.padEnd(11)}  ${summary}\n`,
   );
   return `usage: tlsmgr VERB [OPTION]... [ARGUMENT]...

@@ -4,15 +4,18 @@
  */
 import { parseArgs } from 'node:util';
 import { messageOf } from '../errors.ts';
-import { version } from '../version.ts';
-import { helpText, usageText, verbHelp } from './help.ts';
+import { findVerb } from './about.ts';
+import { usageText, verbHelp } from './help.ts';
 import { type CliIo, complain, printableIo, UsageError } from './io.ts';
-import { nearestOf } from './nearest.ts';
 import type { Given, Options } from './options.ts';
-import { type Verb, verbs } from './verbs.ts';
+import type { Verb } from './verbs.ts';
 
-/** A verb of another length would be taken for another one. */
-const fewestLettersApart = 2;
+/** Options that stand where a verb does. */
+const asVerbs: Readonly<Record<string, string>> = {
+  '--help': 'help',
+  '-h': 'help',
+  '--version': 'version',
+};
 
 const helpOption = { help: { type: 'boolean', short: 'h' } } as const;
 
@@ -23,44 +26,8 @@ export async function runVerb(
   surroundings: CliIo = processIo,
 ): Promise<number> {
   const io = printableIo(surroundings);
-  switch (name) {
-    case 'help':
-    case '--help':
-    case '-h':
-      return help(args, io);
-    case 'version':
-    case '--version':
-      io.out(`tlsmgr ${version}, Node.js ${process.version}\n`);
-      return 0;
-    default:
-  }
-  const verb = findVerb(name, io);
+  const verb = findVerb(Object.hasOwn(asVerbs, name) ? asVerbs[name]! : name, io);
   return verb === undefined ? 2 : run(verb, args, io);
-}
-
-function help([name]: readonly string[], io: CliIo): number {
-  if (name === undefined) {
-    io.out(helpText());
-    return 0;
-  }
-  const verb = findVerb(name, io);
-  if (verb === undefined) {
-    return 2;
-  }
-  io.out(verbHelp(verb));
-  return 0;
-}
-
-/** Complains, in one line, of one that isn't there. */
-function findVerb(name: string, io: CliIo): Verb | undefined {
-  const verb = verbs.find((known) => known.name === name);
-  if (verb === undefined) {
-    const names = [...verbs.map((known) => known.name), 'help', 'version'];
-    const nearest = nearestOf(name, names, fewestLettersApart);
-    const advice = nearest === undefined ? 'tlsmgr help lists them' : `did you mean ${nearest}?`;
-    complain(io, 'fatal', `unknown verb: ${name}: ${advice}`);
-  }
-  return verb;
 }
 
 async function run(verb: Verb, args: readonly string[], io: CliIo): Promise<number> {

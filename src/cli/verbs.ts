@@ -22,7 +22,7 @@ import {
 } from './options.ts';
 
 export interface Word {
-  readonly name: 'BYTES' | 'CACHE' | 'ID' | 'NAME';
+  readonly name: 'BYTES' | 'CACHE' | 'ID' | 'NAME' | 'VERB';
   readonly choices?: readonly string[];
   readonly optional?: boolean;
   /** The last one, any number of times. */
@@ -150,6 +150,6 @@ export const verbs: readonly Verb[] = [
   }),
 ];
 
-function verb<const Known extends Options>(row: Row<Known>): Verb {
+export function verb<const Known extends Options>(row: Row<Known>): Verb {
   return { words: [], ...row };
 }

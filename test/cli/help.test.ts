@@ -43,6 +43,34 @@ describe('help', () => {
     assert.deepEqual(await runHere('--version'), told);
   });
 
+  test('of help and version is there too, and they refuse further words', async () => {
+    const ofHelp = await runHere('help', 'help');
+    assert.equal(ofHelp.status, 0);
+    assert.match(ofHelp.out, /^usage: tlsmgr help \[VERB\]\n/u);
+    const ofVersion = await runHere('help', 'version');
+    assert.equal(ofVersion.status, 0);
+    assert.match(ofVersion.out, /^usage: tlsmgr version\n/u);
+    for (const option of ['--help', '-h']) {
+      assert.deepEqual(await runHere('help', option), ofHelp);
+      assert.deepEqual(await runHere('--help', option), ofHelp);
+      assert.deepEqual(await runHere('version', option), ofVersion);
+      assert.deepEqual(await runHere('--version', option), ofVersion);
+    }
+    for (const [verb, ...args] of [
+      ['version', 'extra'],
+      ['--version', 'extra'],
+      ['help', 'status', 'extra'],
+      ['--help', 'status', 'extra'],
+    ] as const) {
+      const { status, out, err } = await runHere(verb, ...args);
+      assert.deepEqual([status, out], [2, '']);
+      assert.match(err, /^tlsmgr: fatal: unexpected command-line argument: extra\nusage: /u);
+    }
+    const { status, err } = await runHere('version', '--json');
+    assert.equal(status, 2);
+    assert.match(err, /^tlsmgr: fatal: Unknown option '--json'/u);
+  });
+
   test('a typo gets what was meant, in one line', async () => {
     for (const [typed, meant] of [
       ['statsu', 'status'],
