@@ -27,7 +27,7 @@ const head = `# Parameters
 
 Made from the rows in \`src/config/parameters/\`: \`TLSMGR_UPDATE_DOCS=1 npm test\` writes it anew.
 
-Set in main.cf, or for the one service in master.cf with \`-o name=value\`. \`tlsmgr config\` shows what they come to, and names what is wrong with them. A parameter with a star is not known to Postfix itself: postconf(1) and \`postfix check\` warn of it as unused, in main.cf and with \`-o\`. \`tlsmgr install\` adds a reference to the tlsmgr line of master.cf, and they are quiet; run it again when you have set another one.
+Set in main.cf, or for the one service in master.cf with \`-o name=value\`. \`tlsmgr config\` shows the values that a daemon under master(8) uses. Where it refuses yours and uses the default, the row is marked and a warning says why. The exit status is 1 with any fault, and for a name that is no parameter. A parameter with a star is not known to Postfix itself: postconf(1) and \`postfix check\` warn of it as unused, in main.cf and with \`-o\`. \`tlsmgr install\` adds a reference to the tlsmgr line of master.cf, and they are quiet; run it again when you have set another one.
 
 - A time is a number and one of \`s m h d w\`; without a letter, seconds.
 - Numbers have 32 bits, bytes up to 53. A range of a time is in seconds.
@@ -75,12 +75,15 @@ function shownDefault({ default: value, readOnly, min = 0 }: Parameter): string 
   return `\`${value}\``;
 }
 
-function range({ kind, min = 0, max, readOnly }: Parameter): string {
+function range({ kind, allowed, min = 0, max, readOnly }: Parameter): string {
   if (kind === 'text') {
     return min > 0 && readOnly !== true ? 'not empty' : '';
   }
   if (kind === 'boolean' || kind === 'level') {
     return '';
+  }
+  if (kind === 'choice') {
+    return allowed;
   }
   return max === undefined ? `${min} and up` : `${min} to ${max}`;
 }

@@ -5,9 +5,11 @@
  *
  *     line = name " =" [ " " value ] "  # " origin
  *
- * with origin `default`, `main.cf`, `master.cf` or `command line`. A
- * fault that would keep the daemon from starting is told on standard error in
- * the daemon's words, exit status 1; the values that it leaves are still shown.
+ * with origin `default`, `main.cf`, `master.cf` or `command line`, or
+ * `default: that of ... is refused` for a parameter of ours with a fault. Such a
+ * fault is a warning on standard error, and one that would keep the daemon from
+ * starting is fatal there, both in the daemon's words; the values are still
+ * shown. Exit status 1 for each of them, and for a name that is none.
  */
 import { fromByteText } from '../config/byte-text.ts';
 import { inspectConfig } from '../config/load.ts';
@@ -41,14 +43,14 @@ export async function runConfig(
     warnOfOddNames(mainCf, warn);
     const serviceName = mainCf.settings.get('tlsmgr_service_name') ?? usualServiceName;
     const inMasterCf = masterOverrides(mainCf.directory, serviceName);
-    const { text, fault } = inspectConfig({
+    const { text, faults, fatal } = inspectConfig({
       ...options,
       mainCf,
       overrides: [...inMasterCf, ...overrides],
       serviceName: 'tlsmgr',
     });
     const shown = chosen(text, words, warn);
-    const originOf = (name: string): string =>
+    const placeOf = (name: string): string =>
       isIn(overrides, name)
         ? 'command line'
         : isIn(inMasterCf, name)
@@ -56,11 +58,18 @@ export async function runConfig(
           : mainCf.settings.has(name)
             ? 'main.cf'
             : 'default';
+    const originOf = (name: string): string =>
+      faults.some((fault) => fault.name === name)
+        ? `default: that of ${placeOf(name)} is refused`
+        : placeOf(name);
     io.out(values.json === true ? asJson(shown) : asLines(shown, originOf));
-    if (fault !== undefined) {
-      throw fault;
+    for (const fault of faults) {
+      warn(fault.text);
     }
-    return 0;
+    if (fatal !== undefined) {
+      throw fatal;
+    }
+    return faults.length > 0 || words.some((name) => !text.has(name)) ? 1 : 0;
   } catch (thrown) {
     if (thrown instanceof FatalError) {
       complain(io, 'fatal', thrown.message);

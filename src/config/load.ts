@@ -66,26 +66,32 @@ export function namedCaches(options: LoadOptions): readonly CacheName[] {
   return openSettings({ ...options, warn: () => undefined }).cacheNames;
 }
 
-/**
- * Every parameter's text as `postconf -x` prints it, and the fault that would
- * keep the daemon from starting with it. Throws FatalError when there is no
- * text: for a line of main.cf, or a value that can't be expanded.
- */
-export function inspectConfig(options: LoadOptions): {
+export interface Inspection {
+  /** Every parameter as `postconf -x` prints it; those of `faults` with the default that is used. */
   text: Map<string, string>;
-  fault: FatalError | undefined;
-} {
+  /** Parameters of ours with a fault; of these a daemon under master(8) uses the default. */
+  faults: readonly ParameterFault[];
+  /** What would keep the daemon from starting. */
+  fatal: FatalError | undefined;
+}
+
+/**
+ * What a daemon under master(8) makes of main.cf. Throws FatalError when there is
+ * no text: for a line of main.cf, or a value of Postfix's that can't be expanded.
+ */
+export function inspectConfig(options: LoadOptions): Inspection {
   const settings = openSettings(options);
-  const text = settings.printed();
+  const checks = new Checks(settings, options);
+  let fatal: FatalError | undefined;
   try {
-    const [fault] = new Checks(settings, options).config().faults;
-    return { text, fault: fault === undefined ? undefined : new FatalError(fault.message) };
+    checks.config();
   } catch (thrown) {
-    if (thrown instanceof FatalError) {
-      return { text, fault: thrown };
+    if (!(thrown instanceof FatalError)) {
+      throw thrown;
     }
-    throw thrown;
+    fatal = thrown;
   }
+  return { text: settings.printed(), faults: checks.faults, fatal };
 }
 
 /**
@@ -100,7 +106,7 @@ class Checks {
   readonly #mode: LoadMode;
   readonly #serviceName: string;
   readonly #context: CheckContext;
-  readonly #faults: ParameterFault[] = [];
+  readonly faults: ParameterFault[] = [];
   readonly #cacheList = new Section(cacheListRows);
   readonly #caches: ReadonlyMap<CacheName, Section<ValuesOf<CacheRows>>>;
   readonly #random = new Section(randomRows);
@@ -144,7 +150,7 @@ class Checks {
         postlogSocket: `${top.queueDirectory}/public/${this.#postlog.values().postlogServiceName}`,
       },
       limits: this.#limits.values(),
-      faults: this.#faults,
+      faults: this.faults,
       /** Made when it is read: it may need postconf(1), and a daemon usually doesn't read it. */
       get text() {
         text ??= settings.printed();
@@ -212,7 +218,7 @@ class Checks {
     this.#settings.forget(name);
     const used = parameter.default === '' ? 'empty' : parameter.default;
     const text = `${message}: ${name} takes ${allowed}; its default is used: ${used}`;
-    this.#faults.push({ name, message, text });
+    this.faults.push({ name, message, text });
   }
 
   #value<Value>(parameter: Parameter<Value>): Value {

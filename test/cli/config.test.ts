@@ -65,7 +65,7 @@ describe('tlsmgr config', () => {
   test('warns of a name that is none, and prints the others', async () => {
     writeMainCf(directory, 'nope = 1\n');
     assert.deepEqual(await config(['nope', 'max_use', '__proto__']), {
-      status: 0,
+      status: 1,
       out: 'max_use = 100\n',
       err: 'tlsmgr: warning: nope: unknown parameter\ntlsmgr: warning: __proto__: unknown parameter\n',
     });
@@ -82,9 +82,9 @@ describe('tlsmgr config', () => {
     );
     assert.ok(Object.values(shown).every((value) => typeof value === 'string'));
     assert.equal(shown['mail_name'], '"\\ é tls_random_bytes =');
-    assert.deepEqual(JSON.parse((await config(['--json', 'max_use', 'nope'])).out), {
-      max_use: '100',
-    });
+    const asked = await config(['--json', 'max_use', 'nope']);
+    assert.deepEqual([asked.status, JSON.parse(asked.out)], [1, { max_use: '100' }]);
+    assert.deepEqual((await config(['--json', 'nope'])).status, 1);
   });
 
   test('shows what the daemon uses, -o of master.cf included, and where each value comes from', async () => {
@@ -162,6 +162,50 @@ tlsmgr unix - - y 1000? 1 node-tlsmgr/tlsmgr
     }
   });
 
+  test('of ours with a fault the default is shown, as the daemon uses it, and marked', async () => {
+    const masterCf = join(directory, 'master.cf');
+    writeFileSync(masterCf, 'tlsmgr unix - - y - 1 tlsmgr -o tlsmgr_connection_limit=x\n');
+    writeMainCf(
+      directory,
+      'tlsmgr_request_size_limit = 1\ntlsmgr_session_caches = we-b\ntlsmgr_transport = ${foo\n',
+    );
+    try {
+      const names = [
+        'max_use',
+        'tlsmgr_request_size_limit',
+        'tlsmgr_connection_limit',
+        'tlsmgr_session_caches',
+        'tlsmgr_transport',
+      ];
+      const { status, out, err } = await marked(names);
+      assert.deepEqual(out.split('\n'), [
+        'max_use = 100  # default',
+        'tlsmgr_request_size_limit = 1048576  # default: that of main.cf is refused',
+        'tlsmgr_connection_limit = 5000  # default: that of master.cf is refused',
+        'tlsmgr_session_caches = smtpd, smtp, lmtp  # default: that of main.cf is refused',
+        'tlsmgr_transport = auto  # default: that of main.cf is refused',
+        '',
+      ]);
+      const warnings = err.trimEnd().split('\n');
+      assert.equal(warnings.length, 4);
+      assert.ok(
+        warnings.includes(
+          'tlsmgr: warning: invalid tlsmgr_request_size_limit parameter value 1 < 4096: tlsmgr_request_size_limit takes a whole number of at least 4096; its default is used: 1048576',
+        ),
+        err,
+      );
+      assert.equal(status, 1);
+      const json = await marked(['--json', 'tlsmgr_transport']);
+      assert.deepEqual([json.status, JSON.parse(json.out)], [1, { tlsmgr_transport: 'auto' }]);
+      writeMainCf(directory, 'tlsmgr_request_size_limit = 1\ntls_random_bytes = 12x\n');
+      const both = await marked(['tlsmgr_request_size_limit', 'tls_random_bytes']);
+      assert.equal(both.status, 1);
+      assert.match(both.err, /fatal: bad numerical configuration: tls_random_bytes = 12x/u);
+    } finally {
+      rmSync(masterCf);
+    }
+  });
+
   test('a value that cannot be expanded leaves nothing to show', async () => {
     writeMainCf(directory, 'tls_random_source = ${foo\n');
     const text = 'macro processing error: truncated macro reference: "${foo"';
@@ -187,7 +231,7 @@ tlsmgr unix - - y 1000? 1 node-tlsmgr/tlsmgr
     const names = ['mail_name', 'tls_random_source', 'smtpd_tls_session_cache_timeout', 'nope'];
     const { status, out, err } = await config(names);
     const theirs = await askPostconf(directory, names, []);
-    assert.equal(status, 0);
+    assert.equal(status, 1);
     assert.deepEqual(
       out,
       [...theirs.values!].map(([name, value]) => `${name} =${value && ` ${value}`}\n`).join(''),

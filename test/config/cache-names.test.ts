@@ -168,7 +168,7 @@ api_tls_session_cache_timeout = 1
 
   test('tlsmgr config tells the fault, and tlsmgr serve refuses it', () => {
     const options = optionsFor('tlsmgr_session_caches = a a\n');
-    assert.match(inspectConfig(options).fault!.message, /session_caches: a is there twice/u);
+    assert.match(inspectConfig(options).faults[0]!.message, /session_caches: a is there twice/u);
     assert.throws(
       () => loadConfig({ ...options, mode: 'standalone' }),
       new FatalError(

@@ -35,6 +35,10 @@ describe('the table of parameters', () => {
     );
   });
 
+  test('the page gives a word the words that it can be, and no range', () => {
+    assert.match(parameterPage(), /^\| `tlsmgr_transport` .* \| auto, handle or socket \| /mu);
+  });
+
   test('docs/parameters.md is made from it', () => {
     if (process.env['TLSMGR_UPDATE_DOCS'] === '1') {
       writeFileSync(pagePath, parameterPage());
