@@ -25,7 +25,7 @@ export interface Reloading {
   config: Config;
   /** Reads main.cf; rejects with what is wrong in it. */
   read: () => Promise<Config>;
-  /** @returns the caches whose database stays as it is. */
+  /** @returns the caches whose database takes effect at the next start. */
   change: (next: Config) => Promise<CacheName[]>;
   log: Logger;
 }
@@ -53,7 +53,7 @@ export async function reload({ config, read, change, log }: Reloading): Promise<
     ([name, value]) => (config.text.get(name) ?? defaults.get(name)) !== value,
   );
   for (const [name, value] of changed) {
-    if ((applied.has(name) && !late.has(name)) || isNew(name)) {
+    if (!late.has(name) && (applied.has(name) || isNew(name))) {
       log.info(`main.cf re-read: ${name} = ${value}`);
     } else {
       log.warning(`main.cf re-read: ${name} = ${value} takes effect at the next start`);

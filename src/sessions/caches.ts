@@ -36,7 +36,7 @@ import type { MemoryRoom } from './memory-share.ts';
 import { OpenCache } from './open-cache.ts';
 import { runBeforeServing, runWhileServing } from './opening.ts';
 import { type Plan, planOf } from './plan.ts';
-import { type CachesSettings, parameterOf, type Wanted } from './wanted.ts';
+import { type CachesSettings, parameterOf, sharedFileText, type Wanted } from './wanted.ts';
 import { keysAtStart, keysOf } from './sealing.ts';
 import type { NamedCache, NamedCaches } from './session-cache.ts';
 import { SizeLimits } from './size-limits.ts';
@@ -80,7 +80,8 @@ export interface Caches extends NamedCaches {
    * When it rejects, nothing has changed, and the caches go on serving as before.
    * Make one call at a time.
    * @returns the names of caches with another database in the new settings. They
-   * keep their old one until the next start.
+   * keep their old one until the next start; a new one whose file another one keeps
+   * so long is off until then.
    */
   change(settings: CachesSettings): Promise<CacheName[]>;
   /** Writes what must survive to the files, for all caches. Synchronous: the process is ending. */
@@ -164,6 +165,12 @@ class CacheSet implements Caches {
     const inForce = new Map([...this.#open].map(([label, { wanted }]) => [label, wanted]));
     const plan = planOf(inForce, next, this.#dependencies.log);
     await this.#exchange(plan, inForce, next);
+    for (const { wanted, owner } of plan.wait) {
+      const { label, database } = wanted.settings;
+      this.#dependencies.log.warning(
+        `${parameterOf(label)} = ${database}: off until the next start: ${sharedFileText(owner)} until then`,
+      );
+    }
     const left = plan.leave.map((label) => this.#leave(label));
     this.#settings = next;
     for (const wanted of plan.change) {

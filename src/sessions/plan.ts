@@ -27,14 +27,19 @@ export interface Plan {
   come: Wanted[];
   /** The caches that stay open. They keep their database; all else is as main.cf says. */
   change: Wanted[];
-  /** Those of `change` for which main.cf names another database. It is used from the next start on. */
+  /** The caches that are off until the next start, as an open one keeps their file until then. */
+  wait: Waiting[];
+  /** Those of `change` for which main.cf names another database, and those of `wait`: used from the next start on. */
   otherDatabase: CacheName[];
 }
 
-/**
- * Throws FatalError when two caches of Postfix would share a file. Throws
- * TlsmgrError when an open cache that isn't one of Postfix's would share a file.
- */
+export interface Waiting {
+  wanted: Wanted;
+  /** Whose file it is. */
+  owner: CacheSettings;
+}
+
+/** Throws FatalError when two caches of Postfix would share a file after the next start. */
 export function planOf(
   open: ReadonlyMap<CacheName, Wanted>,
   next: CachesSettings,
@@ -52,11 +57,20 @@ export function planOf(
       ? one
       : { ...has, settings: { ...one.settings, database: has.settings.database } };
   });
-  refuseSharedFiles(inForce);
   const isWritten = (label: CacheName): boolean =>
     written.some(({ settings }) => settings.label === label);
-  const come = inForce.filter(({ settings: { label } }) => !open.has(label));
   const change = inForce.filter(({ settings: { label } }) => open.has(label));
+  const owners = new Map(change.map((one) => [fileOf(one), one.settings]));
+  const ownerOf = (one: Wanted): CacheSettings | undefined => {
+    const file = fileOf(one);
+    return file === undefined ? undefined : owners.get(file);
+  };
+  const others = inForce.filter(({ settings: { label } }) => !open.has(label));
+  const come = others.filter((one) => ownerOf(one) === undefined);
+  const wait = others.flatMap((wanted) => {
+    const owner = ownerOf(wanted);
+    return owner === undefined ? [] : [{ wanted, owner }];
+  });
   const leave = [...open.keys()].filter((label) => !isWritten(label));
   const taken = new Set(come.map((one) => fileOf(one)));
   return {
@@ -67,9 +81,13 @@ export function planOf(
     }),
     come,
     change,
-    otherDatabase: change
-      .filter(({ settings: { label, database } }) => next.caches.get(label)!.database !== database)
-      .map(({ settings: { label } }) => label),
+    wait,
+    otherDatabase: [
+      ...change.filter(
+        ({ settings: { label, database } }) => next.caches.get(label)!.database !== database,
+      ),
+      ...wait.map(({ wanted }) => wanted),
+    ].map(({ settings: { label } }) => label),
   };
 }
 

@@ -146,6 +146,29 @@ describe('SIGHUP', { skip: notBuilt }, () => {
     );
   });
 
+  test('a file that another cache keeps until the next start is waited for, and all else applied', async () => {
+    const file = (name: string): string => join(tlsmgr.folder, 'run', name);
+    await reload(['smtp_tls_session_cache_database ='], /re-read: smtp_tls_session_cache_data/u);
+    const smtpd = (await report()).caches['smtpd']!.database;
+    const said = await reload(
+      [
+        `smtpd_tls_session_cache_database = btree:${file('other')}`,
+        `smtp_tls_session_cache_database = ${smtpd}`,
+        'smtpd_tls_session_cache_entry_limit = 11',
+      ],
+      /re-read: smtp_tls_session_cache_database = .*\n/u,
+    );
+    assert.match(said, /re-read: smtpd_tls_session_cache_entry_limit = 11\n/u);
+    const late = said.match(/re-read: smtpd?_tls_session_cache_database = \S+ takes effect at/gu);
+    assert.equal(late?.length, 2, said);
+    assert.match(said, /warning: smtp_\S+ = \S+: off until the next start: the smtpd cache has/u);
+    const { caches } = await report();
+    assert.deepEqual(
+      [caches['smtpd']!.database, caches['smtpd']!.entryLimit, caches['smtp']!.enabled],
+      [smtpd, 11, false],
+    );
+  });
+
   test('a fault in main.cf changes nothing, and is named', async () => {
     await reload([], /re-read: /u);
     const { caches } = await report();

@@ -185,10 +185,29 @@ describe('changed caches', () => {
   test('the database in force counts, not the one that waits for the next start', async () => {
     const { one, two, caches, settings, remove } = setUp();
     assert.deepEqual(await caches.change(settings({ smtp: two })), ['smtp']);
-    await assert.rejects(
-      caches.change(settings({ smtp: two, lmtp: one })),
-      /do not use the same TLS cache file .*one for smtp and lmtp/u,
-    );
+    assert.deepEqual(await caches.change(settings({ smtp: two, lmtp: one })), ['smtp', 'lmtp']);
+    assert.equal(named(caches, 'smtp').database, one);
+    assert.equal(named(caches, 'lmtp').cache, undefined);
+    caches.closeNow();
+    remove();
+  });
+
+  test('a cache whose file another one keeps until the next start waits, and all else is applied', async () => {
+    const { directory, one, two, log, caches, settings, remove } = setUp({ lockPatienceMs: 0 });
+    const three = `btree:${directory}/three`;
+    const swapped = settings({ smtp: two, smtpd: one, lmtp: three });
+    swapped.caches.get('smtp')!.entryLimit = 7;
+    assert.deepEqual((await caches.change(swapped)).toSorted(), ['smtp', 'smtpd']);
+    assert.equal(named(caches, 'smtp').database, one);
+    assert.equal(named(caches, 'smtp').cache!.statistics().entryLimit, 7);
+    assert.equal(named(caches, 'smtpd').cache, undefined);
+    assert.notEqual(named(caches, 'lmtp').cache, undefined);
+    assert.deepEqual(log.lines, [
+      `warning: smtpd_tls_session_cache_database = ${one}: off until the next start: the smtp cache has this file until then`,
+    ]);
+    // Once the file is free, a reload opens it.
+    assert.deepEqual(await caches.change(settings({ smtpd: one })), []);
+    assert.notEqual(named(caches, 'smtpd').cache, undefined);
     caches.closeNow();
     remove();
   });
