@@ -23,7 +23,10 @@ export interface Question extends Place {
   signal: AbortSignal;
 }
 
-export type Answer = { kind: 'ours'; report: Report; givesSeeds: boolean } | { kind: 'original' };
+/** The report may be that of another version: requireReport() tells. */
+export type Answer =
+  | { kind: 'ours'; report: Partial<Report>; givesSeeds: boolean }
+  | { kind: 'original' };
 
 const pauseMs = 200;
 const lookMs = 1000;
@@ -44,7 +47,10 @@ export async function whoAnswers(
     const { server, givesSeeds } = await client.identify({ signal });
     if (server === 'tlsmgr') {
       const leftMs = Math.max(1, untilMs - performance.now());
-      const report = (await client.stats({ signal, deadlineMs: leftMs })) as Report;
+      const report: unknown = await client.stats({ signal, deadlineMs: leftMs });
+      if (typeof report !== 'object' || report === null) {
+        throw new TlsmgrError('UNAVAILABLE', `${place.socketPath}: its report is no object`);
+      }
       return { kind: 'ours', report, givesSeeds };
     }
     if (!givesSeeds) {

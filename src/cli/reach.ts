@@ -20,6 +20,7 @@ import { type CacheName, isCacheName, postfixCacheNames } from '../config/cache-
 import { strangerOn, thisCaller } from '../system/path-trust.ts';
 import { type Place, whoAnswers } from './probe.ts';
 import { type CliIo, complain, UsageError } from './io.ts';
+import { requireReport } from './report-check.ts';
 import { queueDirectoryOf, reasonForOriginal } from './starts.ts';
 
 export const standaloneSocket = 'run/tlsmgr.sock';
@@ -75,9 +76,18 @@ export function placeOf(asked: string | undefined, io: CliIo): Place {
 export async function reportOf(place: Place): Promise<Report> {
   const answer = await answerOf(whoAnswers(place));
   if (answer.kind === 'ours') {
-    return answer.report;
+    return readableReport(place.socketPath, answer.report);
   }
   throw originalServes(place.socketPath, 'it tells nothing of itself');
+}
+
+/** As requireReport(), which doesn't know whose report it is. */
+function readableReport(socketPath: string, told: unknown): Report {
+  try {
+    return requireReport(told);
+  } catch (thrown) {
+    throw new TlsmgrError('UNAVAILABLE', `${socketPath}: ${messageOf(thrown)}`, { cause: thrown });
+  }
 }
 
 /** @param lack of Postfix's own, where nothing is known of why it serves. */
@@ -179,8 +189,7 @@ async function cacheNamesOf(client: TlsmgrClient): Promise<readonly CacheName[]>
   if (server === 'postfix') {
     return postfixCacheNames;
   }
-  const { caches } = (await client.stats()) as Partial<Report>;
-  return caches === undefined ? postfixCacheNames : Object.keys(caches);
+  return Object.keys(requireReport(await client.stats()).caches);
 }
 
 /** An id as `list` prints it: the text itself, or `hex:` and the bytes. Throws UsageError. */

@@ -5,6 +5,7 @@ import { messageOf } from '../../errors.ts';
 import type { CacheName } from '../../config/cache-names.ts';
 import { parameterOf } from '../../sessions/wanted.ts';
 import { version } from '../../version.ts';
+import { requireReport } from '../report-check.ts';
 import { type Answer, noSeeds, whoAnswers } from '../probe.ts';
 import { queueDirectoryOf, reasonForOriginal } from '../starts.ts';
 import type { Finding } from '../findings/finding.ts';
@@ -46,8 +47,21 @@ export async function runningFindings(
   if (answer.kind !== 'ours') {
     return [];
   }
-  const taken = config === undefined ? [] : await metricsPortFindings(config, answer.report.pid);
-  const findings = [...reportFindings(answer.report, config, [...known, ...taken]), ...taken];
+  let report: Report;
+  try {
+    report = requireReport(answer.report);
+  } catch (thrown) {
+    return [
+      {
+        severity: 'warning',
+        name: 'other-version',
+        text: `the daemon on ${socketPath} can't be asked how it is: ${messageOf(thrown)}`,
+        remedy: 'postfix reload',
+      },
+    ];
+  }
+  const taken = config === undefined ? [] : await metricsPortFindings(config, report.pid);
+  const findings = [...reportFindings(report, config, [...known, ...taken]), ...taken];
   if (!answer.givesSeeds) {
     findings.unshift({
       severity: 'error',

@@ -12,6 +12,7 @@ import { messageOf } from '../../errors.ts';
 import { printable, printableValues } from '../../log/printable.ts';
 import { duration } from '../output.ts';
 import type { Place } from '../probe.ts';
+import { requireReport } from '../report-check.ts';
 import { wrap } from '../wrap.ts';
 import { type Look, lookOf, paint } from './paint.ts';
 import { sparkline } from './plots.ts';
@@ -50,7 +51,7 @@ export async function watch(options: WatchOptions): Promise<number> {
     for (;;) {
       let trouble: string | undefined;
       try {
-        last = (await client.stats()) as Report;
+        last = requireReport(await client.stats());
         awaySinceMs = undefined;
       } catch (thrown) {
         awaySinceMs ??= performance.now();

@@ -1,0 +1,160 @@
+/**
+ * Whether what a daemon tells of itself is a report that the verbs can show. Its
+ * shape is that of src/report/report.ts; members that this version doesn't know
+ * may be there as well.
+ */
+import { TlsmgrError } from '../errors.ts';
+import type { Report } from '../report/report.ts';
+
+const knownVersion = 1;
+
+/** Where a value isn't as it has to be: the path of the member; undefined when all is well. */
+type Check = (value: unknown, path: string) => string | undefined;
+
+type Members = Readonly<Record<string, Check>>;
+
+const whenTrue = (isRight: (value: unknown) => boolean): Check => {
+  return (value, path) => (isRight(value) ? undefined : path);
+};
+
+const number = whenTrue(Number.isFinite);
+const text = whenTrue((value) => typeof value === 'string');
+const flag = whenTrue((value) => typeof value === 'boolean');
+const severity = whenTrue((value) => value === 'error' || value === 'warning');
+
+const orNull = (check: Check): Check => {
+  return (value, path) => (value === null ? undefined : check(value, path));
+};
+/** JSON leaves out what is undefined. */
+const orAbsent = (check: Check): Check => {
+  return (value, path) => (value === undefined ? undefined : check(value, path));
+};
+const listOf = (check: Check): Check => {
+  return (value, path) =>
+    Array.isArray(value)
+      ? firstOf(value.map((item, index) => () => check(item, `${path}[${index}]`)))
+      : path;
+};
+const byName = (check: Check): Check => {
+  return (value, path) =>
+    isObject(value)
+      ? firstOf(
+          Object.entries(value).map(
+            ([name, item]) =>
+              () =>
+                check(item, below(path, name)),
+          ),
+        )
+      : path;
+};
+const object = (members: Members): Check => {
+  return (value, path) =>
+    isObject(value)
+      ? firstOf(
+          Object.entries(members).map(
+            ([name, check]) =>
+              () =>
+                check(value[name], below(path, name)),
+          ),
+        )
+      : path;
+};
+
+const numbers = (...names: string[]): Members =>
+  Object.fromEntries(names.map((name) => [name, number]));
+
+const rates = { hitRatio: orNull(number), p99Seconds: orNull(number) };
+
+const report = object({
+  ...numbers('pid', 'uptimeSeconds'),
+  problems: listOf(object({ severity, name: text, text })),
+  version: text,
+  node: text,
+  mode: text,
+  startedAt: text,
+  caches: byName(
+    object({
+      enabled: flag,
+      database: text,
+      lifetimeSeconds: number,
+      entries: orAbsent(number),
+      bytes: orAbsent(number),
+      sizeLimitBytes: orAbsent(number),
+      entryLimit: orAbsent(number),
+      hits: orAbsent(number),
+      misses: orAbsent(number),
+      evicted: orAbsent(number),
+    }),
+  ),
+  tickets: object({
+    enabled: flag,
+    keys: listOf(
+      object({
+        fingerprint: text,
+        ...numbers('ageSeconds', 'sealsForSeconds', 'opensForSeconds'),
+      }),
+    ),
+  }),
+  prng: object({
+    source: text,
+    sourceHealthy: flag,
+    lastReseedAgeSeconds: orAbsent(number),
+    ...numbers('reseeds', 'bytesServed'),
+  }),
+  rates: object({
+    ...rates,
+    ...numbers('overSeconds', 'requestsPerSecond', 'connectionsPerSecond'),
+    byName: byName(number),
+    p50Seconds: orNull(number),
+  }),
+  requests: object({ total: number }),
+  connections: object({
+    ...numbers('open', 'limit', 'sizeLimitHits', 'timeLimitHits', 'connectionLimitHits'),
+    transport: orAbsent(orNull(text)),
+  }),
+  log: object({
+    lastHour: object(numbers('warnings', 'errors')),
+    last: orNull(object({ severity, text, ageSeconds: number })),
+  }),
+  process: object(numbers('residentBytes', 'processorSeconds')),
+  history: object({
+    points: listOf(object({ ...rates, ...numbers('requestsPerSecond', 'connectionsPerSecond') })),
+  }),
+});
+
+/**
+ * The same value, as a report. Throws TlsmgrError `UNAVAILABLE` for another version
+ * of it, or one that lacks something.
+ */
+export function requireReport(value: unknown): Report {
+  const version = isObject(value) ? value['schemaVersion'] : undefined;
+  if (typeof version === 'number' && version !== knownVersion) {
+    throw new TlsmgrError(
+      'UNAVAILABLE',
+      `its report has schema version ${version}, and this tlsmgr knows ${knownVersion}: use the tlsmgr that the daemon belongs to`,
+    );
+  }
+  const fault = version !== knownVersion ? 'schemaVersion' : report(value, '');
+  if (fault !== undefined) {
+    throw new TlsmgrError('UNAVAILABLE', `its report can't be read: ${fault} is wrong or missing`);
+  }
+  return value as Report;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function below(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+function firstOf(checks: readonly (() => string | undefined)[]): string | undefined {
+  for (const check of checks) {
+    const fault = check();
+    if (fault !== undefined) {
+      return fault;
+    }
+  }
+  return undefined;
+}
