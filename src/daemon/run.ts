@@ -59,6 +59,8 @@ const firstSessionsBytes = 16 * 1024 * 1024;
 /** `-V` makes it speak on standard error too. */
 type StartLog = ProcessLogger & Pick<MailLogger, 'copyToStderr'>;
 
+const byHand = 'do not run this command by hand';
+
 const endingSignals = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const;
 
 /** Runs the daemon; returns once it serves. */
@@ -70,8 +72,22 @@ export async function runDaemon(args: readonly string[], record: StartRecord): P
   try {
     await start(args, program, log, record);
   } catch (thrown) {
+    if (isForPerson(thrown)) {
+      log.copyToStderr('tlsmgr');
+      log.info(
+        'tlsmgr help lists what it does for people; to serve without master(8): tlsmgr serve',
+      );
+    }
     die(log, thrown, record);
   }
+}
+
+/** Whether somebody waits for an answer who may not look into the mail log: master(8) numbers its processes. */
+function isForPerson(thrown: unknown): boolean {
+  return (
+    thrown instanceof FatalError &&
+    (process.env['GENERATION'] === undefined || thrown.message === byHand)
+  );
 }
 
 /**
@@ -246,9 +262,7 @@ function readSettings(
 /** @returns the generation. */
 function checkCircumstances(options: DaemonOptions, config: Config, log: StartLog): number {
   if (!options.stdio && !options.nonDetached && isatty(0)) {
-    log.copyToStderr('tlsmgr');
-    log.info('tlsmgr help lists what it does for people; to serve without master(8): tlsmgr serve');
-    throw new FatalError('do not run this command by hand');
+    throw new FatalError(byHand);
   }
   const [word] = options.words;
   if (word !== undefined) {

@@ -1,6 +1,8 @@
 /** Every form of help, and what is told to people whose command line is wrong. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { usageText } from '../../src/cli/help.ts';
@@ -9,6 +11,7 @@ import { version } from '../../src/version.ts';
 import { runHere } from './fake-server.ts';
 import { notBuilt } from './standalone.ts';
 
+const program = join(import.meta.dirname, '../../dist/program/main.js');
 const launcher = join(import.meta.dirname, '../../bin/tlsmgr');
 
 describe('help', () => {
@@ -171,6 +174,26 @@ describe('the program', { skip: notBuilt }, () => {
       assert.match(out, /^usage: tlsmgr VERB/u);
     }
     assert.deepEqual(run({}, '--version'), [0, `tlsmgr ${version}, Node.js ${process.version}\n`]);
+  });
+
+  test('without a terminal says why it ends, unless master(8) has started it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-hand-'));
+    writeFileSync(join(folder, 'main.cf'), '');
+    const environment = { ...process.env, MAIL_CONFIG: folder };
+    for (const [args, text] of [
+      [[], /^tlsmgr: fatal: /mu],
+      [['--status'], /^tlsmgr: fatal: invalid option: -$/mu],
+    ] as const) {
+      const asked = { encoding: 'utf8', input: '', timeout: 20_000 } as const;
+      const ran = spawnSync(launcher, args, { ...asked, env: environment });
+      assert.deepEqual([ran.status, ran.stdout], [1, '']);
+      assert.match(ran.stderr, /tlsmgr help lists what it does for people/u);
+      assert.match(ran.stderr, text);
+      const ofMaster = { ...environment, GENERATION: '1' };
+      const started = spawnSync(process.execPath, [program, ...args], { ...asked, env: ofMaster });
+      assert.deepEqual([started.status, started.stderr], [1, '']);
+    }
+    rmSync(folder, { recursive: true });
   });
 
   test('on a terminal without arguments names tlsmgr help', () => {
