@@ -31,6 +31,7 @@ export async function runVerb(
 }
 
 async function run(verb: Verb, args: readonly string[], io: CliIo): Promise<number> {
+  failedStatus = verb.statuses?.failed ?? 1;
   try {
     const given = parse(verb, args);
     if (given === undefined) {
@@ -48,7 +49,7 @@ async function run(verb: Verb, args: readonly string[], io: CliIo): Promise<numb
       return verb.statuses?.failed ?? 2;
     }
     complain(io, 'fatal', messageOf(thrown));
-    return verb.statuses?.failed ?? 1;
+    return failedStatus;
   }
 }
 
@@ -76,9 +77,16 @@ function isUsageFault(thrown: unknown): boolean {
   );
 }
 
+/** Of the verb that runs, when it fails. */
+let failedStatus = 1;
+
 // A reader that has seen enough, `tlsmgr list smtpd | head`, is no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
+  if (error.code === 'EPIPE') {
+    process.exit(0);
+  }
+  complain(processIo, 'fatal', `standard output: ${error.message}`);
+  process.exit(failedStatus);
 });
 
 const processIo: CliIo = {

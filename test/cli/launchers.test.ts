@@ -96,13 +96,29 @@ describe('a launcher', () => {
         ['', /node does not run\n/u],
       ] as const) {
         putNode(version);
-        const { stdout, stderr, status } = spawnSync(script, ['status'], {
+        const { stdout, stderr, status } = spawnSync(script, ['list', 'smtp'], {
           encoding: 'utf8',
           env: {},
         });
         assert.match(stderr, said);
         assert.equal(stdout, '');
         assert.equal(status, 1);
+      }
+    });
+
+    test(`${name} tells monitoring with 3 that node is gone, with --nagios in one line`, () => {
+      putNode('v9.1.0');
+      for (const [args, out] of [
+        [['status'], ''],
+        [['check', '--json'], ''],
+        [
+          ['status', '-c', '/none', '--nagios'],
+          `TLSMGR UNKNOWN - ${node} is v9.1.0: tlsmgr needs Node.js 20.19 or later\n`,
+        ],
+      ] as const) {
+        const { stdout, stderr, status } = spawnSync(script, args, { encoding: 'utf8', env: {} });
+        assert.deepEqual([status, stdout], [3, out], args.join(' '));
+        assert.match(stderr, /^tlsmgr: fatal: .*is v9\.1\.0/u);
       }
     });
   }
@@ -113,7 +129,7 @@ describe('without node, a launcher', () => {
   const say = (args: string[], environment = {}): string => {
     rmSync(node, { force: true });
     const { stderr, status } = spawnSync(installed, args, { encoding: 'utf8', env: environment });
-    assert.equal(status, 1);
+    assert.equal(status, args[0] === 'uninstall' ? 1 : 3);
     return stderr;
   };
 

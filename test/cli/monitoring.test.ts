@@ -1,6 +1,7 @@
 /** What monitoring calls: exit statuses of status, and its line for Nagios. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,6 +11,7 @@ import type { Report } from '../../src/report/report.ts';
 import { writeMainCf } from '../postfix/main-cf.ts';
 import { announcement, type Attributes, FakeServer, listText, runHere } from './fake-server.ts';
 import { sampleReport } from './sample-report.ts';
+import { notBuilt } from './standalone.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-monitoring-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -67,6 +69,23 @@ describe('status, as monitoring calls it', () => {
     assert.match(out, /^TLSMGR UNKNOWN - no tlsmgr answers: [^|\n]*\n$/u);
     assert.equal((await runHere('status', ...none)).status, 3);
     assert.equal((await runHere('status', '--nagios', '--json')).status, 3);
+  });
+
+  test('what it can not write is told, and ends with 3', { skip: notBuilt }, () => {
+    const full = openSync('/dev/full', 'w');
+    for (const [args, expected] of [
+      [['status', '--nagios', '--socket', '/none'], 3],
+      [['help'], 1],
+    ] as const) {
+      const { status, stderr } = spawnSync(join(import.meta.dirname, '../../bin/tlsmgr'), args, {
+        stdio: ['ignore', full, 'pipe'],
+        encoding: 'utf8',
+        env: {},
+      });
+      assert.match(stderr, /^tlsmgr: fatal: standard output: ENOSPC.*\n$/u);
+      assert.equal(status, expected);
+    }
+    closeSync(full);
   });
 
   test('its figures are those of the guidelines', () => {
