@@ -32,6 +32,7 @@ import {
 } from './findings/master-entry.ts';
 import { metricsPortFindings } from './check/metrics-port.ts';
 import { postfixTlsFindings } from './check/postfix-tls.ts';
+import { referenceFindings } from './check/references.ts';
 import { runningFindings } from './check/running.ts';
 import { configChoice } from './config-options.ts';
 import {
@@ -40,6 +41,7 @@ import {
   type MasterLine,
   overridesOf,
   parseLine,
+  referencesOf,
 } from './postfix/master-line.ts';
 import type { CliIo } from './io.ts';
 import type { Given, checkOptions } from './options.ts';
@@ -165,6 +167,10 @@ async function postfixFindings(postfix: Postfix, choice: Choice, io: CliIo): Pro
   if (config !== undefined) {
     findings.push(...ourEntryFindings(line, config, mailVersion));
   }
+  if (entry.findings.length === 0) {
+    const names = [...(examined.mainCf?.settings.keys() ?? [])];
+    findings.push(...referenceFindings(referencesOf(line, names)));
+  }
   if (postfix.refusal === undefined && postfix.isRunning) {
     const ours = isOurs(line);
     const announcement =
@@ -175,17 +181,15 @@ async function postfixFindings(postfix: Postfix, choice: Choice, io: CliIo): Pro
       // So that it is known before install.
       findings.push(...(await metricsPortFindings(config, undefined)));
     }
-    return findings.some(({ name }) => originalServes.has(name))
-      ? withoutLeftovers(findings)
-      : findings;
-  }
-  if (config !== undefined) {
+  } else if (config !== undefined) {
     findings.push(...(await metricsPortFindings(config, undefined)));
   }
-  return findings;
+  return findings.some(({ name }) => originalServes.has(name))
+    ? withoutLeftovers(findings)
+    : findings;
 }
 
-/** Findings by which Postfix's own serves, whatever the line says. */
+/** Findings by which Postfix's own serves, or will when Postfix is started. */
 const originalServes = new Set([
   'not-installed',
   'handed-over',
@@ -193,7 +197,7 @@ const originalServes = new Set([
   'other-answers',
 ]);
 
-/** Its databases are in use then: removed, they would only be gone when it ends. */
+/** Its databases are its own then, also while it is stopped. */
 function withoutLeftovers(findings: readonly Finding[]): Finding[] {
   return findings.filter(({ name }) => name !== 'cache-leftover');
 }

@@ -338,7 +338,12 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
     rmSync(setUp.path('data/precious'));
 
     setUp.writeData('a.db');
-    await expectFile('note', 'cache-leftover', /^rm .*\/data\/a\.db$/u);
+    const parameters = { smtp_tls_session_cache_database: `btree:${setUp.path('data/a')}` };
+    assert.deepEqual(await setUp.findings(parameters), [], 'it is the own of what master.cf names');
+    setUp.writeMasterCf(ourLine);
+    const left = (await setUp.findings(parameters)).find(({ name }) => name === 'cache-leftover');
+    assert.match(left!.remedy, /^rm .*\/data\/a\.db$/u);
+    setUp.writeMasterCf(usualLine);
     rmSync(setUp.path('data/a.db'));
 
     setUp.writeData('prng_exch', 'x', { owner: 0 });
@@ -494,7 +499,7 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
     const program = setUp.path('program/main.js');
     const node = setUp.path('node');
     const put = (paths: { node: string; program: string }): void => {
-      const others = { original: '/nowhere/tlsmgr', postlog: '/nowhere/postlog' };
+      const others = { original: setUp.path('sbin/tlsmgr'), postlog: '/usr/sbin/postlog' };
       writeFileSync(launcher, launcherText({ ...paths, ...others }), { mode: 0o755 });
       chmodSync(launcher, 0o755);
     };
@@ -538,16 +543,46 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
       /doesn't start Postfix's own/u,
       /^tlsmgr install$/u,
     );
+    writeFileSync(launcher, `${text}echo changed\n`);
+    chmodSync(launcher, 0o755);
+    await expectOne({}, 'warning', 'launcher-changed', /has changed it$/u, /^tlsmgr install$/u);
     writeFileSync(launcher, '#!/bin/sh\n');
     chmodSync(launcher, 0o755);
     await expectOne({}, 'warning', 'launcher-changed', /isn't examined/u, /^tlsmgr install$/u);
     put({ node: process.execPath, program });
-    setUp.writeMasterCf(`${ourLine} -o tlsmgr_protocol_announcement=no`);
+    const reference = '-o debug_peer_list=${tlsmgr_protocol_announcement?}';
+    setUp.writeMasterCf(`${ourLine} -o tlsmgr_protocol_announcement=no ${reference}`);
     await expectLauncher(
       'announcement',
       /wait for the announcement in vain/u,
       /announcement=yes$/u,
     );
+    setUp.writeMasterCf(usualLine);
+  });
+
+  test('a parameter without its reference, and a reference without its parameter', async () => {
+    const told = async (reference: string, parameters: Record<string, string>) => {
+      setUp.writeMasterCf(`${ourLine}${reference}`);
+      const found = await setUp.findings(parameters);
+      return found
+        .filter(({ name }) => name.startsWith('reference-'))
+        .map(({ severity, name, text, remedy }) => [severity, name, text, remedy].join(': '));
+    };
+    const limit = { tlsmgr_connection_limit: '99' };
+    const both = ' -o debug_peer_list=${tlsmgr_connection_limit?}${tlsmgr_request_time_limit?}';
+    assert.deepEqual(await told('', {}), []);
+    assert.deepEqual(await told(both, { ...limit, tlsmgr_request_time_limit: '9s' }), []);
+    const [missing] = await told('', limit);
+    assert.match(
+      missing!,
+      /^note: reference-missing: .* to tlsmgr_connection_limit: .* know: tlsmgr i/u,
+    );
+    const [stale] = await told(both, limit);
+    assert.match(stale!, /^note: reference-stale: .* refers to tlsmgr_request_time_limit, /u);
+    const [own] = await told(' -o debug_peer_list=192.0.2.1', limit);
+    assert.match(own!, /is your own, .*: # append \$\{tlsmgr_connection_limit\?\} to the value/u);
+    const appended = ' -o debug_peer_list=192.0.2.1${tlsmgr_connection_limit?}';
+    assert.deepEqual(await told(appended, limit), []);
     setUp.writeMasterCf(usualLine);
   });
 

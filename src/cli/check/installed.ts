@@ -1,6 +1,6 @@
 /** What master.cf starts: this program through its launcher, or Postfix's own. */
 import { statSync } from 'node:fs';
-import { handsOver, Launcher, pathsIn } from '../postfix/launcher.ts';
+import { handsOver, Launcher, launcherText, originalsOf, pathsIn } from '../postfix/launcher.ts';
 import { isOurs, type MasterLine } from '../postfix/master-line.ts';
 import type { Postfix } from '../postfix/postfix.ts';
 import { replaceableBy } from '../findings/access.ts';
@@ -56,19 +56,31 @@ export function installedFindings(postfix: Postfix, line: MasterLine): Finding[]
   }
   const paths = pathsIn(text);
   return paths === undefined
-    ? [
-        {
-          severity: 'warning',
-          name: 'launcher-changed',
-          text: `${path} is not as tlsmgr install writes it: what it starts isn't examined`,
-          remedy: 'tlsmgr install',
-        },
-      ]
+    ? [changedFinding(path, "what it starts isn't examined")]
     : [
-        ...(handsOver(text) ? [] : [oldFinding(path)]),
+        ...contentFindings(path, text, launcherText({ ...paths, ...originalsOf(postfix) })),
         ...programFindings(paths),
         ...confinementFindings(postfix.parameter('queue_directory')),
       ];
+}
+
+/** @param wanted what install would write, for the same node and program. */
+function contentFindings(path: string, text: string, wanted: string): Finding[] {
+  if (!handsOver(text)) {
+    return [oldFinding(path)];
+  }
+  return text === wanted
+    ? []
+    : [changedFinding(path, 'it is of another version, or somebody has changed it')];
+}
+
+function changedFinding(path: string, reason: string): Finding {
+  return {
+    severity: 'warning',
+    name: 'launcher-changed',
+    text: `${path} is not as tlsmgr install writes it: ${reason}`,
+    remedy: 'tlsmgr install',
+  };
 }
 
 function oldFinding(path: string): Finding {

@@ -4,7 +4,7 @@
  * begin with; every other fault is a finding.
  */
 import { existsSync, lstatSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { Setting } from '../../config/main-cf.ts';
 import { openMainCf } from '../../config/settings.ts';
@@ -26,7 +26,7 @@ import {
 import { programFindings } from '../findings/program.ts';
 import { type CliIo, UsageError } from '../io.ts';
 import type { Postfix } from '../postfix/postfix.ts';
-import { Launcher, type LauncherPaths, launcherText } from '../postfix/launcher.ts';
+import { Launcher, type LauncherPaths, launcherText, originalsOf } from '../postfix/launcher.ts';
 import { MasterCfCopy } from './master-cf-copy.ts';
 import {
   announcementFor,
@@ -97,8 +97,7 @@ export function makePlan(
   const paths = {
     node: nodePath(asked.node),
     program: programPath(),
-    original: join(postfix.parameter('daemon_directory'), 'tlsmgr'),
-    postlog: join(postfix.parameter('command_directory'), 'postlog'),
+    ...originalsOf(postfix),
   };
   return {
     postfix,

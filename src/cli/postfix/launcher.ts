@@ -22,6 +22,7 @@ import {
 import { dirname, join } from 'node:path';
 import { TlsmgrError } from '../../errors.ts';
 import { ourCommand, ourFolder } from './master-line.ts';
+import type { Postfix } from './postfix.ts';
 
 export interface ProgramPaths {
   /** Absolute. */
@@ -96,6 +97,14 @@ export class Launcher {
     const name = createHash('sha256').update(configDirectory).digest('hex').slice(0, 16);
     return join(this.#instances, name);
   }
+}
+
+/** What the launcher starts when ours can't be started, and by what it logs that. */
+export function originalsOf(postfix: Postfix): Pick<LauncherPaths, 'original' | 'postlog'> {
+  return {
+    original: join(postfix.parameter('daemon_directory'), 'tlsmgr'),
+    postlog: join(postfix.parameter('command_directory'), 'postlog'),
+  };
 }
 
 /** From there on bin/tlsmgr of the package and what install writes are the same. */

@@ -122,17 +122,47 @@ export function withReferences(line: MasterLine, namesInMainCf: readonly string[
   if (set.some((setting) => setting.name === referringName && !isReference(setting))) {
     return line;
   }
-  const names = [...namesInMainCf, ...set.map(({ name }) => name)].filter((name) =>
-    isOurName(name),
-  );
   const args = withoutOverrides(line.args, (name) => name === referringName);
-  const text = [...new Set(names)]
-    .toSorted()
+  const text = ourNames(set, namesInMainCf)
     .map((name) => `\${${name}?}`)
     .join('');
   return text === ''
     ? { ...line, args }
     : { ...line, args: [...args, '-o', `${referringName}=${text}`] };
+}
+
+export interface References {
+  /** Parameters of ours that are set, and that no value of the line refers to. */
+  missing: string[];
+  /** What withReferences() has referred to, and is set no more. */
+  stale: string[];
+  /** Whether the line sets debug_peer_list to something else, which stays as it is. */
+  isOwn: boolean;
+}
+
+/** What withReferences() would change, or can't. Nothing in a line of Postfix's own. */
+export function referencesOf(line: MasterLine, namesInMainCf: readonly string[]): References {
+  if (!isOurs(line)) {
+    return { missing: [], stale: [], isOwn: false };
+  }
+  const set = overridesOf(line);
+  const wanted = ourNames(set, namesInMainCf);
+  const referring = set.filter(({ name }) => name === referringName);
+  const isOwn = referring.some((setting) => !isReference(setting));
+  const found = referring.flatMap(({ value }) =>
+    [...value.matchAll(/\$\{(\w+)\?\}/gu)].map(([, name]) => name!),
+  );
+  return {
+    missing: wanted.filter((name) => !found.includes(name)),
+    stale: isOwn ? [] : found.filter((name) => !wanted.includes(name)),
+    isOwn,
+  };
+}
+
+/** Those of ours that are set there, in their order. */
+function ourNames(set: readonly Setting[], namesInMainCf: readonly string[]): string[] {
+  const names = [...namesInMainCf, ...set.map(({ name }) => name)];
+  return [...new Set(names)].filter((name) => isOurName(name)).toSorted();
 }
 
 function isReference({ name, value }: Setting): boolean {
