@@ -2,6 +2,7 @@
 import type { TlsmgrClient } from '../client/client.ts';
 import type { ListedSession } from '../client/answers.ts';
 import { TlsmgrError } from '../errors.ts';
+import type { Report } from '../report/report.ts';
 import { parameterOf } from '../sessions/wanted.ts';
 import type { CacheName } from '../config/cache-names.ts';
 
@@ -13,7 +14,7 @@ export async function* listed(
   try {
     yield* client.list(label);
   } catch (thrown) {
-    throw explained(label, thrown);
+    throw await explained(client, label, thrown);
   }
 }
 
@@ -22,22 +23,41 @@ export async function flushed(client: TlsmgrClient, label: CacheName): Promise<n
   try {
     return await client.flush(label);
   } catch (thrown) {
-    throw explained(label, thrown);
+    throw await explained(client, label, thrown);
   }
 }
 
 /** Why there was no session: to a client a cache that is off has none. */
 export async function whyMissing(client: TlsmgrClient, label: CacheName): Promise<string> {
   const { cachable } = await client.policy(label);
-  return cachable ? `no such session in the ${label} cache` : offText(label);
+  return cachable ? `no such session in the ${label} cache` : whyOff(client, label);
 }
 
-function explained(label: CacheName, thrown: unknown): unknown {
+async function explained(
+  client: TlsmgrClient,
+  label: CacheName,
+  thrown: unknown,
+): Promise<unknown> {
   return thrown instanceof TlsmgrError && thrown.code === 'REFUSED'
-    ? new TlsmgrError('REFUSED', offText(label), { cause: thrown })
+    ? new TlsmgrError('REFUSED', await whyOff(client, label), { cause: thrown })
     : thrown;
 }
 
-function offText(label: CacheName): string {
-  return `the ${label} cache is off: ${parameterOf(label)} switches it on; tlsmgr status and tlsmgr check say why it is off`;
+/** By the daemon's own report; Postfix's own has none. */
+async function whyOff(client: TlsmgrClient, label: CacheName): Promise<string> {
+  const { server } = await client.identify();
+  const { caches, problems = [] } =
+    server === 'postfix' ? {} : ((await client.stats()) as Partial<Report>);
+  const cache = caches?.[label];
+  const parameter = parameterOf(label);
+  const broken = problems.find(
+    ({ name, text }) => name === 'cache-off' && text.endsWith(`(${parameter})`),
+  );
+  if (broken !== undefined) {
+    return `the ${broken.text}: correct it, then reload Postfix`;
+  }
+  if (cache !== undefined && cache.database !== '' && cache.lifetimeSeconds === 0) {
+    return `the ${label} cache is off: ${label}_tls_session_cache_timeout is 0`;
+  }
+  return `the ${label} cache is off: ${parameter} switches it on`;
 }

@@ -1,5 +1,6 @@
 /** tlsmgr list CACHE: its entries, oldest first. */
 import { listed } from './cache-off.ts';
+import { shellWord } from './findings/shell-word.ts';
 import type { CliIo } from './io.ts';
 import { UsageError } from './io.ts';
 import { wholeNumber } from './numbers.ts';
@@ -41,7 +42,7 @@ export async function runList(
           duration(expiresInSeconds).padStart(11),
           String(entry.sessionBytes).padStart(7),
         ];
-        io.out(`${cells.join(' ')}  ${idText(entry.id)}\n`);
+        io.out(`${cells.join(' ')}  ${shellWord(idText(entry.id))}\n`);
       }
       count += 1;
       if (count >= limit) {

@@ -22,6 +22,7 @@ import { type Counters, History } from '../report/history.ts';
 import { makeReport } from '../report/make-report.ts';
 import type { Report, ReportMode } from '../report/report.ts';
 import type { ProcessFigures } from '../report/process-figures.ts';
+import { settingsOf, settingsOfStart } from '../report/settings.ts';
 
 export interface TlsmgrParts {
   config: Config;
@@ -58,7 +59,9 @@ export function assembleTlsmgr(parts: TlsmgrParts): Tlsmgr {
   const limiter = new WarningLimiter(log, systemClock);
   const { warn } = limiter;
   const keys = new KeyRing(ticketSeconds(config), prng.pool, systemClock);
-  const report = (): Report => makeReport({ ...parts, keys, counts, socketServer, history });
+  let settings = settingsOf(config);
+  const report = (): Report =>
+    makeReport({ ...parts, settings, keys, counts, socketServer, history });
   const types = requestTypes({
     pool: prng.pool,
     caches,
@@ -100,6 +103,7 @@ export function assembleTlsmgr(parts: TlsmgrParts): Tlsmgr {
       const kept = await caches.change(next);
       keys.changeLifetime(ticketSeconds(next));
       socketServer.change(socketLimits(next, room));
+      settings = { ...settingsOf(next), ...settingsOfStart(config) };
       return kept;
     },
     close() {

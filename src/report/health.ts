@@ -12,6 +12,8 @@ import type { CacheReport, Problem, Report } from './report.ts';
 export type Vitals = Pick<Report, 'caches' | 'prng'> & {
   /** How many valid sessions were removed for lack of room within five minutes. */
   evictedOfLate(label: CacheName): number;
+  /** Why a cache can't be opened; empty when it could be, or wasn't to be. */
+  cacheFault(label: CacheName): string;
   /** Our own parameters whose value in main.cf can't be used: each has its default. */
   faults: readonly ParameterFault[];
   /** Why cache files can't be encrypted; empty when they can be, or needn't be. */
@@ -25,7 +27,7 @@ export function problemsOf(vitals: Vitals): Problem[] {
     ...vitals.faults.map((fault) => refusal(fault)),
     ...poolProblems(vitals.prng),
     ...keyProblems(vitals.keyFault),
-    ...cacheProblems(vitals.caches, vitals.keyFault),
+    ...cacheProblems(vitals),
     ...metricsProblems(vitals.metricsFault),
   ];
   for (const [label, cache] of Object.entries(vitals.caches)) {
@@ -108,15 +110,16 @@ function metricsProblems(fault: string): Problem[] {
       ];
 }
 
-function cacheProblems(caches: Report['caches'], keyFault: string): Problem[] {
+function cacheProblems({ caches, keyFault, cacheFault }: Vitals): Problem[] {
   const problems: Problem[] = [];
   for (const [label, cache] of Object.entries(caches)) {
     const { enabled, database, lifetimeSeconds, fileHealthy } = cache;
+    const fault = cacheFault(label) || "it can't be used";
     if (!enabled && database !== '' && lifetimeSeconds > 0) {
       problems.push({
         severity: 'error',
         name: 'cache-off',
-        text: `${label} cache is off: ${database} can't be used (${parameterOf(label)})`,
+        text: `${label} cache is off: ${database}: ${fault} (${parameterOf(label)})`,
       });
     } else if (fileHealthy === false && keyFault === '') {
       problems.push({

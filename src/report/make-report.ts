@@ -11,12 +11,14 @@ import { problemsOf } from './health.ts';
 import type { History } from './history.ts';
 import type { ProcessFigures } from './process-figures.ts';
 import type { CacheReport, Report, ReportMode } from './report.ts';
+import type { SettingsReport } from './settings.ts';
 
 /** Explained at Report. */
 const schemaVersion = 1;
 
 export interface ReportSources {
   config: Config;
+  settings: SettingsReport;
   caches: Caches;
   keys: KeySource;
   prng: Prng;
@@ -46,6 +48,7 @@ export function makeReport(sources: ReportSources): Report {
       keyFault: caches.keyFault,
       metricsFault: sources.metricsFault(),
       evictedOfLate: (label) => history.evictedOfLate(label),
+      cacheFault: (label) => caches.all.find((one) => one.label === label)?.fault ?? '',
     }),
     version,
     node: process.version,
@@ -55,6 +58,7 @@ export function makeReport(sources: ReportSources): Report {
     hostname: config.log.hostname,
     instance: config.log.syslogName,
     configDirectory: config.configDirectory,
+    settings: sources.settings,
     startedAt: new Date(Date.now() - uptimeSeconds * 1000).toISOString(),
     uptimeSeconds: Math.floor(uptimeSeconds),
     caches: cacheReports,

@@ -13,6 +13,7 @@ import type { ServiceTimeReport } from '../socket/service-times.ts';
 import type { TransportName } from '../socket/transport.ts';
 import type { KeyDescription } from '../tickets/key-source.ts';
 import type { HistoryReport, RateReport } from './history.ts';
+import type { SettingsReport } from './settings.ts';
 
 /** How this process was started. */
 export type ReportMode = 'daemon' | 'standalone';
@@ -60,6 +61,8 @@ export interface Report {
   /** syslog_name: what the lines of the log begin with, multi_instance_name where that is set. */
   instance: string;
   configDirectory: string;
+  /** What the daemon goes by, by the names of the parameters. */
+  settings: SettingsReport;
   startedAt: string;
   uptimeSeconds: number;
   caches: Record<CacheName, CacheReport>;

@@ -60,6 +60,8 @@ export interface ServedCache extends NamedCache {
   readonly database: string;
   /** `btree`, `internal` and the like; empty when there is no database. */
   readonly type: string;
+  /** Why it could not be opened, and is off; empty otherwise. */
+  readonly fault: string;
   /** Since the process started, whether the cache is on or off. */
   readonly counters: Readonly<CacheCounters>;
 }
@@ -108,6 +110,8 @@ class CacheSet implements Caches {
   readonly keyFault: string;
   readonly #dependencies: CachesDependencies;
   readonly #open = new Map<CacheName, OpenCache>();
+  /** Of caches that could not be opened: why. */
+  readonly #faults = new Map<CacheName, string>();
   readonly #claims = new FileClaims();
   readonly #counters = new Map<CacheName, CacheCounters>();
   readonly #limits: SizeLimits;
@@ -277,6 +281,7 @@ class CacheSet implements Caches {
       log.info(`open ${label} TLS cache ${name}`);
     }
     const inForce = this.#limits.applyTo(settings);
+    this.#faults.delete(label);
     try {
       const store = yield* this.#openStore(wanted, inForce, round);
       return new OpenCache(wanted, inForce, store, { log, clock });
@@ -284,7 +289,9 @@ class CacheSet implements Caches {
       if (error instanceof FatalError) {
         throw error;
       }
-      log.error(`${parameterOf(label)} = ${settings.database}: ${reasonOf(error)}`);
+      const reason = reasonOf(error);
+      log.error(`${parameterOf(label)} = ${settings.database}: ${reason}`);
+      this.#faults.set(label, reason);
       this.#claims.forget(label);
       return undefined;
     }
@@ -317,6 +324,7 @@ class CacheSet implements Caches {
         label,
         lifetimeSeconds,
         cache: open?.cache,
+        fault: this.#faults.get(label) ?? '',
         database,
         type: database === '' ? '' : databaseOf(database, defaultDatabaseType).type,
         counters: this.#countersOf(label),

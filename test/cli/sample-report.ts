@@ -27,6 +27,7 @@ export function sampleReport(): Report {
     hostname: 'mx.example.net',
     instance: 'postfix',
     configDirectory: '/etc/postfix',
+    settings: { tlsmgr_connection_limit: 5000 },
     startedAt: new Date(2026, 10, 3, 6, 7, 8).toISOString(),
     uptimeSeconds: 273_906,
     caches: {

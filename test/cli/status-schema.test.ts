@@ -31,6 +31,7 @@ function pathsOf(value: unknown, path: string): string[] {
 function general(path: string, requests: readonly string[]): string {
   const labels = postfixCacheNames.join('|');
   return path
+    .replace(/^settings\.\w+/u, 'settings.NAME')
     .replace(new RegExp(`^caches\\.(?:${labels})\\.`, 'u'), 'caches.LABEL.')
     .replace(
       new RegExp(`^((?:requests|rates)\\.byName)\\.(?:${requests.join('|')})`, 'u'),

@@ -32,6 +32,7 @@ function vitals(): Vitals {
       exchangeHealthy: true,
     },
     evictedOfLate: () => 0,
+    cacheFault: () => '',
     faults: [],
     keyFault: '',
     metricsFault: '',

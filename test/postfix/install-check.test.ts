@@ -75,6 +75,15 @@ describe('check and install beside a running Postfix', { skip: skipWithoutPostfi
     postfix.writeMainCf({});
     assert.deepEqual(check(), []);
 
+    postfix.writeMainCf({ smtp_tls_session_cache_timeout: '600s', tlsmgr_connection_limit: '99' });
+    const late = JSON.parse(run('check', '--json').stdout) as Finding[];
+    assert.deepEqual(
+      late.filter(({ name }) => name === 'not-reloaded').map(({ text }) => text),
+      [
+        'tlsmgr_connection_limit is 99, and 5000 in the running daemon',
+        'smtp_tls_session_cache_timeout is 600, and 3600 in the running daemon',
+      ],
+    );
     postfix.writeMainCf({ tlsmgr_metrics_listen: `127.0.0.1:${postfix.port}` });
     assert.deepEqual(check(), ['metrics-wakeup', 'metrics-port-taken']);
     postfix.writeMainCf({});

@@ -1,6 +1,7 @@
 /** Who answers on the socket, and what it says of itself. */
 import type { Config } from '../../config/config.ts';
 import type { Report } from '../../report/report.ts';
+import { settingsOf } from '../../report/settings.ts';
 import { messageOf } from '../../errors.ts';
 import type { CacheName } from '../../config/cache-names.ts';
 import { parameterOf } from '../../sessions/wanted.ts';
@@ -138,11 +139,33 @@ function reportFindings(
     name === 'cache-off' && stale.some((label) => text.endsWith(`(${parameterOf(label)})`));
   findings.push(
     ...problems.filter((problem) => !isOfStale(problem)),
+    ...(config === undefined ? [] : settingFindings(report, config, known)),
     ...stale
       .filter((label) => !known.some((one) => isFaultOf(parameterOf(label), one)))
       .map((label) => staleFinding(label, config!.caches.get(label)!.database, problems, report)),
   );
   return findings;
+}
+
+/** Whatever else the daemon goes by until a reload. An earlier version doesn't tell. */
+function settingFindings(
+  { settings = {} }: Partial<Report>,
+  config: Config,
+  known: readonly Finding[],
+): Finding[] {
+  return Object.entries(settingsOf(config))
+    .filter(([name, wanted]) => settings[name] !== undefined && settings[name] !== wanted)
+    .filter(([name]) => !known.some((one) => isFaultOf(name, one)))
+    .map(([name, wanted]) => ({
+      severity: 'warning',
+      name: 'not-reloaded',
+      text: `${name} is ${valueText(wanted)}, and ${valueText(settings[name]!)} in the running daemon`,
+      remedy: 'postfix reload',
+    }));
+}
+
+function valueText(value: string | number): string {
+  return value === '' ? 'empty' : String(value);
 }
 
 /** What mends that asks for a reload by itself. */

@@ -60,11 +60,20 @@ function cacheLines(report: Report, look: Look): string[] {
   const head = `${'cache'.padEnd(labelCells)}${'full'.padEnd(barCells + 6)}${'entries'.padStart(9)}${'size'.padStart(11)}${'hits'.padStart(6)}  lifetime`;
   const lines = Object.entries(report.caches).flatMap(([label, cache]) => {
     if (!cache.enabled) {
-      return rows(label, cache.database === '' ? 'off' : `off (${cache.database})`, look);
+      return rows(label, offText(label, cache), look);
     }
     return isWide ? cacheRow(label, cache, barCells, look) : rows(label, cacheText(cache), look);
   });
   return isWide ? [paint(look, 'faint', head), ...lines] : lines;
+}
+
+/** A lifetime of 0 is no problem, so nothing else tells of it. */
+function offText(label: string, { database, lifetimeSeconds }: CacheReport): string {
+  return database === ''
+    ? 'off'
+    : lifetimeSeconds === 0
+      ? `off (${label}_tls_session_cache_timeout is 0)`
+      : `off (${database})`;
 }
 
 /** One line; a long name has a line of its own before it. */
