@@ -85,7 +85,7 @@ describe('check and install beside a running Postfix', { skip: skipWithoutPostfi
       ],
     );
     postfix.writeMainCf({ tlsmgr_metrics_listen: `127.0.0.1:${postfix.port}` });
-    assert.deepEqual(check(), ['metrics-wakeup', 'metrics-port-taken']);
+    assert.deepEqual(check(), ['metrics-wakeup', 'not-reloaded', 'metrics-port-taken']);
     postfix.writeMainCf({});
 
     const ours = readFileSync(masterCf, 'utf8');
