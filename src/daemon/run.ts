@@ -72,7 +72,7 @@ export async function runDaemon(args: readonly string[], record: StartRecord): P
   try {
     await start(args, program, log, record);
   } catch (thrown) {
-    if (isForPerson(thrown)) {
+    if (isForPerson(args, thrown)) {
       log.copyToStderr('tlsmgr');
       log.info(
         'tlsmgr help lists what it does for people; to serve without master(8): tlsmgr serve',
@@ -82,12 +82,13 @@ export async function runDaemon(args: readonly string[], record: StartRecord): P
   }
 }
 
-/** Whether somebody waits for an answer who may not look into the mail log: master(8) numbers its processes. */
-function isForPerson(thrown: unknown): boolean {
-  return (
-    thrown instanceof FatalError &&
-    (process.env['GENERATION'] === undefined || thrown.message === byHand)
-  );
+/**
+ * Whether a person has started this, who may not look into the mail log. master(8)
+ * numbers its processes, and gives them options of a letter.
+ */
+function isForPerson([first = '--']: readonly string[], thrown: unknown): boolean {
+  const isOfMaster = process.env['GENERATION'] !== undefined || !first.startsWith('--');
+  return thrown instanceof FatalError && (!isOfMaster || thrown.message === byHand);
 }
 
 /**

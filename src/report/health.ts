@@ -110,11 +110,12 @@ function metricsProblems(fault: string): Problem[] {
       ];
 }
 
-function cacheProblems({ caches, keyFault, cacheFault }: Vitals): Problem[] {
+function cacheProblems(vitals: Vitals): Problem[] {
+  const { caches, keyFault } = vitals;
   const problems: Problem[] = [];
   for (const [label, cache] of Object.entries(caches)) {
     const { enabled, database, lifetimeSeconds, fileHealthy } = cache;
-    const fault = cacheFault(label) || "it can't be used";
+    const fault = vitals.cacheFault(label) || "it can't be used";
     if (!enabled && database !== '' && lifetimeSeconds > 0) {
       problems.push({
         severity: 'error',

@@ -67,7 +67,7 @@ describe('a cache that is off', () => {
     const report = sampleReport();
     report.caches = { lmtp: { ...off, database: 'btree:/x', lifetimeSeconds: 0 } };
     const look = { columns: 80, colours: false, blocks: false };
-    const lines = screenLines(report, '/s', look as unknown as Parameters<typeof screenLines>[2]);
+    const lines = screenLines(report, '/s', look);
     assert.ok(
       lines.some((line) => /^lmtp +off \(lmtp_tls_session_cache_timeout is 0\)$/u.test(line)),
     );
