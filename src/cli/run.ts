@@ -31,7 +31,8 @@ export async function runVerb(
 }
 
 async function run(verb: Verb, args: readonly string[], io: CliIo): Promise<number> {
-  failedStatus = verb.statuses?.failed ?? 1;
+  const failed = verb.statuses?.failed ?? 1;
+  statusOfLostOutput = failed;
   try {
     const given = parse(verb, args);
     if (given === undefined) {
@@ -49,7 +50,7 @@ async function run(verb: Verb, args: readonly string[], io: CliIo): Promise<numb
       return verb.statuses?.failed ?? 2;
     }
     complain(io, 'fatal', messageOf(thrown));
-    return failedStatus;
+    return failed;
   }
 }
 
@@ -77,8 +78,8 @@ function isUsageFault(thrown: unknown): boolean {
   );
 }
 
-/** Of the verb that runs, when it fails. */
-let failedStatus = 1;
+/** The exit status of the verb that runs, when nothing can be written any more. */
+let statusOfLostOutput = 1;
 
 // A reader that has seen enough, `tlsmgr list smtpd | head`, is no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -86,7 +87,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(0);
   }
   complain(processIo, 'fatal', `standard output: ${error.message}`);
-  process.exit(failedStatus);
+  process.exit(statusOfLostOutput);
 });
 
 const processIo: CliIo = {

@@ -25,9 +25,9 @@ export function requireSocketPath(path: string): void {
 export function connectReason(error: NodeJS.ErrnoException): string {
   switch (error.code) {
     case 'ENOENT':
-      return 'there is no such socket: does Postfix run (postfix start), or tlsmgr serve?';
+      return 'there is no such socket: does Postfix run (postfix start, or postfix -c DIR start), or tlsmgr serve?';
     case 'ECONNREFUSED':
-      return 'nobody listens there: does Postfix run (postfix start), or tlsmgr serve?';
+      return 'nobody listens there: does Postfix run (postfix start, or postfix -c DIR start), or tlsmgr serve?';
     case 'EACCES':
       return 'permission denied: run it as root, or as the user who serves';
     default:

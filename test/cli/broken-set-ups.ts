@@ -64,7 +64,12 @@ export function putLauncher(setUp: CheckSetUp, node: string): void {
   const launcher = setUp.path('sbin/node-tlsmgr/tlsmgr');
   writeFileSync(
     launcher,
-    launcherText({ node, program, original: '/nowhere/tlsmgr', postlog: '/nowhere/postlog' }),
+    launcherText({
+      node,
+      program,
+      original: setUp.path('sbin/tlsmgr'),
+      postlog: '/usr/sbin/postlog',
+    }),
   );
   chmodSync(launcher, 0o755);
 }

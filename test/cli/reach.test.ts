@@ -186,7 +186,11 @@ describe('a server that does not answer', () => {
         }
         for (const [index, { status, out, err }] of (await ended).entries()) {
           const expected: Record<string, number> = { status: 3, check: 2 };
-          assert.equal(status, expected[verbs[index]![0]] ?? 1);
+          assert.equal(
+            status,
+            expected[verbs[index]![0]] ?? 1,
+            `${verbs[index]!.join(' ')}: ${out}${err}`,
+          );
           assert.match(out + err, /: no answer within (?:5000|10000) ms/u);
         }
       } finally {
@@ -367,7 +371,7 @@ describe('who answers', () => {
     const { err } = await runHere('list', 'smtpd', '--socket', socket);
     assert.match(
       err,
-      /socket: there is no such socket: does Postfix run \(postfix start\), or tlsmgr serve\?$/mu,
+      /socket: there is no such socket: does Postfix run \(postfix start, or postfix -c DIR start\), or tlsmgr serve\?$/mu,
     );
     for (const verb of ['status', 'seed', 'check', 'bench', 'serve']) {
       const { status, err: said } = await runHere(verb, '--socket', '');

@@ -111,7 +111,7 @@ test('a path of digits alone is a path, and no port', async () => {
     const one = new TlsmgrClient({ socketPath, deadlineMs: forever });
     await assert.rejects(one.seed(1), {
       code: 'UNAVAILABLE',
-      message: `${socketPath}: there is no such socket: does Postfix run (postfix start), or tlsmgr serve?`,
+      message: `${socketPath}: there is no such socket: does Postfix run (postfix start, or postfix -c DIR start), or tlsmgr serve?`,
     });
     assert.equal(one.state, 'down');
     await one.close();
