@@ -5,8 +5,9 @@
  *
  *     line = name " =" [ " " value ] "  # " origin
  *
- * with origin `default`, `main.cf`, `master.cf` or `command line`, or
- * `default: that of ... is refused` for a parameter of ours with a fault. Such a
+ * with origin `default`, `main.cf`, `master.cf` or `command line`, `the program`
+ * for what no file sets, or `default: that of ... is refused` for a parameter of
+ * ours with a fault. Such a
  * fault is a warning on standard error, and one that would keep the daemon from
  * starting is fatal there, both in the daemon's words; the values are still
  * shown. Exit status 1 for each of them, and for a name that is none.
@@ -14,6 +15,7 @@
 import { fromByteText } from '../config/byte-text.ts';
 import { inspectConfig } from '../config/load.ts';
 import type { Setting } from '../config/main-cf.ts';
+import { findParameter } from '../config/parameters.ts';
 import { type MainCf, openMainCf } from '../config/settings.ts';
 import { FatalError } from '../errors.ts';
 import { isUnprintable, printable } from '../log/printable.ts';
@@ -55,9 +57,11 @@ export async function runConfig(
         ? 'command line'
         : isIn(inMasterCf, name)
           ? 'master.cf'
-          : mainCf.settings.has(name)
-            ? 'main.cf'
-            : 'default';
+          : isToldByProgram(name)
+            ? 'the program'
+            : mainCf.settings.has(name)
+              ? 'main.cf'
+              : 'default';
     const originOf = (name: string): string =>
       faults.some((fault) => fault.name === name)
         ? `default: that of ${placeOf(name)} is refused`
@@ -77,6 +81,11 @@ export async function runConfig(
     }
     throw thrown;
   }
+}
+
+/** Its directory, its name and its number: main.cf can't set them. */
+function isToldByProgram(name: string): boolean {
+  return name === 'config_directory' || findParameter(name)?.readOnly === true;
 }
 
 /**

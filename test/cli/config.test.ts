@@ -18,7 +18,7 @@ describe('tlsmgr config', () => {
   /** The same without the marks that tell where a value comes from. */
   async function config(...args: Parameters<typeof marked>): Promise<Outcome> {
     const ran = await marked(...args);
-    return { ...ran, out: ran.out.replaceAll(/ {2}# (?:default|main\.cf|command line)$/gmu, '') };
+    return { ...ran, out: ran.out.replaceAll(/ {2}# (?:default|the program|main\.cf|command line)$/gmu, '') };
   }
 
   /** The verb as the command line reaches it, so that fatal texts and statuses are people's. */
@@ -102,7 +102,15 @@ tlsmgr unix - - y 1000? 1 node-tlsmgr/tlsmgr
 `,
     );
     try {
-      const names = ['max_use', 'max_idle', 'tls_random_bytes', 'tls_random_source', 'ipc_ttl'];
+      const names = [
+        'max_use',
+        'max_idle',
+        'tls_random_bytes',
+        'tls_random_source',
+        'ipc_ttl',
+        'process_name',
+        'config_directory',
+      ];
       const { status, out, err } = await marked(['-c', directory, '-o', 'max_use=4', ...names], {});
       assert.deepEqual([status, err], [0, '']);
       assert.deepEqual(out.split('\n'), [
@@ -111,6 +119,8 @@ tlsmgr unix - - y 1000? 1 node-tlsmgr/tlsmgr
         'tls_random_bytes = 40  # main.cf',
         'tls_random_source =  # master.cf',
         'ipc_ttl = 1000s  # default',
+        'process_name = tlsmgr  # the program',
+        `config_directory = ${directory}  # the program`,
         '',
       ]);
       const json = await marked(['--json', 'max_use', 'max_idle']);
