@@ -18,7 +18,10 @@ describe('tlsmgr config', () => {
   /** The same without the marks that tell where a value comes from. */
   async function config(...args: Parameters<typeof marked>): Promise<Outcome> {
     const ran = await marked(...args);
-    return { ...ran, out: ran.out.replaceAll(/ {2}# (?:default|the program|main\.cf|command line)$/gmu, '') };
+    return {
+      ...ran,
+      out: ran.out.replaceAll(/ {2}# (?:default|the program|main\.cf|command line)$/gmu, ''),
+    };
   }
 
   /** The verb as the command line reaches it, so that fatal texts and statuses are people's. */
