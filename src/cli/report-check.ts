@@ -3,6 +3,7 @@
  * shape is that of src/report/report.ts; members that this version doesn't know
  * may be there as well.
  */
+import { isRecord } from '../client/answers.ts';
 import { TlsmgrError } from '../errors.ts';
 import type { Report } from '../report/report.ts';
 
@@ -37,7 +38,7 @@ const listOf = (check: Check): Check => {
 };
 const byName = (check: Check): Check => {
   return (value, path) =>
-    isObject(value)
+    isRecord(value)
       ? firstOf(
           Object.entries(value).map(
             ([name, item]) =>
@@ -49,7 +50,7 @@ const byName = (check: Check): Check => {
 };
 const object = (members: Members): Check => {
   return (value, path) =>
-    isObject(value)
+    isRecord(value)
       ? firstOf(
           Object.entries(members).map(
             ([name, check]) =>
@@ -127,7 +128,7 @@ const report = object({
  * of it, or one that lacks something.
  */
 export function requireReport(value: unknown): Report {
-  const version = isObject(value) ? value['schemaVersion'] : undefined;
+  const version = isRecord(value) ? value['schemaVersion'] : undefined;
   if (typeof version === 'number' && version !== knownVersion) {
     throw new TlsmgrError(
       'UNAVAILABLE',
@@ -139,10 +140,6 @@ export function requireReport(value: unknown): Report {
     throw new TlsmgrError('UNAVAILABLE', `its report can't be read: ${fault} is wrong or missing`);
   }
   return value as Report;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function below(path: string, name: string): string {

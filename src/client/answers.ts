@@ -87,7 +87,7 @@ export function scopedKeysOf(reply: Reply): ScopedKey[] {
 
 export function reportOf(reply: Reply): object {
   const report = jsonOf(reply.text('report'), 'its report is no JSON');
-  if (!isObject(report)) {
+  if (!isRecord(report)) {
     throw malformed('its report is no object');
   }
   return report;
@@ -116,7 +116,7 @@ export function countOf(reply: Reply, name: string): number {
 }
 
 function listedSessionOf(entry: unknown): ListedSession {
-  const { id, bytes, stored, expires } = (isObject(entry) ? entry : {}) as Record<string, unknown>;
+  const { id, bytes, stored, expires } = isRecord(entry) ? entry : {};
   const idBytes = typeof id === 'string' ? Buffer.from(id, 'base64') : undefined;
   if (
     idBytes?.toString('base64') !== id ||
@@ -139,7 +139,8 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function isObject(value: unknown): value is object {
+/** An object of JSON, and no list. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -4,9 +4,7 @@
  * else is a RangeError, which names the argument and not its value.
  */
 import { toUSVString, types } from 'node:util';
-
-/** What setTimeout() can wait for. */
-const longestMs = 2 ** 31 - 1;
+import { longestTimerMs } from '../system/timers.ts';
 
 /** Options of the client; those that aren't given have their defaults. */
 export function requireClientOptions(options: {
@@ -72,9 +70,9 @@ export function bytesOf(name: string, value: unknown): Buffer {
 }
 
 function requireDeadline(deadlineMs: unknown): void {
-  const isGood = typeof deadlineMs === 'number' && deadlineMs > 0 && deadlineMs <= longestMs;
+  const isGood = typeof deadlineMs === 'number' && deadlineMs > 0 && deadlineMs <= longestTimerMs;
   if (deadlineMs !== undefined && !isGood) {
-    throw new RangeError(`deadlineMs is a number above 0, and ${longestMs} at most`);
+    throw new RangeError(`deadlineMs is a number above 0, and ${longestTimerMs} at most`);
   }
 }
 

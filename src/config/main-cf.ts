@@ -135,7 +135,8 @@ interface LogicalLine {
   number: number;
 }
 
-function* logicalLines(text: string, path: string, warn: Warn): Generator<LogicalLine> {
+/** Physical lines joined; master.cf has the same rules. */
+export function* logicalLines(text: string, path: string, warn: Warn): Generator<LogicalLine> {
   let gathered = '';
   let first = 0;
   let last = 0;

@@ -15,6 +15,7 @@ import type { Encoder } from '../protocol/encoder.ts';
 import { requestName, status } from '../protocol/names.ts';
 import { readNumber } from '../protocol/numbers.ts';
 import { type ByteSpan, longestIdBytes } from '../sessions/session-cache.ts';
+import { within } from '../system/timers.ts';
 import { type Arguments, type RequestType, type WriteReply, writeRefusal } from './request-type.ts';
 import type { RequestCounts } from './request-counts.ts';
 
@@ -157,7 +158,7 @@ export class Dispatcher {
     const detail = this.#trace === undefined ? '' : this.#detail(row);
     let write: WriteReply;
     try {
-      write = await inTime(outcome, this.#lateAnswerMs);
+      write = await within(outcome, this.#lateAnswerMs);
     } catch (thrown) {
       write = (reply) => this.#failed(row.type, thrown, reply);
     }
@@ -308,16 +309,6 @@ export function refuseList(reply: Encoder): undefined {
 
 function placesOfData(type: RequestType): number[] {
   return type.attributes.flatMap(({ kind }, place) => (kind === 'data' ? [place] : []));
-}
-
-/** Rejects when the promise takes longer. Its result is ignored then. */
-function inTime<Value>(promise: Promise<Value>, milliseconds: number): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new Error(`no answer within ${milliseconds} ms`));
-    }, milliseconds);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }
 
 function setSpan(span: ByteSpan, buffer: Buffer, start: number, end: number): void {

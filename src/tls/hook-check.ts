@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import { connect, createSecureContext, TLSSocket } from 'node:tls';
-import { within } from './deadline.ts';
+import { within } from '../system/timers.ts';
 import {
   type CallbackKey,
   installCallback,
@@ -21,7 +21,7 @@ let checked: Promise<boolean> | undefined;
 
 /** Never rejects. */
 export function hookWorks(): Promise<boolean> {
-  checked ??= within(check(), limitMs).catch(() => false);
+  checked ??= within(check(), limitMs, { unref: true }).catch(() => false);
   return checked;
 }
 

@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { types } from 'node:util';
 import type { Server } from 'node:tls';
 import { TlsmgrError } from '../errors.ts';
-import { within } from './deadline.ts';
+import { within } from '../system/timers.ts';
 import type { TicketClient } from './ticket-client.ts';
 
 export const usualDeadlineMs = 50;
@@ -88,7 +88,7 @@ export class SessionIds {
     try {
       const deadlineMs = this.#deadlineMs;
       const looking = this.#client.lookup('smtpd', this.#nameOf(id), { deadlineMs });
-      const found = await within(looking, deadlineMs);
+      const found = await within(looking, deadlineMs, { unref: true });
       this.counts[found === undefined ? 'misses' : 'hits'] += 1;
       // A copy, as Node ends the process for what only looks like bytes.
       return types.isUint8Array(found) ? Buffer.from(found) : null;

@@ -1,5 +1,6 @@
 /** How sessions are shared: the options, checked. */
 import { TlsmgrError } from '../errors.ts';
+import { longestTimerMs } from '../system/timers.ts';
 import { requireScope } from './scope.ts';
 import { usualDeadlineMs } from './session-ids.ts';
 
@@ -70,6 +71,3 @@ function deadlineOf(sessionIds: NonNullable<ShareOptions['sessionIds']>): number
   }
   return deadlineMs;
 }
-
-/** What setTimeout takes. */
-const longestTimerMs = 2 ** 31 - 1;

@@ -5,9 +5,8 @@
  * seals to its end, then none does; nothing of this ever fails a handshake.
  */
 import type { Clock } from '../system/clock.ts';
-import { after, type Timer } from '../system/timers.ts';
+import { after, type Timer, within } from '../system/timers.ts';
 import type { ScopedKey } from '../tickets/scoped-key.ts';
-import { within } from './deadline.ts';
 import { fetchKeys } from './fetch-keys.ts';
 import { HeldKeys, wipeKey } from './held-keys.ts';
 import type { TicketClient } from './ticket-client.ts';
@@ -119,7 +118,7 @@ export class TicketRing {
     this.#unknownNames = [];
     const fetching = fetchKeys(client, scope, names, { deadlineMs: askLimitMs });
     try {
-      const { keys, refused } = await within(fetching, askLimitMs);
+      const { keys, refused } = await within(fetching, askLimitMs, { unref: true });
       this.counts.refusedKeys += refused + this.#held.take(keys);
       this.counts.fetched += 1;
     } catch {
