@@ -5,9 +5,7 @@
  */
 import { isRecord } from '../client/answers.ts';
 import { TlsmgrError } from '../errors.ts';
-import type { Report } from '../report/report.ts';
-
-const knownVersion = 1;
+import { type Report, schemaVersion } from '../report/report.ts';
 
 /** Where a value isn't as it has to be: the path of the member; undefined when all is well. */
 type Check = (value: unknown, path: string) => string | undefined;
@@ -129,13 +127,13 @@ const report = object({
  */
 export function requireReport(value: unknown): Report {
   const version = isRecord(value) ? value['schemaVersion'] : undefined;
-  if (typeof version === 'number' && version !== knownVersion) {
+  if (typeof version === 'number' && version !== schemaVersion) {
     throw new TlsmgrError(
       'UNAVAILABLE',
-      `its report has schema version ${version}, and this tlsmgr knows ${knownVersion}: use the tlsmgr that the daemon belongs to`,
+      `its report has schema version ${version}, and this tlsmgr knows ${schemaVersion}: use the tlsmgr that the daemon belongs to`,
     );
   }
-  const fault = version !== knownVersion ? 'schemaVersion' : report(value, '');
+  const fault = version !== schemaVersion ? 'schemaVersion' : report(value, '');
   if (fault !== undefined) {
     throw new TlsmgrError('UNAVAILABLE', `its report can't be read: ${fault} is wrong or missing`);
   }

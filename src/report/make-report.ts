@@ -10,11 +10,8 @@ import { version } from '../version.ts';
 import { problemsOf } from './health.ts';
 import type { History } from './history.ts';
 import type { ProcessFigures } from './process-figures.ts';
-import type { CacheReport, Report, ReportMode } from './report.ts';
+import { type CacheReport, type Report, type ReportMode, schemaVersion } from './report.ts';
 import type { SettingsReport } from './settings.ts';
-
-/** Explained at Report. */
-const schemaVersion = 1;
 
 export interface ReportSources {
   config: Config;

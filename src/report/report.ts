@@ -46,8 +46,10 @@ export type ProblemName =
   | 'key-file-unusable'
   | 'metrics-missing';
 
+/** Raised when a member of the report is removed or changes its meaning; new members don't raise it. */
+export const schemaVersion = 1;
+
 export interface Report {
-  /** Raised when a member is removed or changes its meaning; new members don't raise it. */
   schemaVersion: number;
   /** What is wrong now, worst first; empty when all is well. */
   problems: Problem[];
