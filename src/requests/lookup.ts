@@ -9,7 +9,7 @@
 import type { LogWarning } from '../log/logger.ts';
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
-import { isLater } from '../sessions/later.ts';
+import { isLater } from '../system/later.ts';
 import type { ByteSpan, NamedCaches } from '../sessions/session-cache.ts';
 import { namedCache } from './named-cache.ts';
 import { replyWith, type RequestType, writeRefusal } from './request-type.ts';

@@ -3,7 +3,7 @@
  * and its handler. To add a request, add one of these to request-types.ts.
  */
 import { type Encoder, encodedName } from '../protocol/encoder.ts';
-import { isLater, type MaybeLater } from '../sessions/later.ts';
+import { isLater, type MaybeLater } from '../system/later.ts';
 import type { ByteSpan } from '../sessions/session-cache.ts';
 
 /** `string` and `data` arrive as bytes (data decoded from base64), `number` as a number. */

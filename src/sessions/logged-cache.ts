@@ -6,7 +6,7 @@
  */
 import type { CacheName } from '../config/cache-names.ts';
 import type { Logger } from '../log/logger.ts';
-import { type MaybeLater, whenKnown } from './later.ts';
+import { type MaybeLater, whenKnown } from '../system/later.ts';
 import type {
   ByteSpan,
   CacheLimits,

@@ -19,7 +19,7 @@
 
 import type { CacheName } from '../config/cache-names.ts';
 import type { CacheCounters } from './cache-counters.ts';
-import type { MaybeLater } from './later.ts';
+import type { MaybeLater } from '../system/later.ts';
 
 /**
  * The longest id. Postfix's ids have up to about 3 kB: service, destination, host,

@@ -1,4 +1,4 @@
-/** Values that are known at once, or later if a store must ask across a network. */
+/** Values that are known at once, or later if another machine must be asked. */
 
 export type MaybeLater<T> = T | Promise<T>;
 

@@ -1,0 +1,54 @@
+/**
+ * What seals (encrypts and authenticates) the values that go to the engine, and
+ * names their keys there. sealing.ts makes one from the secrets of the fleet: the
+ * first secret seals, and all open.
+ */
+import type { CacheName } from '../config/cache-names.ts';
+import type { ByteSpan } from '../sessions/session-cache.ts';
+
+/** Where a ticket key belongs. It can't be opened in another place. */
+export interface KeyPlace {
+  /** tlsmgr_fleet_key_set. */
+  readonly set: string;
+  readonly periodSeconds: number;
+  readonly period: number;
+  /** 16 bytes. */
+  readonly name: Buffer;
+}
+
+export interface OpenedValue {
+  /** Memory of its own. The caller overwrites it. */
+  readonly bytes: Buffer;
+  /** Milliseconds since 1970, as the sealer wrote it. */
+  readonly expiresAtMs: number;
+}
+
+export interface Seals {
+  /** How many secrets there are. */
+  readonly secrets: number;
+
+  /** The engine's keys for a session, without the prefix: one a secret, that of the first secret first. */
+  sessionKeys(cache: CacheName, id: ByteSpan): string[];
+  sealSession(cache: CacheName, id: ByteSpan, expiresAtMs: number, session: ByteSpan): Buffer;
+  /** @returns undefined when no secret opens it, or its expiry isn't within the lifetime from now on. */
+  openSession(
+    cache: CacheName,
+    id: ByteSpan,
+    sealed: Buffer,
+    nowMs: number,
+    lifetimeSeconds: number,
+  ): OpenedValue | undefined;
+
+  sealKey(place: KeyPlace, expiresAtMs: number, value: Buffer): Buffer;
+  openKey(place: KeyPlace, sealed: Buffer, nowMs: number): OpenedValue | undefined;
+  /** 80 bytes (name, AES, HMAC) a secret, that of the first secret first. The caller overwrites them. */
+  derivedKeys(set: string, periodSeconds: number, period: number): Buffer[];
+
+  /** The field of a host's heartbeat. */
+  heartbeatField(host: string): string;
+  sealHeartbeat(field: string, expiresAtMs: number, value: Buffer): Buffer;
+  openHeartbeat(field: string, sealed: Buffer, nowMs: number): OpenedValue | undefined;
+
+  /** Overwrites all secrets. */
+  wipe(): void;
+}
