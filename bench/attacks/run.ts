@@ -3,14 +3,14 @@
  * reader of metrics that asks every five seconds from another address than the
  * attackers.
  *
- *     node --import tsx bench/attacks/run.ts [--minutes 60] [--idle 60] [--only NAME]
+ *     node --import tsx bench/attacks/run.ts [--minutes 60] [--idle 60] [--only NAME] [--lifetime TIME]
  *
  * The daemon has one processor, its clients the other; attackers run at the
  * lowest priority there, so that the steady client's waits are the daemon's. It
  * asks for a known session every two milliseconds. First it does so for --idle
  * seconds without attackers: each p99 is given as a multiple of that one. Exit
  * status 1 when the p99 of the whole is more than ten times the idle one, an
- * answer was wrong, or memory has grown by more than a quarter between the
+ * answer was wrong or a session missing, or memory has grown by more than a quarter between the
  * highest of the second tenth and the highest of the last.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
@@ -32,6 +32,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '60' },
     idle: { type: 'string', default: '60' },
     only: { type: 'string' },
+    lifetime: { type: 'string' },
   },
 });
 const seconds = Number(values.minutes) * 60;
@@ -42,6 +43,8 @@ const attackers = join(import.meta.dirname, 'attackers.ts');
 
 class Steady {
   answered = 0;
+  /** Not found: wrong as well while the sessions live. */
+  missed = 0;
   wrong = 0;
   failed = 0;
   waits = createHistogram();
@@ -66,7 +69,8 @@ class Steady {
           this.#client.lookup('smtpd', idOf(number)),
         );
         this.answered += 1;
-        this.wrong += session?.equals(sessionOf(number)) === true ? 0 : 1;
+        this.missed += session === undefined ? 1 : 0;
+        this.wrong += session?.equals(sessionOf(number)) === false ? 1 : 0;
       } catch {
         this.failed += 1;
       }
@@ -95,6 +99,8 @@ const instance = await PostfixInstance.create({
   mainCf: {
     smtpd_tls_loglevel: '0',
     smtp_tls_loglevel: '0',
+    // The known sessions are stored once: they must outlive the run.
+    smtpd_tls_session_cache_timeout: values.lifetime ?? `${Math.ceil(seconds * 2 + 3600)}s`,
     lmtp_tls_session_cache_database: 'btree:${data_directory}/lmtp_scache',
     tlsmgr_metrics_listen: `127.0.0.1:${port}`,
   },
@@ -126,15 +132,16 @@ async function measure(): Promise<number> {
   await sleep(Number(values.idle) * 1000);
   const idle = steady.take();
   console.log(
-    '| minute | answers | wrong | failed | p50, us | p99, us | of idle | longest, ms | memory, MB | descriptors | scrapes | scrape, longest ms |',
+    '| minute | answers | wrong | missed | failed | p50, us | p99, us | of idle | longest, ms | memory, MB | descriptors | scrapes | scrape, longest ms |',
   );
-  console.log(`|${' --- |'.repeat(12)}`);
+  console.log(`|${' --- |'.repeat(13)}`);
   const scrapes = { answered: 0, asked: 0, longestMs: 0 };
   const row = (label: string, waits: RecordableHistogram): void => {
     const cells = [
       label,
       waits.count,
       steady.wrong,
+      steady.missed,
       steady.failed,
       waits.percentile(50),
       waits.percentile(99),
@@ -183,7 +190,7 @@ async function measure(): Promise<number> {
   const early = Math.max(...memory.slice(tenth, 2 * tenth));
   const late = Math.max(...memory.slice(-tenth));
   const slow = whole.percentile(99) > 10 * idle.percentile(99);
-  return slow || steady.wrong > 0 || late > early * 1.25 ? 1 : 0;
+  return slow || steady.wrong + steady.missed > 0 || late > early * 1.25 ? 1 : 0;
 }
 
 function startAttacker(name: string): ChildProcess {
