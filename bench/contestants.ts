@@ -120,7 +120,7 @@ export async function floorContestant(): Promise<Contestant> {
   };
 }
 
-async function firstAnswer(socketPath: string): Promise<number> {
+export async function firstAnswer(socketPath: string): Promise<number> {
   const client = patientClient(socketPath);
   const started = performance.now();
   await client.policy('smtpd');

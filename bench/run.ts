@@ -2,6 +2,7 @@
  * npm run bench: ours beside Postfix's own tlsmgr, in one run on one machine.
  *
  *     npm run bench -- [--rounds N] [--scale F] [--json FILE] [--node PATH] [--check]
+ *                      [--only requests | handshakes] [--seconds S]
  *
  * Both run under a real master(8), pinned to one processor; rounds alternate
  * between them and the floor. Prints one table of medians; ratios are taken
@@ -20,6 +21,8 @@ import {
   postfixContestant,
   type Contestant,
 } from './contestants.ts';
+import { measureHandshakes } from './handshakes.ts';
+import { median, spreadText } from './medians.ts';
 import { measure, type Measurement, type Workload } from './measure.ts';
 import { residentMegabytes } from './processor-time.ts';
 
@@ -52,10 +55,11 @@ interface Result {
   original: Measurement;
   floor: Measurement | undefined;
   ratio: number;
-  ratioLow: number;
-  ratioHigh: number;
+  ratios: readonly number[];
   p99Ratio: number;
 }
+
+type Contestants = Record<'original' | 'ours' | 'floor', Contestant>;
 
 const { values } = parseArgs({
   options: {
@@ -64,45 +68,64 @@ const { values } = parseArgs({
     json: { type: 'string' },
     node: { type: 'string' },
     check: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    seconds: { type: 'string', default: '5' },
   },
 });
 const rounds = Number(values.rounds);
 const scale = Number(values.scale);
 
-const original = await postfixContestant('original', originalTlsmgr);
-const ours = await postfixContestant('ours', ourTlsmgr(values.node));
-const floor = await floorContestant();
-const idleMegabytes = residentMegabytes(ours.pid);
-try {
-  await warmUp();
-  const results: Result[] = [];
-  for (const row of rows) {
-    results.push(await compare(row));
-    printRow(results.at(-1)!);
-  }
-  const summary = {
-    node: execFileSync(values.node ?? process.execPath, ['--version'], { encoding: 'utf8' }).trim(),
-    postfix: execFileSync('postconf', ['-d', '-h', 'mail_version'], { encoding: 'utf8' }).trim(),
-    kernel: release(),
-    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+if (values.only !== 'handshakes') {
+  await measureRequests();
+}
+if (values.only === 'handshakes' || (values.only === undefined && !values.check)) {
+  console.log();
+  await measureHandshakes({
+    tlsmgr: ourTlsmgr(values.node),
     rounds,
-    firstAnswerMs: { ours: ours.firstAnswerMs, original: original.firstAnswerMs },
-    residentMegabytes: { idle: idleMegabytes, afterwards: residentMegabytes(ours.pid) },
-    results,
-  };
-  printSummary(summary);
-  if (values.json !== undefined) {
-    writeFileSync(values.json, `${JSON.stringify(summary, undefined, 2)}\n`);
+    seconds: Number(values.seconds),
+  });
+}
+
+async function measureRequests(): Promise<void> {
+  const original = await postfixContestant('original', originalTlsmgr);
+  const ours = await postfixContestant('ours', ourTlsmgr(values.node));
+  const floor = await floorContestant();
+  const contestants = { original, ours, floor };
+  const idleMegabytes = residentMegabytes(ours.pid);
+  try {
+    await warmUp(contestants);
+    const results: Result[] = [];
+    for (const row of rows) {
+      results.push(await compare(row, contestants));
+      printRow(results.at(-1)!);
+    }
+    const summary = {
+      node: execFileSync(values.node ?? process.execPath, ['--version'], {
+        encoding: 'utf8',
+      }).trim(),
+      postfix: execFileSync('postconf', ['-d', '-h', 'mail_version'], { encoding: 'utf8' }).trim(),
+      kernel: release(),
+      commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+      rounds,
+      firstAnswerMs: { ours: ours.firstAnswerMs, original: original.firstAnswerMs },
+      residentMegabytes: { idle: idleMegabytes, afterwards: residentMegabytes(ours.pid) },
+      results,
+    };
+    printSummary(summary);
+    if (values.json !== undefined) {
+      writeFileSync(values.json, `${JSON.stringify(summary, undefined, 2)}\n`);
+    }
+    if (values.check) {
+      checkGoals(results);
+    }
+  } finally {
+    await Promise.all([original, ours, floor].map((contestant) => contestant.stop()));
   }
-  if (values.check) {
-    checkGoals(results);
-  }
-} finally {
-  await Promise.all([original, ours, floor].map((contestant) => contestant.stop()));
 }
 
 /** Every request once over, so that compiled code and files are as in service. */
-async function warmUp(): Promise<void> {
+async function warmUp({ original, ours, floor }: Contestants): Promise<void> {
   for (const contestant of [original, ours, floor]) {
     const requests = Math.ceil((contestant === ours ? 60_000 : 3000) * scale);
     for (const operation of ['update', 'lookup', 'seed', 'policy', 'tktkey', 'mix'] as const) {
@@ -112,7 +135,7 @@ async function warmUp(): Promise<void> {
   }
 }
 
-async function compare(row: Row): Promise<Result> {
+async function compare(row: Row, { original, ours, floor }: Contestants): Promise<Result> {
   const taken: { ours: Measurement[]; original: Measurement[]; floor: Measurement[] } = {
     ours: [],
     original: [],
@@ -145,8 +168,7 @@ async function compare(row: Row): Promise<Result> {
     original: originalMedian,
     floor: medians(taken.floor),
     ratio: median(ratios),
-    ratioLow: Math.min(...ratios),
-    ratioHigh: Math.max(...ratios),
+    ratios,
     p99Ratio: oursMedian.p99 / originalMedian.p99,
   };
 }
@@ -162,11 +184,6 @@ function medians(measurements: readonly Measurement[]): Measurement {
   };
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)]!;
-}
-
 function printRow(result: Result): void {
   if (result.operation === rows[0]!.operation && result.connections === rows[0]!.connections) {
     console.log(
@@ -180,7 +197,7 @@ function printRow(result: Result): void {
     result.connections,
     Math.round(own.requestsPerSecond),
     Math.round(other.requestsPerSecond),
-    `${result.ratio.toFixed(2)} (${result.ratioLow.toFixed(2)} to ${result.ratioHigh.toFixed(2)})`,
+    spreadText(result.ratios),
     result.goal,
     own.processorMicroseconds.toFixed(1),
     other.processorMicroseconds.toFixed(1),
