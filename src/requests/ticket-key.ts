@@ -10,11 +10,12 @@
  * src/tls/tls_scache.c.
  */
 import type { LogWarning } from '../log/logger.ts';
-import { encodedName } from '../protocol/encoder.ts';
+import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
+import { isLater, type MaybeLater } from '../system/later.ts';
 import type { KeySource } from '../tickets/key-source.ts';
 import { keyNameBytes, ticketKeyBytes } from '../tickets/ticket-key.ts';
-import { type RequestType, writeRefusal } from './request-type.ts';
+import { type RequestType, type WriteReply, writeRefusal } from './request-type.ts';
 
 const keybufName = encodedName('keybuf');
 
@@ -35,18 +36,45 @@ export function ticketKeyRequest(keys: KeySource, warn: LogWarning): RequestType
       if (keys.state !== 'serving') {
         return writeRefusal(type, status.error, reply);
       }
-      const key = length === 0 ? keys.current() : keys.named(buffer, start);
-      if (key === undefined) {
-        reply.status(status.error);
-        reply.data(keybufName, buffer, start, end);
-        reply.end();
-        return status.error;
-      }
-      reply.status(status.ok);
-      reply.data(keybufName, key, 0, ticketKeyBytes);
-      reply.end();
-      return status.ok;
+      const key: MaybeLater<Buffer | undefined> =
+        length === 0 ? keys.current() : keys.named(buffer, start);
+      return isLater(key)
+        ? answerLater(key, Buffer.from(buffer.subarray(start, end)))
+        : answer(key, buffer, start, end, reply);
     },
   };
   return type;
+}
+
+/** @param names with the name that was asked for at [start, end). */
+function answer(
+  key: Buffer | undefined,
+  names: Buffer,
+  start: number,
+  end: number,
+  reply: Encoder,
+): number {
+  if (key === undefined) {
+    reply.status(status.error);
+    reply.data(keybufName, names, start, end);
+    reply.end();
+    return status.error;
+  }
+  reply.status(status.ok);
+  reply.data(keybufName, key, 0, ticketKeyBytes);
+  reply.end();
+  return status.ok;
+}
+
+/** A promised key belongs to us (key-source.ts), so it is overwritten after use. */
+async function answerLater(
+  promised: Promise<Buffer | undefined>,
+  name: Buffer,
+): Promise<WriteReply> {
+  const key = await promised;
+  return (reply) => {
+    const code = answer(key, name, 0, name.length, reply);
+    key?.fill(0);
+    return code;
+  };
 }

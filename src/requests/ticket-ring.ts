@@ -9,11 +9,12 @@
  * The status is -1 while smtpd's lifetime is 0, as there are no tickets then.
  */
 import type { LogWarning } from '../log/logger.ts';
-import { encodedName } from '../protocol/encoder.ts';
+import { type Encoder, encodedName } from '../protocol/encoder.ts';
 import { status } from '../protocol/names.ts';
-import type { KeySource } from '../tickets/key-source.ts';
+import { isLater } from '../system/later.ts';
+import type { KeySource, SourceKey } from '../tickets/key-source.ts';
 import { longestScopeBytes, scopedKeyBytes, writeScopedKey } from '../tickets/scoped-key.ts';
-import { type RequestType, writeRefusal } from './request-type.ts';
+import { type RequestType, type WriteReply, writeRefusal } from './request-type.ts';
 
 const keysName = encodedName('keys');
 
@@ -34,16 +35,32 @@ export function ticketRingRequest(keys: KeySource, warn: LogWarning): RequestTyp
       }
       const ring = keys.keys();
       const scope = buffer.subarray(start, end);
-      const bytes = Buffer.allocUnsafeSlow(ring.length * scopedKeyBytes);
-      for (const [index, key] of ring.entries()) {
-        writeScopedKey(bytes, index * scopedKeyBytes, key.bytes, key, scope);
-      }
-      reply.status(status.ok);
-      reply.data(keysName, bytes, 0, bytes.length);
-      reply.end();
-      bytes.fill(0);
-      return status.ok;
+      return isLater(ring) ? answerLater(ring, Buffer.from(scope)) : answer(ring, scope, reply);
     },
   };
   return type;
+}
+
+function answer(ring: readonly SourceKey[], scope: Buffer, reply: Encoder): number {
+  const bytes = Buffer.allocUnsafeSlow(ring.length * scopedKeyBytes);
+  for (const [index, key] of ring.entries()) {
+    writeScopedKey(bytes, index * scopedKeyBytes, key.bytes, key, scope);
+  }
+  reply.status(status.ok);
+  reply.data(keysName, bytes, 0, bytes.length);
+  reply.end();
+  bytes.fill(0);
+  return status.ok;
+}
+
+/** Promised keys belong to us (key-source.ts), so they are overwritten after use. */
+async function answerLater(promised: Promise<SourceKey[]>, scope: Buffer): Promise<WriteReply> {
+  const ring = await promised;
+  return (reply) => {
+    const code = answer(ring, scope, reply);
+    for (const { bytes } of ring) {
+      bytes.fill(0);
+    }
+    return code;
+  };
 }

@@ -41,12 +41,17 @@ export function makeTicketKey(pool: RandomPool, expirySeconds: number): Buffer {
     key.fill(0);
     throw new TlsmgrError('GENERATOR', 'the generator made a weak ticket key');
   }
+  setExpiry(key, expirySeconds);
+  return key;
+}
+
+/** Changes the time until which the key seals. */
+export function setExpiry(key: Buffer, expirySeconds: number): void {
   if (littleEndian) {
     key.writeBigInt64LE(BigInt(expirySeconds), expiryOffset);
   } else {
     key.writeBigInt64BE(BigInt(expirySeconds), expiryOffset);
   }
-  return key;
 }
 
 /** Whether a part is zero or has equal halves, or both keys are the same. No working generator makes such a key. */

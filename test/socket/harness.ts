@@ -11,6 +11,7 @@ import type { ByteSpan, SessionCache } from '../../src/sessions/session-cache.ts
 import { listenOnPath } from '../../src/socket/listener.ts';
 import type { SocketServer } from '../../src/socket/socket-server.ts';
 import { type Clock, systemClock } from '../../src/system/clock.ts';
+import type { KeySource } from '../../src/tickets/key-source.ts';
 import { serviceOf } from './service-parts.ts';
 
 export interface TestService {
@@ -29,6 +30,7 @@ export interface TestServiceOptions {
   requestTimeSeconds?: number;
   connectionLimit?: number;
   extraTypes?: RequestType[];
+  keys?: KeySource;
   /** Where to listen; a scratch folder's if not given. */
   path?: string;
   /** What the watch for wrong announcements goes by. */

@@ -10,11 +10,14 @@ import { SocketServer } from '../../src/socket/socket-server.ts';
 import type { Turns } from '../../src/socket/turns.ts';
 import type { Clock } from '../../src/system/clock.ts';
 import { KeyRing } from '../../src/tickets/key-ring.ts';
+import type { KeySource } from '../../src/tickets/key-source.ts';
 
 export interface ServiceParts {
   pool: RandomPool;
   caches: RequestContext['caches'];
-  /** Of ticket keys. */
+  /** A key ring of its own if not given. */
+  keys?: KeySource | undefined;
+  /** Of ticket keys, with a key ring of its own. */
   lifetimeSeconds: number;
   clock: Clock;
   /** The answer to `stats`. */
@@ -38,7 +41,7 @@ export interface ServiceParts {
 
 export function serviceOf(parts: ServiceParts): { service: SocketServer; counts: RequestCounts } {
   const { pool, caches, clock, warn } = parts;
-  const keys = new KeyRing(parts.lifetimeSeconds, pool, clock);
+  const keys = parts.keys ?? new KeyRing(parts.lifetimeSeconds, pool, clock);
   const types = [
     ...requestTypes({ pool, caches, keys, report: () => parts.report, warn }),
     ...(parts.extraTypes ?? []),
