@@ -26,8 +26,8 @@ const longestLifeSeconds = 100 * 86_400;
 
 interface HeldKey extends ScopedKey {
   /** On the monotonic clock. */
-  readonly sealFromMs: number;
-  readonly sealUntilMs: number;
+  sealFromMs: number;
+  sealUntilMs: number;
   readonly openUntilMs: number;
 }
 
@@ -85,11 +85,15 @@ export class HeldKeys {
       wipeKey(given);
       if (key === undefined) {
         refused += 1;
-      } else if (this.#keys.some(({ name }) => name.equals(key.name))) {
-        wipeKey(key);
-      } else {
+        continue;
+      }
+      const held = this.#keys.find(({ name }) => name.equals(key.name));
+      if (held === undefined) {
         this.#keys.push(this.#timed(key));
         this.#dropSurplus();
+      } else {
+        this.#retime(held, key);
+        wipeKey(key);
       }
     }
     this.#keys.sort((one, other) => other.sealFromMs - one.sealFromMs);
@@ -146,6 +150,22 @@ export class HeldKeys {
       sealUntilMs: atMs(sealUntilSeconds),
       openUntilMs: atMs(openUntilSeconds),
     };
+  }
+
+  /**
+   * Another key of several that hosts share may seal from now on. What a key opens
+   * stays as it was first told, so that nothing stretches its life.
+   */
+  #retime(held: HeldKey, told: ScopedKey): void {
+    const { sealFromSeconds, sealUntilSeconds } = told;
+    if (sealFromSeconds === held.sealFromSeconds && sealUntilSeconds === held.sealUntilSeconds) {
+      return;
+    }
+    const timed = this.#timed(told);
+    held.sealFromSeconds = sealFromSeconds;
+    held.sealUntilSeconds = Math.min(sealUntilSeconds, held.openUntilSeconds);
+    held.sealFromMs = timed.sealFromMs;
+    held.sealUntilMs = Math.min(timed.sealUntilMs, held.openUntilMs);
   }
 
   /** Gives up keys that have long ended to seal and those that seal last, never the one that seals. */

@@ -60,6 +60,34 @@ describe('keys that are held', () => {
     assert.ok(held.named(name) !== undefined);
   });
 
+  test('seal as they are told last, as another of several may seal; they never open longer', () => {
+    const { clock, held, key, sealing } = setUp();
+    const [one, other] = [key(-10, 5, 200), key(-10, -10, 200)];
+    const told = (of: ScopedKey, from: number, until: number, open: number): ScopedKey => {
+      const { sealFromSeconds, sealUntilSeconds, openUntilSeconds } = key(from, until, open);
+      const [name, aes, hmac] = [of.name, of.aes, of.hmac].map((part) => Buffer.from(part));
+      return {
+        name: name!,
+        aes: aes!,
+        hmac: hmac!,
+        sealFromSeconds,
+        sealUntilSeconds,
+        openUntilSeconds,
+      };
+    };
+    const later = [told(other, -10, 150, 900), told(one, -10, -10, 900)];
+    const names = [nameOf(one), nameOf(other)];
+    held.take([one, other]);
+    assert.equal(sealing(), names[0]);
+    held.take(later);
+    assert.equal(sealing(), names[1]);
+    assert.equal(held.count, 2);
+    assert.ok(later.every(isWiped));
+    clock.seconds += 200;
+    held.wipeExpired();
+    assert.equal(held.count, 0);
+  });
+
   test('are overwritten when they open no more, when they come twice, and at the end', () => {
     const { clock, held, key } = setUp();
     const [one, two] = [key(0, 100, 200), key(0, 300, 400)];
