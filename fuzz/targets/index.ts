@@ -8,6 +8,7 @@ import { optionsTarget } from './options.ts';
 import { serviceTarget } from './service.ts';
 import { sessionTarget } from './session.ts';
 import { egdTarget, keyFileTarget, valuesTarget } from './small-formats.ts';
+import { ticketKeyValueTarget } from './ticket-key-value.ts';
 
 export const targets: readonly Target[] = [
   decoderTarget,
@@ -20,6 +21,7 @@ export const targets: readonly Target[] = [
   sealedCacheFileTarget,
   forgedCacheFileTarget,
   keyFileTarget,
+  ticketKeyValueTarget,
   egdTarget,
   httpTarget,
 ];

@@ -1,0 +1,148 @@
+/**
+ * Ticket keys that each host derives from the secret of the fleet (derived-set.ts), so
+ * that hosts share them without an engine. Whoever has ever had the secret can open
+ * all tickets that were sealed with it.
+ */
+import { TlsmgrError } from '../../errors.ts';
+import type { Logger } from '../../log/logger.ts';
+import type { Clock } from '../../system/clock.ts';
+import type { Timer } from '../../system/timers.ts';
+import type {
+  KeyDescription,
+  KeySource,
+  KeySourceState,
+  SourceKey,
+} from '../../tickets/key-source.ts';
+import type { FleetKeysReport } from '../report.ts';
+import type { Seals } from '../seals.ts';
+import { DerivedSet } from './derived-set.ts';
+import { KeyAnswers } from './key-answers.ts';
+import { fieldOf } from './known-key.ts';
+import { LifetimePeriods } from './lifetime-periods.ts';
+import type { Periods } from './periods.ts';
+
+export interface DerivedKeysOptions {
+  /** smtpd_tls_session_cache_timeout; 0: no tickets. */
+  readonly lifetimeSeconds: number;
+  readonly keySet: string;
+  readonly seals: Seals;
+  readonly clock: Clock;
+  readonly after: (seconds: number, task: () => void) => Timer;
+  readonly log: Logger;
+}
+
+interface Serving {
+  readonly periods: Periods;
+  readonly answers: KeyAnswers;
+}
+
+export class DerivedKeys implements KeySource {
+  readonly #options: DerivedKeysOptions;
+  readonly #lifetime: LifetimePeriods;
+  #state: KeySourceState = 'off';
+  #serving: Serving | undefined;
+  #turning: Timer | undefined;
+
+  constructor(options: DerivedKeysOptions) {
+    this.#options = options;
+    this.#lifetime = new LifetimePeriods(options.log);
+    this.changeLifetime(options.lifetimeSeconds);
+  }
+
+  get state(): KeySourceState {
+    return this.#state;
+  }
+
+  current(): Buffer {
+    return this.#needed().current();
+  }
+
+  named(names: Buffer, start: number): Buffer | undefined {
+    return this.#answers()?.named(fieldOf(names.subarray(start)));
+  }
+
+  keys(): SourceKey[] {
+    return this.#needed().keys();
+  }
+
+  describe(): KeyDescription[] {
+    return this.#answers()?.describe() ?? [];
+  }
+
+  changeLifetime(lifetimeSeconds: number): void {
+    if (this.#state === 'closed') {
+      return;
+    }
+    const periods = this.#lifetime.change(lifetimeSeconds);
+    if (periods === undefined) {
+      this.#forget('off');
+    } else if (this.#state === 'off') {
+      const { clock, keySet, seals } = this.#options;
+      const derived = new DerivedSet({ periods, keySet, seals, clock });
+      this.#serving = {
+        periods,
+        answers: new KeyAnswers({ periods, clock, derived, rules: undefined }),
+      };
+      this.#state = 'serving';
+    }
+  }
+
+  wipe(): void {
+    this.#forget('closed');
+  }
+
+  report(): FleetKeysReport {
+    const periods = this.#lifetime.periods;
+    const now = this.#options.clock.nowSeconds();
+    const period = periods?.at(now) ?? 0;
+    const known = this.describe().length;
+    return {
+      source: 'derived',
+      state: this.#state === 'serving' ? 'sharing' : this.#state,
+      periodSeconds: periods?.seconds ?? 0,
+      period,
+      periodEndsInSeconds: periods === undefined ? 0 : periods.end(period) - now,
+      known,
+      confirmed: known,
+      exchangedBeforeSeconds: null,
+      counts: { exchanges: 0, failedExchanges: 0, made: 0, putBack: 0, notOpened: 0 },
+    };
+  }
+
+  /** Throws when no keys are given out. */
+  #needed(): KeyAnswers {
+    const answers = this.#answers();
+    if (answers === undefined) {
+      throw new TlsmgrError('CLOSED', 'no ticket keys are given out');
+    }
+    return answers;
+  }
+
+  #answers(): KeyAnswers | undefined {
+    if (this.#serving !== undefined) {
+      this.#turning ??= this.#arm(this.#serving);
+    }
+    return this.#serving?.answers;
+  }
+
+  /** Keys are derived when somebody asks, and overwritten when their time is over. */
+  #arm({ answers, periods }: Serving): Timer {
+    const untilEnd = periods.untilNextEnd(this.#options.clock.nowSeconds());
+    const seconds = Math.max(1, Math.min(untilEnd, answers.nextChangeSeconds));
+    return this.#options.after(seconds, () => {
+      this.#turning = undefined;
+      answers.turn();
+      if (Number.isFinite(answers.nextChangeSeconds)) {
+        this.#turning = this.#arm({ answers, periods });
+      }
+    });
+  }
+
+  #forget(state: 'off' | 'closed'): void {
+    this.#state = state;
+    this.#turning?.cancel();
+    this.#turning = undefined;
+    this.#serving?.answers.wipe();
+    this.#serving = undefined;
+  }
+}
