@@ -33,7 +33,7 @@ import { databaseOf } from './database.ts';
 import { FileClaims } from './file-claims.ts';
 import { removeLeftFiles } from './left-files.ts';
 import type { MemoryRoom } from './memory-share.ts';
-import { OpenCache } from './open-cache.ts';
+import { OpenCache, type ShareCache } from './open-cache.ts';
 import { runBeforeServing, runWhileServing } from './opening.ts';
 import { type Plan, planOf } from './plan.ts';
 import { type CachesSettings, parameterOf, sharedFileText, type Wanted } from './wanted.ts';
@@ -53,6 +53,8 @@ export interface CachesDependencies {
   room?: MemoryRoom;
   /** For tests: the pause between two tries to use an awaited file. */
   retrySeconds?: number | undefined;
+  /** Shares a cache with other hosts. Called when a cache is opened. */
+  share?: ShareCache;
 }
 
 export interface ServedCache extends NamedCache {
@@ -261,7 +263,7 @@ class CacheSet implements Caches {
     this.all = this.#served();
     cache.closeNow();
     // Its sessions are overwritten in memory as well.
-    void cache.cache.flush();
+    void cache.overwrite();
     this.#claims.forget(label);
     return cache.released;
   }
@@ -273,7 +275,7 @@ class CacheSet implements Caches {
 
   /** @returns undefined for a cache that can't be opened: it is off, and the log says why. */
   *#opening(wanted: Wanted, round: Round): Generator<void, OpenCache | undefined, void> {
-    const { log, clock } = this.#dependencies;
+    const { log } = this.#dependencies;
     const { settings, database, path } = wanted;
     const { label } = settings;
     if (settings.logOperations) {
@@ -284,7 +286,7 @@ class CacheSet implements Caches {
     this.#faults.delete(label);
     try {
       const store = yield* this.#openStore(wanted, inForce, round);
-      return new OpenCache(wanted, inForce, store, { log, clock });
+      return new OpenCache(wanted, inForce, store, this.#dependencies);
     } catch (error) {
       if (error instanceof FatalError) {
         throw error;

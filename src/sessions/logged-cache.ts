@@ -39,7 +39,7 @@ export class LoggedCache implements SessionCache {
     this.#log.info(`lookup ${this.#label} session id=${text}`);
     return whenKnown(this.#cache.lookup(id), (found) => {
       if (found !== undefined) {
-        this.#logEntry('read', text, this.#cache.storedAtSeconds(found), found);
+        this.#logEntry('read', text, this.#cache.storedAtSeconds(found), found.end - found.start);
       }
       return found;
     });
@@ -50,11 +50,14 @@ export class LoggedCache implements SessionCache {
   }
 
   update(id: ByteSpan, session: ByteSpan): MaybeLater<void> {
+    // When an answer comes later, both spans belong to the caller again.
     const text = textOf(id);
     const bytes = session.end - session.start;
+    const storedAt = this.#nowSeconds();
     this.#log.info(`put ${this.#label} session id=${text} [data ${bytes} bytes]`);
-    this.#logEntry('write', text, this.#nowSeconds(), session);
-    return this.#cache.update(id, session);
+    return whenKnown(this.#cache.update(id, session), () => {
+      this.#logEntry('write', text, storedAt, bytes);
+    });
   }
 
   delete(id: ByteSpan): MaybeLater<boolean> {
@@ -82,8 +85,7 @@ export class LoggedCache implements SessionCache {
     this.#cache.closeNow();
   }
 
-  #logEntry(verb: 'read' | 'write', id: string, timeSeconds: number, session: ByteSpan): void {
-    const bytes = session.end - session.start;
+  #logEntry(verb: 'read' | 'write', id: string, timeSeconds: number, bytes: number): void {
     this.#log.info(
       `${verb} ${this.#label} TLS cache entry ${id}: time=${timeSeconds} [data ${bytes} bytes]`,
     );

@@ -1,19 +1,30 @@
 /**
- * An open cache: its store, of any type, and the log lines about it. It serves
- * until it is closed. Later calls to close it do nothing.
+ * An open cache: its store, of any type, what shares it with other hosts, and the
+ * log lines about it. It serves until it is closed. Later calls to close it do
+ * nothing.
  */
+import type { CacheName } from '../config/cache-names.ts';
 import type { CacheSettings } from '../config/config.ts';
+import { messageOf } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
 import { LoggedCache } from './logged-cache.ts';
 import type { Wanted } from './wanted.ts';
-import type { SessionCache } from './session-cache.ts';
+import type { CacheLimits, SessionCache } from './session-cache.ts';
 import type { Store } from './store.ts';
+
+/** @returns what serves in the place of the local cache: itself, or one that has it inside and closes it. */
+export type ShareCache = (
+  label: CacheName,
+  local: SessionCache,
+  limits: CacheLimits,
+) => SessionCache;
 
 export interface OpenCacheDependencies {
   log: Logger;
   clock: Clock;
+  share?: ShareCache;
 }
 
 export class OpenCache {
@@ -32,16 +43,17 @@ export class OpenCache {
     wanted: Wanted,
     inForce: CacheSettings,
     store: Store,
-    { log, clock }: OpenCacheDependencies,
+    { log, clock, share }: OpenCacheDependencies,
   ) {
     this.wanted = wanted;
     this.#inForce = inForce;
     this.#store = store;
     this.#log = log;
-    this.cache = store.cache;
-    const { label, logOperations } = inForce;
+    const { label, logOperations, lifetimeSeconds, sizeLimitBytes, entryLimit } = inForce;
+    const limits = { lifetimeSeconds, sizeLimitBytes, entryLimit };
+    this.cache = share === undefined ? store.cache : share(label, store.cache, limits);
     if (logOperations) {
-      this.cache = new LoggedCache(label, store.cache, log, () => clock.nowSeconds());
+      this.cache = new LoggedCache(label, this.cache, log, () => clock.nowSeconds());
       this.#logCleanup();
     }
   }
@@ -70,7 +82,20 @@ export class OpenCache {
     }
     this.#state = 'closed';
     this.#cleanup?.cancel();
+    this.cache.closeNow();
     this.#store.closeNow();
+  }
+
+  /** Overwrites its sessions in memory, after it was closed. Never rejects. */
+  async overwrite(): Promise<void> {
+    try {
+      await this.cache.flush();
+    } catch (error) {
+      const { label } = this.#inForce;
+      this.#log.warning(
+        `cannot overwrite the closed ${label} TLS session cache: ${messageOf(error)}`,
+      );
+    }
   }
 
   #logCleanup(): void {
