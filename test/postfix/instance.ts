@@ -54,11 +54,20 @@ export interface InstanceOptions extends MasterCfOptions {
   name?: string;
   /** Parameters of main.cf, in place of the harness's own. */
   mainCf?: Record<string, string>;
+  /**
+   * An address of this machine's own for all inet services, and the port of smtpd.
+   * The service in master.cf is the port alone, so instances with several addresses
+   * have the same service name. Default: 127.0.0.1 and any port.
+   */
+  listen?: { address: string; port: number };
 }
 
 export class PostfixInstance {
-  /** Where smtpd listens, on 127.0.0.1. Every process of it serves one client. */
+  readonly address: string;
+  /** Where smtpd listens. Every process of it serves one client. */
   readonly port: number;
+  /** The name of smtpd's service in master.cf. */
+  readonly #smtpdService: string;
   readonly directory: string;
   readonly #name: string;
   readonly #onExit = (): void => this.cleanup();
@@ -66,11 +75,14 @@ export class PostfixInstance {
   /** Makes the directory; starts nothing. */
   static async create(options: InstanceOptions): Promise<PostfixInstance> {
     const pem = await certificate();
-    return new PostfixInstance(options, pem, await freePort());
+    const port = options.listen?.port ?? (await freePort());
+    return new PostfixInstance(options, pem, port);
   }
 
   private constructor(options: InstanceOptions, pem: string, port: number) {
+    this.address = options.listen?.address ?? '127.0.0.1';
     this.port = port;
+    this.#smtpdService = options.listen === undefined ? `${this.address}:${port}` : String(port);
     this.#name = options.name ?? 'scratch';
     // Not below a directory of the user's own: mail_owner must get there.
     this.directory = mkdtempSync('/tmp/postfix-scratch-');
@@ -121,7 +133,7 @@ export class PostfixInstance {
       alias_database: '',
       local_recipient_maps: '',
       default_transport: 'discard',
-      inet_interfaces: '127.0.0.1',
+      inet_interfaces: this.address,
       inet_protocols: 'ipv4',
       mynetworks: '127.0.0.0/8',
       disable_dns_lookups: 'yes',
@@ -142,7 +154,7 @@ export class PostfixInstance {
   writeMasterCf(options: MasterCfOptions): void {
     const words = options.tlsmgrWords === undefined ? '' : ` ${options.tlsmgrWords}`;
     const tlsmgr = options.withoutTlsmgr ? '' : `tlsmgr unix - - y 1000? 1 tlsmgr${words}\n`;
-    const own = `127.0.0.1:${this.port} inet n - n - - smtpd
+    const own = `${this.#smtpdService} inet n - n - - smtpd
   -o max_use=1
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup

@@ -3,8 +3,13 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 
 /** @throws Error with the server's words when a command is refused. */
-export async function sendMail(port: number, recipient: string, text: string): Promise<void> {
-  const socket = connect({ port, host: '127.0.0.1' });
+export async function sendMail(
+  port: number,
+  recipient: string,
+  text: string,
+  host = '127.0.0.1',
+): Promise<void> {
+  const socket = connect({ port, host });
   try {
     const replies = createInterface({ input: socket })[Symbol.asyncIterator]();
     const commands = [
