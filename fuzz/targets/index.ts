@@ -2,6 +2,7 @@ import type { Target } from '../target.ts';
 import { plainCacheFileTarget, sealedCacheFileTarget } from './cache-file.ts';
 import { decoderTarget } from './decoder.ts';
 import { forgedCacheFileTarget } from './forged-cache-file.ts';
+import { heartbeatTarget } from './heartbeat.ts';
 import { httpTarget } from './http.ts';
 import { mainCfTarget } from './main-cf.ts';
 import { optionsTarget } from './options.ts';
@@ -24,4 +25,5 @@ export const targets: readonly Target[] = [
   ticketKeyValueTarget,
   egdTarget,
   httpTarget,
+  heartbeatTarget,
 ];

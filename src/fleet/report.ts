@@ -68,11 +68,20 @@ export interface FleetCacheReport {
 
 export interface FleetHost {
   host: string;
+  /** Empty when it is not known. Hosts of other key sets have other ticket keys. */
+  keySet: string;
   version: string;
   secondsAgo: number;
   away: boolean;
   /** What differs from this host, in words: `smtpd_tls_session_cache_timeout 7200s, here 3600s`. */
   differs: string[];
+}
+
+export interface FleetWarning {
+  /** `engine-settings` is advice: nothing is less well served. The others are problems. */
+  name: 'fleet-differs' | 'fleet-clock' | 'engine-settings';
+  /** In words; names the host where it is about another one. */
+  text: string;
 }
 
 export interface FleetReport {
@@ -84,10 +93,11 @@ export interface FleetReport {
   keys: FleetKeysReport | null;
   engine: EngineReport | null;
   caches: Record<CacheName, FleetCacheReport>;
-  /** Other hosts, by their heartbeats. */
+  /** Other hosts, by their heartbeats: 100 at most, those that differ or are away first. */
   hosts: FleetHost[];
-  /** This host's clock less the engine's, milliseconds; null: not known. */
+  /** Of all other hosts. */
+  hostCounts: { seen: number; away: number; differing: number };
+  /** This host's clock less the engine's, milliseconds, right to half a second; null: not known. */
   clockDifferenceMs: number | null;
-  /** What is worth a warning, in words: hosts that differ, clocks, an engine with persistence. */
-  warnings: string[];
+  warnings: FleetWarning[];
 }
