@@ -62,6 +62,46 @@ const object = (members: Members): Check => {
 const numbers = (...names: string[]): Members =>
   Object.fromEntries(names.map((name) => [name, number]));
 
+const texts = (...names: string[]): Members =>
+  Object.fromEntries(names.map((name) => [name, text]));
+
+/** As far as a screen shows it; null: none is asked for. */
+const fleet = object({
+  ...texts('host', 'keySet', 'fault'),
+  keys: orNull(
+    object({
+      ...texts('source', 'state'),
+      ...numbers('known', 'confirmed', 'periodEndsInSeconds'),
+      exchangedBeforeSeconds: orNull(number),
+    }),
+  ),
+  engine: orNull(
+    object({
+      ...texts('server', 'connection', 'reads', 'writes', 'reason'),
+      ...numbers('sinceSeconds'),
+      latencyMs: orNull(object(numbers('p50', 'p99'))),
+      counts: object(numbers('late')),
+    }),
+  ),
+  caches: byName(
+    object(
+      numbers(
+        'nearHits',
+        'engineHits',
+        'engineMisses',
+        'notAsked',
+        'written',
+        'dropped',
+        'notOpened',
+      ),
+    ),
+  ),
+  hosts: listOf(object({ host: text, secondsAgo: number, away: flag })),
+  hostCounts: object(numbers('seen', 'away', 'differing')),
+  clockDifferenceMs: orNull(number),
+  warnings: listOf(object(texts('name', 'text'))),
+});
+
 const rates = { hitRatio: orNull(number), p99Seconds: orNull(number) };
 
 const report = object({
@@ -91,9 +131,12 @@ const report = object({
       object({
         fingerprint: text,
         ...numbers('ageSeconds', 'sealsForSeconds', 'opensForSeconds'),
+        origin: orAbsent(text),
+        madeBy: orAbsent(text),
       }),
     ),
   }),
+  fleet: orAbsent(orNull(fleet)),
   prng: object({
     source: text,
     sourceHealthy: flag,

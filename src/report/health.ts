@@ -6,10 +6,11 @@
 import type { CacheName } from '../config/cache-names.ts';
 import type { ParameterFault } from '../config/config.ts';
 import { parameterOf } from '../sessions/caches.ts';
+import { fleetProblems } from './fleet-health.ts';
 import type { CacheReport, Problem, Report } from './report.ts';
 
 /** The members of the report that health depends on, and what else it depends on. */
-export type Vitals = Pick<Report, 'caches' | 'prng'> & {
+export type Vitals = Pick<Report, 'caches' | 'prng' | 'fleet'> & {
   /** How many valid sessions were removed for lack of room within five minutes. */
   evictedOfLate(label: CacheName): number;
   /** Why a cache can't be opened; empty when it could be, or wasn't to be. */
@@ -29,6 +30,7 @@ export function problemsOf(vitals: Vitals): Problem[] {
     ...keyProblems(vitals.keyFault),
     ...cacheProblems(vitals),
     ...metricsProblems(vitals.metricsFault),
+    ...fleetProblems(vitals.fleet),
   ];
   for (const [label, cache] of Object.entries(vitals.caches)) {
     const evicted = vitals.evictedOfLate(label);

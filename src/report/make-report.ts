@@ -1,5 +1,6 @@
 /** Makes the report from the parts of a running tlsmgr. */
 import type { Config } from '../config/config.ts';
+import type { FleetReport } from '../fleet/report.ts';
 import type { TroubleReport } from '../log/troubles.ts';
 import type { Prng } from '../prng/prng.ts';
 import type { RequestCounts } from '../requests/request-counts.ts';
@@ -27,6 +28,8 @@ export interface ReportSources {
   mode: ReportMode;
   /** Why metrics that main.cf asks for can't be read; empty when they can be. */
   metricsFault: () => string;
+  /** Undefined: main.cf asks for nothing that is shared with other hosts. */
+  fleet?: { report(): FleetReport } | undefined;
 }
 
 export function makeReport(sources: ReportSources): Report {
@@ -36,11 +39,13 @@ export function makeReport(sources: ReportSources): Report {
     caches.all.map((served) => [served.label, reportOf(served)]),
   );
   const pool = prng.statistics();
+  const fleet = sources.fleet?.report() ?? null;
   return {
     schemaVersion,
     problems: problemsOf({
       caches: cacheReports,
       prng: pool,
+      fleet,
       faults: config.faults,
       keyFault: caches.keyFault,
       metricsFault: sources.metricsFault(),
@@ -60,6 +65,7 @@ export function makeReport(sources: ReportSources): Report {
     uptimeSeconds: Math.floor(uptimeSeconds),
     caches: cacheReports,
     tickets: { enabled: keys.state === 'serving', keys: keys.describe() },
+    fleet,
     prng: pool,
     rates: history.rates(),
     requests: { total: counts.total, byName: counts.byName() },

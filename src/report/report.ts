@@ -5,6 +5,7 @@
  */
 import type { CacheName } from '../config/cache-names.ts';
 import type { TroubleReport } from '../log/troubles.ts';
+import type { FleetReport } from '../fleet/report.ts';
 import type { PrngStatistics } from '../prng/prng.ts';
 import type { CountsByStatus } from '../requests/request-counts.ts';
 import type { CacheStatistics } from '../sessions/session-cache.ts';
@@ -44,7 +45,13 @@ export type ProblemName =
   | 'exchange-failing'
   | 'parameter-refused'
   | 'key-file-unusable'
-  | 'metrics-missing';
+  | 'metrics-missing'
+  | 'fleet-off'
+  | 'engine-away'
+  | 'engine-paused'
+  | 'engine-refuses-writes'
+  | 'fleet-differs'
+  | 'fleet-clock';
 
 /** Raised when a member of the report is removed or changes its meaning; new members don't raise it. */
 export const schemaVersion = 1;
@@ -69,6 +76,8 @@ export interface Report {
   uptimeSeconds: number;
   caches: Record<CacheName, CacheReport>;
   tickets: { enabled: boolean; keys: KeyDescription[] };
+  /** What is shared with other hosts; null: main.cf asks for nothing of it. */
+  fleet: FleetReport | null;
   prng: PrngStatistics;
   rates: RateReport;
   requests: { total: number; byName: Record<string, CountsByStatus> };

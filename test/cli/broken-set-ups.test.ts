@@ -23,6 +23,7 @@ describe('docs/check.md', () => {
       join(root, 'src/cli/install/plan.ts'),
       // What a running daemon says of itself.
       join(root, 'src/report/health.ts'),
+      join(root, 'src/report/fleet-health.ts'),
     ];
     const found = files.flatMap((file) => {
       const source = readFileSync(file, 'utf8');

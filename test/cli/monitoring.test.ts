@@ -10,6 +10,7 @@ import { nagiosLine } from '../../src/cli/status/nagios.ts';
 import type { Report } from '../../src/report/report.ts';
 import { writeMainCf } from '../postfix/main-cf.ts';
 import { announcement, type Attributes, FakeServer, listText, runHere } from './fake-server.ts';
+import { sampleFleet } from './sample-fleet.ts';
 import { sampleReport } from './sample-report.ts';
 import { notBuilt } from './standalone.ts';
 
@@ -99,6 +100,21 @@ describe('status, as monitoring calls it', () => {
     const idle = sampleReport();
     idle.rates = { ...idle.rates, hitRatio: null, p99Seconds: null };
     assert.doesNotMatch(nagiosLine(idle), /hits|p99/u);
+  });
+
+  test('of a fleet it has the engine and the hosts', () => {
+    const [, figures = ''] = nagiosLine({ ...sampleReport(), fleet: sampleFleet() }).split(' | ');
+    assert.ok(
+      figures.endsWith(
+        'engine_up=1;;;0;1 engine_p99=0.00125s;;;0; hosts=1;;;0; hosts_away=1;;;0;\n',
+      ),
+      figures,
+    );
+    const away = sampleFleet();
+    Object.assign(away.engine!, { connection: 'away', latencyMs: null });
+    assert.match(nagiosLine({ ...sampleReport(), fleet: away }), / engine_up=0;;;0;1 hosts=1;/u);
+    const derived = { ...sampleFleet(), engine: null };
+    assert.doesNotMatch(nagiosLine({ ...sampleReport(), fleet: derived }), /engine|hosts/u);
   });
 
   test('-c and MAIL_CONFIG name the Postfix for every verb that asks a daemon', async () => {

@@ -16,10 +16,12 @@ const programs = new Set([
   'openssl',
   'postconf',
   'postfix',
+  'redis-cli',
   'rm',
   'sed',
   'set',
   'systemctl',
+  'timedatectl',
   'tlsmgr',
   'umask',
 ]);

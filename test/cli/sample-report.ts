@@ -52,6 +52,7 @@ export function sampleReport(): Report {
         },
       ],
     },
+    fleet: null,
     prng: {
       source: 'dev:/dev/urandom',
       sourceHealthy: true,

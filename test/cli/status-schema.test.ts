@@ -8,6 +8,7 @@ import { History } from '../../src/report/history.ts';
 import type { Report } from '../../src/report/report.ts';
 import { Troubles } from '../../src/log/troubles.ts';
 import { TestClock } from '../log/scratch.ts';
+import { sampleFleet, sharedKey } from './sample-fleet.ts';
 import { notBuilt, Standalone } from './standalone.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/status.md'), 'utf8');
@@ -32,7 +33,7 @@ function general(path: string, requests: readonly string[]): string {
   const labels = postfixCacheNames.join('|');
   return path
     .replace(/^settings\.\w+/u, 'settings.NAME')
-    .replace(new RegExp(`^caches\\.(?:${labels})\\.`, 'u'), 'caches.LABEL.')
+    .replace(new RegExp(`^((?:fleet\\.)?caches)\\.(?:${labels})\\.`, 'u'), '$1.LABEL.')
     .replace(
       new RegExp(`^((?:requests|rates)\\.byName)\\.(?:${requests.join('|')})`, 'u'),
       '$1.NAME',
@@ -40,7 +41,7 @@ function general(path: string, requests: readonly string[]): string {
 }
 
 /** What a daemon tells of only after minutes or in trouble, from the parts that tell it. */
-function toldLater(): Pick<Report, 'history' | 'log' | 'problems'> {
+function toldLater(): Pick<Report, 'history' | 'log' | 'problems' | 'fleet' | 'tickets'> {
   const clock = new TestClock();
   const history = new History(
     () => ({
@@ -64,6 +65,8 @@ function toldLater(): Pick<Report, 'history' | 'log' | 'problems'> {
     history: history.report(),
     log: troubles.report(),
     problems: [{ severity: 'error', name: 'cache-off', text: 'text' }],
+    fleet: { ...sampleFleet(), warnings: [{ name: 'fleet-clock', text: 'text' }] },
+    tickets: { enabled: true, keys: [sharedKey()] },
   };
 }
 

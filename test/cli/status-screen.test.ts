@@ -4,6 +4,8 @@ import * as fc from 'fast-check';
 import { type Look, lookOf } from '../../src/cli/status/paint.ts';
 import { bar, sparkline } from '../../src/cli/status/plots.ts';
 import { screenLines } from '../../src/cli/status/screen.ts';
+import type { Report } from '../../src/report/report.ts';
+import { sampleFleet, sharedKey } from './sample-fleet.ts';
 import { sampleReport as report } from './sample-report.ts';
 
 const plain: Look = { columns: 80, colours: false, blocks: false };
@@ -87,6 +89,64 @@ describe('the screen of status', () => {
     const narrow = screenLines(report(), '/s', { ...plain, columns: 40 });
     assert.ok(narrow.includes('smtpd       50% full, 123456 entries,'), narrow.join('\n'));
     assert.ok(narrow.includes('            190.7 MiB, 90% hits,'), narrow.join('\n'));
+  });
+
+  test('a fleet has its rows behind the ticket key', () => {
+    const shared = { ...report(), fleet: sampleFleet() };
+    shared.tickets.keys = [sharedKey(), ...shared.tickets.keys];
+    const wide = screenLines(shared, '/s', { ...plain, columns: 200 });
+    const first = wide.findIndex((line) => line.startsWith('ticket key'));
+    assert.deepEqual(wide.slice(first, first + 7), [
+      'ticket key  0123456789abcdef, age 11m 0s, next in 19m 0s, made by mx2.example.net at random',
+      '            2 other keys of the fleet held',
+      'fleet       mx1.example.net, key set tlsmgr: sharing, 6 keys known, 5 confirmed, exchanged 12s ago, next period in 19m 0s',
+      'engine      redis.example.net:6379 up for 1d 1h, half within 0.42 ms, 99% within 1.3 ms, 3 reads late, clock 0s from ours',
+      '            smtp: 3000 found (75% of what was not here), 2400 written, 10 not asked',
+      '            smtpd: 0 found, 100 written',
+      'hosts       2 others, 1 away: mx2.example.net, mx3.example.net (away for 5m 30s)',
+    ]);
+  });
+
+  test('of a fleet with troubles, each is told', () => {
+    const fleet = sampleFleet();
+    fleet.keys = null;
+    Object.assign(fleet.engine!, {
+      connection: 'away',
+      reads: 'paused',
+      writes: 'paused',
+      reason: 'Connection refused',
+      latencyMs: null,
+    });
+    Object.assign(fleet.caches['smtp']!, { dropped: 7, notOpened: 8 });
+    fleet.hosts = [];
+    fleet.hostCounts = { seen: 0, away: 0, differing: 0 };
+    fleet.clockDifferenceMs = null;
+    fleet.warnings = [{ name: 'engine-settings', text: 'engine A writes its data to disk' }];
+    const text = screenLines({ ...report(), fleet }, '/s', { ...plain, columns: 200 }).join('\n');
+    for (const part of [
+      'key set tlsmgr: ticket keys are of this host alone',
+      'away for 1d 1h: Connection refused, reads paused, writes paused, 3 reads late\n',
+      '2400 written, 10 not asked, 7 dropped, 8 not opened\n',
+      'hosts       no others yet\n',
+      'advice: engine A writes its data to disk\n',
+    ]) {
+      assert.ok(text.includes(part), text);
+    }
+    const derived = sampleFleet();
+    Object.assign(derived, { engine: null, caches: {} });
+    Object.assign(derived.keys!, { source: 'derived' });
+    const rows = screenLines({ ...report(), fleet: derived }, '/s', plain);
+    assert.ok(rows.some((row) => row.includes('key set tlsmgr: derived keys, next period')));
+    assert.ok(!rows.join('\n').includes('hosts '));
+  });
+
+  test('a daemon of an earlier version knows of no fleet', () => {
+    const { fleet, ...earlier } = report();
+    assert.equal(fleet, null);
+    assert.deepEqual(
+      screenLines(earlier as Report, '/s', plain),
+      screenLines(report(), '/s', plain),
+    );
   });
 
   test('colours only on a terminal that wants them', () => {

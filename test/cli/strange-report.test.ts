@@ -9,6 +9,8 @@ import { nagiosLine } from '../../src/cli/status/nagios.ts';
 import { lookOf } from '../../src/cli/status/paint.ts';
 import { screenLines } from '../../src/cli/status/screen.ts';
 import { announcement, asOurs, FakeServer, listText, runHere } from './fake-server.ts';
+import type { Report } from '../../src/report/report.ts';
+import { sampleFleet, sharedKey } from './sample-fleet.ts';
 import { sampleReport } from './sample-report.ts';
 
 describe('a strange report', () => {
@@ -78,24 +80,24 @@ describe('a strange report', () => {
   test('is refused, or shown without a fault of ours, wherever it is strange', () => {
     const look = lookOf({}, undefined);
     let refused = 0;
-    for (const path of pathsOf(sampleReport())) {
-      for (const value of [undefined, null, 'x', -1, 1e300, true, [], {}, [null]]) {
-        const report = JSON.parse(
-          JSON.stringify(withValue(sampleReport(), path, value)),
-        ) as unknown;
-        try {
-          requireReport(report);
-        } catch (thrown) {
-          assert.match((thrown as Error).message, /^its report /u);
-          refused += 1;
-          continue;
+    for (const make of [sampleReport, fleetSample]) {
+      for (const path of pathsOf(make())) {
+        for (const value of [undefined, null, 'x', -1, 1e300, true, [], {}, [null]]) {
+          const report = JSON.parse(JSON.stringify(withValue(make(), path, value))) as unknown;
+          try {
+            requireReport(report);
+          } catch (thrown) {
+            assert.match((thrown as Error).message, /^its report /u);
+            refused += 1;
+            continue;
+          }
+          const shown = requireReport(report);
+          assert.ok(screenLines(shown, socket, look).length > 5, path.join('.'));
+          assert.match(nagiosLine(shown), /^TLSMGR /u);
         }
-        const shown = requireReport(report);
-        assert.ok(screenLines(shown, socket, look).length > 5, path.join('.'));
-        assert.match(nagiosLine(shown), /^TLSMGR /u);
       }
     }
-    assert.ok(refused > 100);
+    assert.ok(refused > 200);
   });
 
   test('that has more than this version knows is read', () => {
@@ -103,6 +105,12 @@ describe('a strange report', () => {
     assert.equal(requireReport(report), report);
   });
 });
+
+function fleetSample(): Report {
+  const warnings = [{ name: 'engine-settings', text: 'x' } as const];
+  const tickets = { enabled: true, keys: [sharedKey()] };
+  return { ...sampleReport(), fleet: { ...sampleFleet(), warnings }, tickets };
+}
 
 function pathsOf(value: unknown, path: readonly string[] = []): string[][] {
   const below =

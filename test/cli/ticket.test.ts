@@ -8,6 +8,7 @@ import { readSessionFile } from '../../src/cli/status/session-file.ts';
 import { judge, type TicketSurroundings, verdictText } from '../../src/cli/status/ticket.ts';
 import { TlsmgrError } from '../../src/errors.ts';
 import type { SessionSummary } from '../../src/openssl/session.ts';
+import { sampleFleet } from './sample-fleet.ts';
 
 const now = 1_800_000_000;
 const current = 'c'.repeat(16);
@@ -87,6 +88,29 @@ describe('whether a ticket would resume', () => {
     const started = daemon({ startedAt: new Date((now - 30) * 1000).toISOString() });
     const { text } = await judge(session({ keyFingerprint: 'f' }), started, now, notAsked);
     assert.match(text, /made before this tlsmgr was started/u);
+  });
+
+  test('of keys that hosts share it says who made the key, and how', async () => {
+    for (const [origin, madeBy, said, told] of [
+      ['random', 'mx2', ', made by mx2 at random', ['random', 'mx2']],
+      ['continued', 'mx2', ', made of an older key by mx2', ['continued', 'mx2']],
+      ['derived', '', ', derived from the secret of the fleet', ['derived', null]],
+      [undefined, undefined, '', [null, null]],
+    ] as const) {
+      const shared = daemon();
+      Object.assign(shared.tickets.keys[0]!, { origin, madeBy });
+      const verdict = await judge(session({}), shared, now, notAsked);
+      assert.deepEqual([verdict.keyOrigin, verdict.keyMadeBy], told);
+      assert.equal(verdict.text, `sealed with key ${current}${said}, which seals new ones too`);
+    }
+    const fleet = sampleFleet();
+    const { text } = await judge(
+      session({ keyFingerprint: 'f' }),
+      daemon({ fleet }),
+      now,
+      notAsked,
+    );
+    assert.match(text, /a host that is not of the key set tlsmgr made it/u);
   });
 
   test('without a ticket the smtpd cache decides, by the id', async () => {

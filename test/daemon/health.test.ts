@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { problemsOf, type Vitals } from '../../src/report/health.ts';
-import type { CacheReport } from '../../src/report/report.ts';
+import type { FleetReport } from '../../src/fleet/report.ts';
+import type { CacheReport, Problem } from '../../src/report/report.ts';
+import { sampleFleet } from '../cli/sample-fleet.ts';
 
 function vitals(): Vitals {
   const cache: CacheReport = {
@@ -31,6 +33,7 @@ function vitals(): Vitals {
       exchangeUpdates: 1,
       exchangeHealthy: true,
     },
+    fleet: null,
     evictedOfLate: () => 0,
     cacheFault: () => '',
     faults: [],
@@ -92,22 +95,116 @@ describe('what is wrong now', () => {
   });
 });
 
+describe('what is wrong with a fleet', () => {
+  const broken = (change: (fleet: FleetReport) => void): Problem[] => {
+    const fleet = sampleFleet();
+    change(fleet);
+    return problemsOf({ ...vitals(), fleet });
+  };
+
+  test('nothing, with a host that is away and advice about the engine', () => {
+    const problems = broken((fleet) => {
+      fleet.warnings = [{ name: 'engine-settings', text: 'engine A writes its data to disk' }];
+    });
+    assert.deepEqual(problems, []);
+  });
+
+  test('what main.cf asks for and nobody gives is an error', () => {
+    for (const [fault, parameter] of [
+      ['tlsmgr_fleet_secret_file = /x: no', 'tlsmgr_fleet_secret_file'],
+      ['something else', 'tlsmgr_fleet_engine'],
+    ] as const) {
+      assert.deepEqual(
+        broken((fleet) => Object.assign(fleet, { fault, engine: null, keys: null, caches: {} })),
+        [
+          {
+            severity: 'error',
+            name: 'fleet-off',
+            text: `nothing is shared with other hosts: ${fault} (${parameter})`,
+          },
+        ],
+      );
+    }
+  });
+
+  test('an engine that is away is told with what follows for tickets', () => {
+    for (const [keys, consequence] of [
+      [null, 'sessions of other hosts are not found'],
+      [{ source: 'derived' }, 'sessions of other hosts are not found'],
+      [{ state: 'off' }, 'sessions of other hosts are not found'],
+      [{ state: 'sharing' }, 'ticket keys go on from those that are known'],
+      [{ state: 'continuing' }, 'ticket keys go on from those that are known'],
+      [{ state: 'alone' }, 'no other host opens the tickets of this one'],
+      [
+        { state: 'alone', source: 'shared, derived' },
+        'ticket keys are derived from the secret meanwhile',
+      ],
+    ] as const) {
+      const problems = broken((fleet) => {
+        Object.assign(fleet.engine!, {
+          connection: 'away',
+          reason: 'refused',
+          reads: 'paused',
+          writes: 'paused',
+        });
+        fleet.keys = keys === null ? null : { ...fleet.keys!, ...keys };
+      });
+      assert.deepEqual(
+        problems.map(({ severity, name, text }) => [severity, name, text]),
+        [
+          [
+            'warning',
+            'engine-away',
+            `engine redis.example.net:6379 is away: refused: ${consequence} (tlsmgr_fleet_engine)`,
+          ],
+        ],
+      );
+    }
+    assert.deepEqual(
+      broken((fleet) => Object.assign(fleet.engine!, { connection: 'opening' })),
+      [],
+    );
+  });
+
+  test('an engine that is slow or full, hosts that differ, and the clock are warnings', () => {
+    const problems = broken((fleet) => {
+      Object.assign(fleet.engine!, { reads: 'paused', writes: 'paused', reason: 'OOM' });
+      fleet.warnings = [
+        { name: 'fleet-differs', text: 'mx2 has OpenSSL 1, here 2' },
+        { name: 'fleet-clock', text: "clock is 74s ahead of the engine's" },
+      ];
+    });
+    assert.deepEqual(
+      problems.map(({ severity, name, text }) => `${severity} ${name}: ${text}`),
+      [
+        'warning engine-paused: engine redis.example.net:6379 is too slow: no session is looked up there (tlsmgr_fleet_engine)',
+        'warning engine-refuses-writes: engine redis.example.net:6379 refuses writes: OOM (tlsmgr_fleet_engine)',
+        'warning fleet-differs: fleet: mx2 has OpenSSL 1, here 2',
+        "warning fleet-clock: fleet: this host's clock is 74s ahead of the engine's",
+      ],
+    );
+  });
+});
+
 describe('docs/operations.md', () => {
   test('explains each of these texts, and no others', () => {
     const page = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
     const documented = [...page.matchAll(/^\| (?:error|warning) \| `([^`]+)` \|/gmu)].map(
       ([, text]) => text!,
     );
-    const source = readFileSync(join(import.meta.dirname, '../../src/report/health.ts'), 'utf8');
+    const source = ['health', 'fleet-health']
+      .map((name) => join(import.meta.dirname, `../../src/report/${name}.ts`))
+      .map((path) => readFileSync(path, 'utf8'))
+      .join('\n');
     const coded = [
       ...source.matchAll(/text:\s+(?:`((?:[^`$]|\$\{[^}]*\})*)`|'([^']*)'|"([^"]*)")/gu),
     ].map(([, ...texts]) => texts.find((text) => text !== undefined)!);
     const shape = (text: string): string =>
       text.replaceAll(
-        /\$\{(?:[^{}]|\{[^}]*\})*\}|\b(?:LABEL|DATABASE|PARAMETER|FAULT|SOURCE|PATH|N)\b/gu,
+        /\$\{(?:[^{}]|\{[^}]*\})*\}|\b(?:LABEL|DATABASE|PARAMETER|FAULT|SOURCE|PATH|ENGINE|CONSEQUENCE|TEXT|N)\b/gu,
         '*',
       );
-    assert.equal(coded.length, 9);
+    assert.equal(coded.length, 15);
     assert.deepEqual(documented.map(shape).toSorted(), coded.map(shape).toSorted());
   });
 });

@@ -11,6 +11,7 @@ import { databaseOf } from '../../sessions/database.ts';
 import { redirectTable } from '../../system/data-redirect.ts';
 import { unheard } from '../findings/cache-files.ts';
 import type { Finding } from '../findings/finding.ts';
+import { fleetRemedy } from './fleet-remedy.ts';
 import { shellWord } from '../findings/shell-word.ts';
 
 /** @param known findings about the set-up itself. */
@@ -55,6 +56,9 @@ function isKnown({ name, text }: Problem, known: readonly Finding[]): boolean {
       return isAmong('metrics-port-taken');
     case 'source-failing':
       return isAmong('source-missing', 'source-kind');
+    // The file that it can't use has a finding of its own.
+    case 'fleet-off':
+      return isAmong('fleet-secret-open', 'fleet-secret-unusable', 'fleet-engine-unusable');
     default:
       return false;
   }
@@ -76,6 +80,12 @@ function remedyFor(problem: Problem, report: Report, config: Config | undefined)
         dirname(resolve(config?.queueDirectory ?? '/', report.prng.exchangeFile)),
         "the pool's state that couldn't be saved would be lost",
       );
+    case 'engine-away':
+    case 'engine-paused':
+    case 'engine-refuses-writes':
+    case 'fleet-differs':
+    case 'fleet-clock':
+      return fleetRemedy(problem, report);
     case 'cache-too-small':
       return `postconf ${parameterIn(text)}  # raise it, then postfix reload`;
     case 'source-failing':

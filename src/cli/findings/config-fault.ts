@@ -11,6 +11,7 @@ import type { MainCf } from '../../config/settings.ts';
 import { fromByteText } from '../../config/byte-text.ts';
 import { printableText } from '../../log/line.ts';
 import type { Finding } from './finding.ts';
+import { fleetFaultRemedy } from './fleet-fault.ts';
 import { type Origins, originRemedy, originText } from './origin.ts';
 import { shellWord } from './shell-word.ts';
 
@@ -56,6 +57,7 @@ export function parameterFault({ name, text }: ParameterFault, origins: Origins)
     text: `${text}${originText(name, origins)}`,
     remedy:
       originRemedy(name, origins) ??
+      fleetFaultRemedy(text) ??
       `postconf -X ${name}; postfix reload  # goes back to the default; or correct it`,
   };
 }

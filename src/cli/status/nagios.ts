@@ -37,7 +37,7 @@ function line(word: string, text: string, figures: string): string {
   return `TLSMGR ${word} - ${printable(text).replaceAll('|', '/')}${figures}\n`;
 }
 
-function performance({ rates, connections, caches, process: ours }: Report): string[] {
+function performance({ rates, connections, caches, process: ours, fleet }: Report): string[] {
   const { requestsPerSecond, hitRatio, p99Seconds } = rates;
   return [
     `requests=${rounded(requestsPerSecond)};;;0;`,
@@ -52,6 +52,22 @@ function performance({ rates, connections, caches, process: ours }: Report): str
         const most = sizeLimitBytes === 0 ? '' : sizeLimitBytes;
         return [`${label}_entries=${entries};;;0;`, `${label}_bytes=${bytes}B;;;0;${most}`];
       }),
+    ...fleetFigures(fleet),
+  ];
+}
+
+/** A daemon of an earlier version knows of none. */
+function fleetFigures(fleet: Report['fleet'] | undefined): string[] {
+  if (fleet === undefined || fleet === null || fleet.engine === null) {
+    return [];
+  }
+  const { engine, hostCounts } = fleet;
+  const { latencyMs } = engine;
+  return [
+    `engine_up=${engine.connection === 'up' ? 1 : 0};;;0;1`,
+    ...(latencyMs === null ? [] : [`engine_p99=${latencyMs.p99 / 1000}s;;;0;`]),
+    `hosts=${hostCounts.seen - hostCounts.away};;;0;`,
+    `hosts_away=${hostCounts.away};;;0;`,
   ];
 }
 

@@ -10,7 +10,9 @@ import { printable, printableValues } from '../../log/printable.ts';
 import { byteCount, duration, percent } from '../output.ts';
 import { wrap } from '../wrap.ts';
 import { type Look, paint } from './paint.ts';
+import { fleetRows } from './fleet-rows.ts';
 import { bar } from './plots.ts';
+import { ticketRows } from './ticket-rows.ts';
 
 const labelCells = 12;
 
@@ -123,8 +125,9 @@ function sectionLines(report: Report, look: Look): string[] {
     ...rows('requests', requestText(report), look),
     ...rows('answered', answerText(report), look),
     ...rows('connections', connectionText(report), look),
-    ...rows('ticket key', ticketText(report.tickets), look),
-    ...olderKeyTexts(report.tickets).flatMap((text) => rows('', text, look)),
+    ...[...ticketRows(report), ...fleetRows(report.fleet)].flatMap(([label, text]) =>
+      rows(label, text, look),
+    ),
     ...rows('entropy', poolText(report.prng), look),
     ...logLines(report, look),
     ...rows(
@@ -177,30 +180,6 @@ function connectionText({ connections, rates }: Report): string {
   // Undefined: a daemon of an earlier version is asked.
   const through = transport ? `, ${transport} transport` : '';
   return `${open} open of ${limit}, ${figure(rates.connectionsPerSecond)} a second${through}${limits}`;
-}
-
-function ticketText(tickets: Report['tickets']): string {
-  const [current] = tickets.keys;
-  if (!tickets.enabled) {
-    return 'off (smtpd lifetime 0)';
-  }
-  if (current === undefined) {
-    return 'no key asked for yet';
-  }
-  const next =
-    current.sealsForSeconds > 0
-      ? `next in ${duration(current.sealsForSeconds)}`
-      : 'retired, next when asked for';
-  return `${current.fingerprint}, age ${duration(current.ageSeconds)}, ${next}`;
-}
-
-function olderKeyTexts(tickets: Report['tickets']): string[] {
-  return tickets.keys
-    .slice(1)
-    .map(
-      ({ fingerprint, opensForSeconds }) =>
-        `${fingerprint} opens tickets for ${duration(opensForSeconds)} more`,
-    );
 }
 
 function poolText(prng: Report['prng']): string {

@@ -15,6 +15,7 @@ import type { CacheReport, Report } from '../../report/report.ts';
 import { printable } from '../../log/printable.ts';
 import type { SessionSummary } from '../../openssl/session.ts';
 import { duration } from '../output.ts';
+import { originText } from './key-origin.ts';
 
 /** A ticket around nothing: name, IV, one block, HMAC. */
 const shortestTicketBytes = 80;
@@ -44,12 +45,16 @@ export interface TicketVerdict {
   goodForSeconds: number | null;
   /** Fingerprint of the key it is sealed with; null without a ticket. */
   keyFingerprint: string | null;
+  /** How its key was made, and by which host; null where hosts share no keys, or it isn't known. */
+  keyOrigin: 'random' | 'continued' | 'derived' | null;
+  keyMadeBy: string | null;
 }
 
 /** What of the daemon is looked at. */
-export type TicketSurroundings = Pick<Report, 'tickets' | 'startedAt'> & {
-  caches: Record<CacheName, Pick<CacheReport, 'enabled' | 'lifetimeSeconds'>>;
-};
+export type TicketSurroundings = Pick<Report, 'tickets' | 'startedAt'> &
+  Partial<Pick<Report, 'fleet'>> & {
+    caches: Record<CacheName, Pick<CacheReport, 'enabled' | 'lifetimeSeconds'>>;
+  };
 
 /** @param cached whether the smtpd cache holds the session's id; only asked without a ticket. */
 export async function judge(
@@ -64,6 +69,8 @@ export async function judge(
       : judgeTicket(session, session.ticket, daemon, nowSeconds);
   return {
     goodForSeconds: null,
+    keyOrigin: null,
+    keyMadeBy: null,
     ...found,
     protocol: session.protocol,
     cipher: session.cipher,
@@ -73,7 +80,7 @@ export async function judge(
 }
 
 type Finding = Pick<TicketVerdict, 'resumes' | 'reason' | 'text'> &
-  Partial<Pick<TicketVerdict, 'goodForSeconds'>>;
+  Partial<Pick<TicketVerdict, 'goodForSeconds' | 'keyOrigin' | 'keyMadeBy'>>;
 
 async function judgeId(
   { sessionId }: SessionSummary,
@@ -105,7 +112,7 @@ function judgeTicket(
   daemon: TicketSurroundings,
   nowSeconds: number,
 ): Finding {
-  const { tickets, startedAt } = daemon;
+  const { tickets } = daemon;
   if (ticket.bytes < shortestTicketBytes || ticket.bytes % blockBytes !== 0) {
     return {
       resumes: false,
@@ -132,29 +139,35 @@ function judgeTicket(
   const [current, ...older] = tickets.keys;
   const key = tickets.keys.find(({ fingerprint }) => fingerprint === keyFingerprint);
   if (key === undefined) {
-    return { resumes: false, reason: 'unknown-key', text: unknownKeyText(session, startedAt) };
+    return { resumes: false, reason: 'unknown-key', text: unknownKeyText(session, daemon) };
   }
   const goodForSeconds = Math.min(leftSeconds, key.opensForSeconds);
   const isOlder = key !== current || older.includes(key) || key.sealsForSeconds <= 0;
+  const origin = originText(key);
+  const made = origin === '' ? '' : `, ${origin}`;
   return {
     resumes: true,
     reason: isOlder ? 'older-key' : 'current-key',
     text: isOlder
-      ? `sealed with key ${keyFingerprint}, which still opens tickets; the server will give out a new one`
-      : `sealed with key ${keyFingerprint}, which seals new ones too`,
+      ? `sealed with key ${keyFingerprint}${made}, which still opens tickets; the server will give out a new one`
+      : `sealed with key ${keyFingerprint}${made}, which seals new ones too`,
     goodForSeconds,
+    keyOrigin: key.origin ?? null,
+    keyMadeBy: key.madeBy || null,
   };
 }
 
 function unknownKeyText(
   { createdSeconds }: SessionSummary,
-  startedAt: TicketSurroundings['startedAt'],
+  { startedAt, fleet }: TicketSurroundings,
 ): string {
   const startedSeconds = Date.parse(startedAt) / 1000;
-  const why =
-    createdSeconds !== undefined && createdSeconds < Math.floor(startedSeconds)
-      ? `it was made before this tlsmgr was started, ${startedAt}`
-      : 'another host or another instance made it, or its key is gone';
+  let why = 'another host or another instance made it, or its key is gone';
+  if (fleet?.keys) {
+    why = `a host that is not of the key set ${fleet.keySet} made it, or one that was cut off from the others, or its key is gone`;
+  } else if (createdSeconds !== undefined && createdSeconds < Math.floor(startedSeconds)) {
+    why = `it was made before this tlsmgr was started, ${startedAt}`;
+  }
   return `sealed with a key that is not known here: ${why}`;
 }
 

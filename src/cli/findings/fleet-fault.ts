@@ -1,0 +1,18 @@
+/** What gives a parameter of the fleet that which it lacks, as config/fleet-settings.ts says it. */
+
+const secretFile = '/etc/postfix/tlsmgr-fleet-secret';
+
+/** @returns undefined for any other fault. */
+export function fleetFaultRemedy(message: string): string | undefined {
+  const lack = /^tlsmgr_\w+ = .* needs (\w+)/u.exec(message)?.[1];
+  switch (lack) {
+    case 'tlsmgr_fleet_secret_file':
+      return `tlsmgr fleet-secret ${secretFile} && postconf tlsmgr_fleet_secret_file=${secretFile} && postfix reload  # on the first host; the others get a copy of that file, for root alone`;
+    case 'tlsmgr_fleet_engine':
+      return 'postconf tlsmgr_fleet_engine=redis:/etc/postfix/tlsmgr-fleet.cf && postfix reload  # that file says how the engine is reached';
+    case 'smtpd_tls_session_cache_timeout':
+      return 'postconf smtpd_tls_session_cache_timeout=3600s && postfix reload  # on all hosts of the fleet';
+    default:
+      return undefined;
+  }
+}
