@@ -4,7 +4,8 @@
  * put in whole at each scrape.
  */
 import promClient from 'prom-client';
-import { type HistogramReading, type Metric, metrics, type Readings } from './table.ts';
+import type { HistogramReading, Metric, Readings } from './metric.ts';
+import { metrics } from './table.ts';
 
 const { Counter, Gauge, Histogram, Registry, openMetricsContentType, prometheusContentType } =
   promClient;

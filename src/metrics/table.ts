@@ -6,88 +6,17 @@
  * together. A value that the report doesn't have (a cache that is off) is left
  * out.
  */
-import type { CacheReport, Report } from '../report/report.ts';
-import type { LoopDelay } from './event-loop-delay.ts';
-
-/** What a scrape reads. */
-export interface Readings {
-  report: Report;
-  loopDelay: LoopDelay | undefined;
-  openFiles: number | undefined;
-}
-
-export interface Sample {
-  labels: Record<string, string>;
-  value: number;
-}
-
-export interface HistogramReading {
-  /** Upper bounds in seconds and the samples within, not counting those of the bounds before. */
-  buckets: readonly { upToSeconds: number | null; samples: number }[];
-  sumSeconds: number;
-  samples: number;
-}
-
-export type Metric = { name: string; help: string; labels: readonly string[] } & (
-  | { type: 'counter' | 'gauge'; read(readings: Readings): Sample[] }
-  | { type: 'histogram'; read(readings: Readings): HistogramReading }
-);
-
-type Value = number | boolean | null | undefined;
-
-/** A metric of one value. */
-function single(
-  type: 'counter' | 'gauge',
-  name: string,
-  help: string,
-  value: (readings: Readings) => Value,
-): Metric {
-  return { name, type, help, labels: [], read: (readings) => sample({}, value(readings)) };
-}
-
-/** A metric of one value for each cache. */
-function perCache(
-  type: 'counter' | 'gauge',
-  name: string,
-  help: string,
-  value: (cache: CacheReport) => Value,
-): Metric {
-  return {
-    name,
-    type,
-    help,
-    labels: ['cache'],
-    read: ({ report }) =>
-      Object.entries(report.caches).flatMap(([cache, figures]) =>
-        sample({ cache }, value(figures)),
-      ),
-  };
-}
-
-/** A metric of one value for each of a fixed set. */
-function each(
-  type: 'counter' | 'gauge',
-  name: string,
-  label: string,
-  help: string,
-  values: (report: Report) => Record<string, number>,
-): Metric {
-  return {
-    name,
-    type,
-    help,
-    labels: [label],
-    read: ({ report }) =>
-      Object.entries(values(report)).flatMap(([key, value]) => sample({ [label]: key }, value)),
-  };
-}
-
-function sample(labels: Record<string, string>, value: Value): Sample[] {
-  return value === undefined || value === null ? [] : [{ labels, value: Number(value) }];
-}
+import type { Report } from '../report/report.ts';
+import { fleetMetrics } from './fleet-table.ts';
+import { each, type Metric, perCache, sample, single } from './metric.ts';
 
 function startSeconds(report: Report): number {
   return Math.round(Date.parse(report.startedAt) / 1000);
+}
+
+/** 12 hex digits: a number of JSON has room for no more. */
+function keyNumber(fingerprint: string | undefined): number | undefined {
+  return fingerprint === undefined ? undefined : Number.parseInt(fingerprint.slice(0, 12), 16);
 }
 
 export const metrics: readonly Metric[] = [
@@ -227,6 +156,13 @@ export const metrics: readonly Metric[] = [
     'Until new tickets get another key; negative when nobody asked for one since.',
     ({ report }) => report.tickets.keys[0]?.sealsForSeconds,
   ),
+  single(
+    'gauge',
+    'tlsmgr_ticket_key_number',
+    'Of the key that seals, out of its fingerprint: hosts that seal with the same key have the same number.',
+    ({ report }) => keyNumber(report.tickets.keys[0]?.fingerprint),
+  ),
+  ...fleetMetrics,
 
   single(
     'counter',

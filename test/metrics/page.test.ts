@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { patientClient } from '../patient-client.ts';
+import { sampleFleet } from '../cli/sample-fleet.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
 import { freePort } from '../postfix/instance.ts';
 import { Chromium, noChromium, type Tab, type View } from './chromium.ts';
@@ -178,6 +179,47 @@ describe('the page in a real browser', { skip: notBuilt || noChromium }, () => {
       await other.stop();
       other.remove();
     }
+  });
+
+  test('shows a fleet where there is one, and nothing of it elsewhere', async () => {
+    const tab = await opened(desktop);
+    const hidden = "document.querySelector('#fleet').hidden";
+    assert.equal(await tab.value(hidden), true);
+    const fleet = sampleFleet();
+    Object.assign(fleet.engine!, { connection: 'away', reason: 'Connection refused' });
+    fleet.hosts[0]!.differs = ['OpenSSL 3.0.16, here 3.0.17'];
+    fleet.hostCounts.seen = 7;
+    fleet.warnings = [{ name: 'engine-settings', text: 'engine A writes its data to disk' }];
+    await tab.value(
+      `(() => {
+        const answer = window.fetch;
+        window.fetch = async (...given) => {
+          const report = await (await answer(...given)).json();
+          return new Response(JSON.stringify({ ...report, fleet: ${JSON.stringify(fleet)} }));
+        };
+      })()`,
+    );
+    await tab.until(`!${hidden}`);
+    const facts = await text(tab, '#fleet-facts');
+    assert.match(facts, /This host\s+mx1\.example\.net, key set tlsmgr\s/u);
+    assert.match(facts, /Ticket keys\s+shared: sharing\s/u);
+    assert.match(facts, /State\s+away for 1d 1h: Connection refused\s/u);
+    assert.match(facts, /Advice\s+engine A writes its data to disk$/u);
+    assert.equal((await text(tab, '#fleet-facts .fault')).startsWith('away for'), true);
+    assert.match(
+      await text(tab, '#fleet-caches tbody tr'),
+      /^smtp\s+3,000\s+990\s+10\s+2,400\s+0$/u,
+    );
+    const hosts = await text(tab, '#fleet-hosts tbody');
+    assert.match(
+      hosts,
+      /mx2\.example\.net\s+differs: OpenSSL 3\.0\.16, here 3\.0\.17\s+1\.2\.3\s+14s ago/u,
+    );
+    assert.match(hosts, /mx3\.example\.net\s+away\s/u);
+    assert.match(hosts, /5 more/u);
+    const [worst, where] = await tab.value<[number, string]>(leastContrast);
+    assert.ok(worst >= 4.5, `${worst.toFixed(2)} at ${where}`);
+    assert.deepEqual(tab.complaints, []);
   });
 
   test('asks nobody else for anything, and runs no script of a stranger', async () => {

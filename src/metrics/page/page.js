@@ -3,18 +3,15 @@
  * The daemon keeps the history of an hour, so the plots are there at once. A
  * daemon that doesn't answer is said so; the page goes on asking.
  */
+import { showFleet } from './fleet.js';
 import { element, makePlot } from './plot.js';
+import { fault, fillFacts, fillTable, find, say, sayFigure } from './put-in.js';
 import { bytes, clockTime, count, duration, fullTime, percent, wait } from './words.js';
 
 /** @typedef {import('../../report/report.ts').Report} Report */
 
 const everyMs = 2500;
 const patienceMs = 4000;
-
-/** @param {string} id */
-function find(id) {
-  return /** @type {HTMLElement} */ (document.getElementById(id));
-}
 
 const plots = {
   requests: makePlot(find('requests'), { title: 'Requests a second', format: count }),
@@ -41,58 +38,6 @@ let lastReport;
 let lastAnswer = '';
 /** Of host and instance, once they are known. */
 let whose = '';
-
-/** Puts a text where it differs: what stays is not read out again. @param {Element} where @param {string} text */
-function say(where, text) {
-  if (where.textContent !== text) {
-    where.textContent = text;
-  }
-}
-
-/** @param {string} id @param {string} text */
-function sayFigure(id, text) {
-  say(/** @type {Element} */ (find(id).querySelector('b')), text);
-}
-
-/**
- * Rows of a table, made once and refilled.
- * @param {string} id
- * @param {(string | Node)[][]} rows
- * @param {string[]} [classes] of the columns
- */
-function fillTable(id, rows, classes = []) {
-  const body = /** @type {HTMLElement} */ (find(id).querySelector('tbody'));
-  body.replaceChildren(
-    ...rows.map((cells) => {
-      const row = document.createElement('tr');
-      row.append(
-        ...cells.map((cell, index) => {
-          const made = document.createElement(index === 0 ? 'th' : 'td');
-          if (index === 0) {
-            made.setAttribute('scope', 'row');
-          }
-          made.className = classes[index] ?? '';
-          made.append(cell);
-          return made;
-        }),
-      );
-      return row;
-    }),
-  );
-}
-
-/** @param {string} id @param {[string, string | Node][]} facts */
-function fillFacts(id, facts) {
-  find(id).replaceChildren(
-    ...facts.flatMap(([name, value]) => {
-      const term = document.createElement('dt');
-      const fact = document.createElement('dd');
-      term.textContent = name;
-      fact.append(value);
-      return [term, fact];
-    }),
-  );
-}
 
 /** What is read out is changed only when it says something else. @param {Report['problems']} problems */
 function showProblems(problems) {
@@ -195,14 +140,6 @@ function whyOff({ database, lifetimeSeconds }) {
     return 'off';
   }
   return lifetimeSeconds > 0 ? fault(`can't be used: ${database}`) : 'off: its lifetime is 0';
-}
-
-/** A text that stands out. @param {string} text */
-function fault(text) {
-  const made = document.createElement('strong');
-  made.className = 'fault';
-  made.textContent = text;
-  return made;
 }
 
 /** @param {Report['caches']['smtp']} cache */
@@ -351,6 +288,7 @@ function show(report) {
   showPlots(report);
   showCaches(report);
   showKeys(report);
+  showFleet(report.fleet);
   showFacts(report);
   showNames(report);
   document.body.classList.remove('gone-body');
