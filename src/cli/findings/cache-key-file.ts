@@ -1,8 +1,9 @@
 /** The file with the keys of cache files: as mail_owner would read it at start. */
 import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import { parseKeys, readKeyFile } from '../../sessions/file/cache-keys.ts';
+import { parseKeys } from '../../sessions/file/cache-keys.ts';
 import { reasonOf } from '../../system/calls.ts';
+import { readKeyFile } from '../../system/key-file.ts';
 import { examine, whatForbids } from './access.ts';
 import type { Finding } from './finding.ts';
 import { shellWord } from './shell-word.ts';

@@ -15,18 +15,16 @@
  * pass for a frame of another.
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, readSync } from 'node:fs';
 import { FatalError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { reasonOf } from '../../system/calls.ts';
-import { unmovedBuffer } from '../../system/secret-memory.ts';
-import { openForReading } from '../../system/safe-open.ts';
+import { bytesOfHex, hexDigit } from '../../system/hex.ts';
+import { type KeyFile, readKeyFile } from '../../system/key-file.ts';
 import type { CacheName } from '../../config/cache-names.ts';
 
 const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
-const longestFileBytes = 4096;
 const algorithm = 'aes-256-gcm';
 
 /** Bytes that sealing adds to a payload. */
@@ -54,88 +52,46 @@ interface NamedKey {
   key: Buffer;
 }
 
-/**
- * @param reader the uid whose rights it is read with; undefined: those of the process.
- * @returns the content, which the caller has to overwrite, and whether group or others may read it.
- */
-export function readKeyFile(path: string, reader?: number): { content: Buffer; isOpen: boolean } {
-  const fd = openForReading(path, ['regular file'], reader);
-  try {
-    const content = Buffer.alloc(longestFileBytes);
-    const length = readSync(fd, content, 0, longestFileBytes, 0);
-    return { content: content.subarray(0, length), isOpen: (fstatSync(fd).mode & 0o077) !== 0 };
-  } finally {
-    closeSync(fd);
-  }
+/** Where a word of a text begins and ends. */
+interface Word {
+  readonly start: number;
+  end: number;
 }
 
-const blank = 0xff;
-const other = 0xfe;
-
-function digitOf(character: number): number {
-  if (character >= 0x30 && character <= 0x39) {
-    return character - 0x30;
-  }
-  const letter = character | 0x20;
-  if (letter >= 0x61 && letter <= 0x66) {
-    return letter - 0x61 + 10;
-  }
-  const isBlank =
-    character === 0x20 || (character >= 0x09 && character <= 0x0d) || character === 0xa0;
-  return isBlank ? blank : other;
+function isBlank(character: number): boolean {
+  return character === 0x20 || (character >= 0x09 && character <= 0x0d) || character === 0xa0;
 }
 
-/**
- * The text as one value for each character: 0 to 15, or `blank`. This is no
- * string, as a string can't be overwritten.
- * @returns undefined if the text has any other character, or nothing but blanks.
- */
-function hexDigitsOf(content: Buffer): Buffer | undefined {
-  const digits = unmovedBuffer(content.length);
+/** @returns undefined if the text has anything but hexadecimal digits and blanks, or nothing but blanks. */
+function hexWordsOf(content: Buffer): Word[] | undefined {
+  const words: Word[] = [];
+  let word: Word | undefined;
   for (const [at, character] of content.entries()) {
-    digits[at] = digitOf(character);
-  }
-  if (digits.includes(other) || digits.every((digit) => digit === blank)) {
-    digits.fill(0);
-    return undefined;
-  }
-  return digits;
-}
-
-/** @returns undefined unless there are one or two words of the right length. */
-function keysOfDigits(digits: Buffer): Buffer[] | undefined {
-  const keys: Buffer[] = [];
-  let length = 0;
-  for (const [at, digit] of digits.entries()) {
-    if (digit === blank) {
-      length = 0;
+    if (isBlank(character)) {
+      word = undefined;
       continue;
     }
-    if (length === 0) {
-      keys.push(unmovedBuffer(keyBytes));
-    }
-    length += 1;
-    const wordEnds = at + 1 === digits.length || digits[at + 1] === blank;
-    if (length > keyBytes * 2 || (wordEnds && length < keyBytes * 2) || keys.length > 2) {
-      for (const key of keys) {
-        key.fill(0);
-      }
+    if (hexDigit(character) === undefined) {
       return undefined;
     }
-    const key = keys.at(-1)!;
-    const byte = (length - 1) >> 1;
-    key[byte] = (key[byte]! << 4) | digit;
+    if (word === undefined) {
+      word = { start: at, end: at };
+      words.push(word);
+    }
+    word.end = at + 1;
   }
-  return keys;
+  return words.length === 0 ? undefined : words;
 }
 
 /** @returns the keys, or the reason why there are none. */
 export function parseKeys(content: Buffer): Buffer[] | string {
-  const digits = hexDigitsOf(content);
-  if (digits !== undefined) {
-    const keys = keysOfDigits(digits);
-    digits.fill(0);
-    return keys ?? 'not one or two keys of 64 hexadecimal digits';
+  const words = hexWordsOf(content);
+  if (words !== undefined) {
+    const isRight =
+      words.length <= 2 && words.every(({ start, end }) => end - start === keyBytes * 2);
+    return isRight
+      ? words.map(({ start, end }) => bytesOfHex(content, start, end)!)
+      : 'not one or two keys of 64 hexadecimal digits';
   }
   if (content.length !== keyBytes && content.length !== keyBytes * 2) {
     return 'neither 64 hexadecimal digits nor 32 bytes, once or twice';
@@ -194,7 +150,7 @@ function fileKeysOf(keys: NamedKey[], label: CacheName, fileId: Buffer): FileKey
 export function readCacheKeys(path: string, log: Logger): CacheKeys {
   const fatal = (reason: string, cause?: unknown): FatalError =>
     new FatalError(`tlsmgr_session_cache_key_file = ${path}: ${reason}`, { cause });
-  let file: ReturnType<typeof readKeyFile>;
+  let file: KeyFile;
   try {
     file = readKeyFile(path);
   } catch (error) {
