@@ -1,6 +1,7 @@
 import type { Target } from '../target.ts';
 import { plainCacheFileTarget, sealedCacheFileTarget } from './cache-file.ts';
 import { decoderTarget } from './decoder.ts';
+import { fleetSecretTarget, sealedValueTarget } from './fleet.ts';
 import { forgedCacheFileTarget } from './forged-cache-file.ts';
 import { heartbeatTarget } from './heartbeat.ts';
 import { httpTarget } from './http.ts';
@@ -23,6 +24,8 @@ export const targets: readonly Target[] = [
   forgedCacheFileTarget,
   keyFileTarget,
   ticketKeyValueTarget,
+  fleetSecretTarget,
+  sealedValueTarget,
   egdTarget,
   httpTarget,
   heartbeatTarget,
