@@ -45,10 +45,10 @@ _tlsmgr_place() {
 _tlsmgr() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local options= takers= done=
-  local parameters='smtpd_tls_session_cache_timeout smtpd_tls_session_cache_database smtpd_tls_session_cache_size_limit smtpd_tls_session_cache_entry_limit smtpd_tls_loglevel smtp_tls_session_cache_timeout smtp_tls_session_cache_database smtp_tls_session_cache_size_limit smtp_tls_session_cache_entry_limit smtp_tls_loglevel lmtp_tls_session_cache_timeout lmtp_tls_session_cache_database lmtp_tls_session_cache_size_limit lmtp_tls_session_cache_entry_limit lmtp_tls_loglevel tlsmgr_session_caches tlsmgr_session_cache_persistent tlsmgr_session_cache_key_file tls_random_source tls_random_bytes tls_random_exchange_name tls_random_prng_update_period tls_random_reseed_period tlsmgr_egd_listen tlsmgr_protocol_announcement tlsmgr_transport tlsmgr_request_size_limit tlsmgr_request_time_limit tlsmgr_connection_limit tlsmgr_metrics_listen data_directory daemon_timeout syslog_facility syslog_name config_directory queue_directory daemon_directory default_database_type maillog_file smtputf8_enable myhostname mail_owner setgid_group default_privs postlog_service_name compatibility_level inet_protocols multi_instance_directories multi_instance_group multi_instance_name maillog_file_prefixes maillog_file_compressor maillog_file_rotate_suffix maillog_file_permissions mydomain mail_name export_environment import_environment debug_peer_list multi_instance_wrapper max_use debug_peer_level multi_instance_enable max_idle ipc_timeout ipc_idle ipc_ttl mail_version'
+  local parameters='smtpd_tls_session_cache_timeout smtpd_tls_session_cache_database smtpd_tls_session_cache_size_limit smtpd_tls_session_cache_entry_limit smtpd_tls_loglevel smtp_tls_session_cache_timeout smtp_tls_session_cache_database smtp_tls_session_cache_size_limit smtp_tls_session_cache_entry_limit smtp_tls_loglevel lmtp_tls_session_cache_timeout lmtp_tls_session_cache_database lmtp_tls_session_cache_size_limit lmtp_tls_session_cache_entry_limit lmtp_tls_loglevel tlsmgr_session_caches tlsmgr_session_cache_persistent tlsmgr_session_cache_key_file tls_random_source tls_random_bytes tls_random_exchange_name tls_random_prng_update_period tls_random_reseed_period tlsmgr_egd_listen tlsmgr_protocol_announcement tlsmgr_transport tlsmgr_request_size_limit tlsmgr_request_time_limit tlsmgr_connection_limit tlsmgr_metrics_listen tlsmgr_ticket_keys tlsmgr_fleet_secret_file tlsmgr_fleet_engine tlsmgr_fleet_caches tlsmgr_fleet_key_set tlsmgr_fleet_host data_directory daemon_timeout syslog_facility syslog_name config_directory queue_directory daemon_directory default_database_type maillog_file smtputf8_enable myhostname mail_owner setgid_group default_privs postlog_service_name compatibility_level inet_protocols multi_instance_directories multi_instance_group multi_instance_name maillog_file_prefixes maillog_file_compressor maillog_file_rotate_suffix maillog_file_permissions mydomain mail_name export_environment import_environment debug_peer_list multi_instance_wrapper max_use debug_peer_level multi_instance_enable max_idle ipc_timeout ipc_idle ipc_ttl mail_version'
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    _tlsmgr_words 'serve status list show delete flush seed config check install uninstall bench help version --help --version'
+    _tlsmgr_words 'serve status list show delete flush seed config check install uninstall fleet-secret bench help version --help --version'
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -164,6 +164,12 @@ _tlsmgr() {
         --wait) _tlsmgr_value 'SECONDS' ;;
       esac
       ;;
+    fleet-secret)
+      options='--rotate -h --help'
+      [ -n "$done" ] || [[ $cur == -* ]] || case $(_tlsmgr_place) in
+        0) _tlsmgr_value FILE ;;
+      esac
+      ;;
     bench)
       options='--against --rounds --json --socket -c --config -h --help'
       takers='--against --rounds --socket -c --config'
@@ -177,7 +183,7 @@ _tlsmgr() {
     help)
       options='-h --help'
       [ -n "$done" ] || [[ $cur == -* ]] || case $(_tlsmgr_place) in
-        0) _tlsmgr_words 'serve status list show delete flush seed config check install uninstall bench' ;;
+        0) _tlsmgr_words 'serve status list show delete flush seed config check install uninstall fleet-secret bench' ;;
       esac
       ;;
     version)

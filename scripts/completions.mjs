@@ -121,8 +121,11 @@ function bashCase(verb) {
   const valued = options.filter(([, { type }]) => type === 'string');
   const words = verb.words
     .map((word, index) => ({ word, place: word.repeated === true ? '*' : String(index) }))
-    .filter(({ word }) => choicesOf(word) !== undefined)
+    .filter(({ word }) => word.name === 'FILE' || choicesOf(word) !== undefined)
     .map(({ word, place }) => {
+      if (word.name === 'FILE') {
+        return `        ${place}) _tlsmgr_value FILE ;;`;
+      }
       if (word.name === 'CACHE') {
         return `        ${place}) _tlsmgr_caches ;;`;
       }
@@ -178,11 +181,13 @@ function zshOption([name, { short, type, value, multiple, help: text }]) {
 function zshWord(word, index) {
   const choices = choicesOf(word);
   const action =
-    word.name === 'CACHE'
-      ? '_tlsmgr_caches'
-      : choices === undefined
-        ? ' '
-        : `(${choices.join(' ')})`;
+    word.name === 'FILE'
+      ? zshActions.FILE
+      : word.name === 'CACHE'
+        ? '_tlsmgr_caches'
+        : choices === undefined
+          ? ' '
+          : `(${choices.join(' ')})`;
   const place = word.repeated === true ? '*' : `${index + 1}`;
   return `        '${place}:${word.name}:${action}'`;
 }
@@ -268,6 +273,9 @@ function fishVerb(verb) {
       : [
           `complete -c tlsmgr -n '__fish_seen_subcommand_from ${verb.name}' -a '${choices.join(' ')}'`,
         ]),
+    ...(verb.words.some(({ name }) => name === 'FILE')
+      ? [`complete -c tlsmgr -n '__fish_seen_subcommand_from ${verb.name}' -F`]
+      : []),
   ].join('\n');
 }
 

@@ -19,6 +19,7 @@ const groups = [
   ['cache', 'Session caches'],
   ['prng', 'Random numbers'],
   ['service', 'Requests'],
+  ['fleet', 'Fleets of hosts'],
   ['misc', 'Miscellaneous'],
   ['common', 'Common to all of Postfix'],
 ];

@@ -6,6 +6,7 @@ const titles: readonly (readonly [ParameterGroup, string])[] = [
   ['cache', 'Session caches'],
   ['prng', 'Random numbers'],
   ['service', 'Requests'],
+  ['fleet', 'Fleets of hosts'],
   ['misc', 'Miscellaneous'],
   ['common', 'Common to all of Postfix'],
 ];

@@ -18,7 +18,7 @@ export type ErrorCode =
   | 'UNSUPPORTED'
   /** The server answered with a status that is not 0. */
   | 'REFUSED'
-  /** A file that holds our state (cache, exchange file, install's record) can't be used. */
+  /** A file that holds our state (cache, exchange file, install's record, secrets of a fleet) can't be used. */
   | 'STORAGE'
   /** What a verb is to show isn't a session of OpenSSL, or the file that it is in can't be read. */
   | 'INPUT'

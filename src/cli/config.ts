@@ -49,7 +49,7 @@ export async function runConfig(
       ...options,
       mainCf,
       overrides: [...inMasterCf, ...overrides],
-      serviceName: 'tlsmgr',
+      serviceName,
     });
     const shown = chosen(text, words, warn);
     const placeOf = (name: string): string =>

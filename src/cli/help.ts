@@ -12,7 +12,7 @@ export function helpText(others: readonly Verb[]): string {
     (verb) => [[verb.name, ...usageItems(verb)].join(' '), verb.summary] as const,
   );
   const rows = [...verbs.map(({ name, summary }) => [name, summary] as const), ...general].map(
-    ([name, summary]) => `  tlsmgr ${name.padEnd(11)}  ${summary}\n`,
+    ([name, summary]) => `  tlsmgr ${name.padEnd(12)}  ${summary}\n`,
   );
   return `usage: tlsmgr VERB [OPTION]... [ARGUMENT]...
 

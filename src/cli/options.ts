@@ -133,6 +133,13 @@ export const installOptions = {
 
 export const uninstallOptions = { ...consentOptions, config, wait } as const;
 
+export const fleetSecretOptions = {
+  rotate: {
+    type: 'boolean',
+    help: 'go one step on in replacing the secret: the new one is added, then it seals, then the old one goes',
+  },
+} as const;
+
 export const benchOptions = {
   against: { type: 'string', value: 'SOCKET', help: 'another daemon, measured side by side' },
   rounds: { type: 'string', value: 'N', default: '3', help: 'how often; else 3' },

@@ -8,6 +8,7 @@ import {
   benchOptions,
   checkOptions,
   deleteOptions,
+  fleetSecretOptions,
   flushOptions,
   type Given,
   installOptions,
@@ -22,7 +23,7 @@ import {
 } from './options.ts';
 
 export interface Word {
-  readonly name: 'BYTES' | 'CACHE' | 'ID' | 'NAME' | 'VERB';
+  readonly name: 'BYTES' | 'CACHE' | 'FILE' | 'ID' | 'NAME' | 'VERB';
   readonly choices?: readonly string[];
   readonly optional?: boolean;
   /** The last one, any number of times. */
@@ -141,6 +142,13 @@ export const verbs: readonly Verb[] = [
     summary: "put Postfix's own tlsmgr back",
     options: uninstallOptions,
     load: async () => (await import('./uninstall.ts')).runUninstall,
+  }),
+  verb({
+    name: 'fleet-secret',
+    summary: 'make or replace the secret that the hosts of a fleet have in common',
+    words: [{ name: 'FILE' }],
+    options: fleetSecretOptions,
+    load: async () => (await import('./fleet-secret.ts')).runFleetSecret,
   }),
   verb({
     name: 'bench',

@@ -8,6 +8,7 @@ import type { ValuesOf } from './parameter.ts';
 import type { topRows } from './parameters.ts';
 import type { CacheRows } from './parameters/caches.ts';
 import type { logRows } from './parameters/common.ts';
+import type { fleetRows } from './parameters/fleet.ts';
 import type { randomRows } from './parameters/random.ts';
 import type { limitRows } from './parameters/service.ts';
 
@@ -33,6 +34,14 @@ export type LogSettings = ValuesOf<typeof logRows> & {
 
 export type LimitSettings = ValuesOf<typeof limitRows>;
 
+/** What fits together (fleet-settings.ts); what doesn't has its default. */
+export type FleetSettings = ValuesOf<typeof fleetRows> & {
+  /** As main.cf has it: `redis:FILE`; empty for none. */
+  engineText: string;
+  /** Whether TLS 1.3 sessions of smtpd(8) are ever looked up: only where it gives no tickets. */
+  sharesTls13: boolean;
+};
+
 export interface ParameterFault {
   name: string;
   /** What is wrong, as Postfix says it. */
@@ -56,6 +65,7 @@ export interface Config extends ValuesOf<typeof topRows> {
   random: RandomSettings;
   log: LogSettings;
   limits: LimitSettings;
+  fleet: FleetSettings;
   /** Faults of our own parameters, each of which has got its default. */
   faults: readonly ParameterFault[];
   /** Every parameter's expanded text, as `postconf -x` prints it, in the table's order. */

@@ -10,6 +10,7 @@ import { FatalError } from '../errors.ts';
 import { type CacheName, cachesNamed } from './cache-names.ts';
 import type { CacheSettings, Config, MailOwner, ParameterFault } from './config.ts';
 import { crossChecks } from './cross-checks.ts';
+import { fleetSettings } from './fleet-settings.ts';
 import { checkIdentities } from './identities.ts';
 import { logsCacheOperations } from './log-level.ts';
 import type { Warn } from './main-cf.ts';
@@ -19,6 +20,7 @@ import { topRows } from './parameters.ts';
 import { cacheListRows, type CacheRows, cacheRows } from './parameters/caches.ts';
 import { checkedOnlyRows, identityRows, logRows, postlogRows } from './parameters/common.ts';
 import { randomRows } from './parameters/random.ts';
+import { fleetRows } from './parameters/fleet.ts';
 import { limitRows } from './parameters/service.ts';
 import { type Check, orderOf, Section } from './section.ts';
 import { type LoadMode, type LoadOptions, openMainCfAtRest, Settings } from './settings.ts';
@@ -111,6 +113,7 @@ class Checks {
   readonly #caches: ReadonlyMap<CacheName, Section<ValuesOf<CacheRows>>>;
   readonly #random = new Section(randomRows);
   readonly #limits = new Section(limitRows);
+  readonly #fleet = new Section(fleetRows);
   readonly #log = new Section(logRows);
   readonly #postlog = new Section(postlogRows);
   readonly #identities = new Section(identityRows);
@@ -131,18 +134,25 @@ class Checks {
     const owner = this.#checkAll();
     const { warn } = this.#context;
     const top = this.#top.values();
+    const caches = new Map(
+      [...this.#caches].map(([name, section]) => [
+        name,
+        cacheSettings(name, section.values(), warn),
+      ]),
+    );
+    const fleet = fleetSettings(this.#fleet.values(), {
+      caches,
+      setText: (name) => settings.setText(name),
+      refuse: (parameter, message) => this.#useDefault(parameter, message),
+    });
     let text: ReadonlyMap<string, string> | undefined;
     return Object.freeze({
       ...top,
       configDirectory: settings.directory,
       mailOwner: owner,
       serviceName: this.#serviceName,
-      caches: new Map(
-        [...this.#caches].map(([name, section]) => [
-          name,
-          cacheSettings(name, section.values(), warn),
-        ]),
-      ),
+      caches,
+      fleet,
       otherDatabases: this.#mode === 'print' ? undefined : otherDatabases(settings, warn),
       random: this.#random.values(),
       log: {
@@ -183,6 +193,7 @@ class Checks {
       ...this.#top.checks(read),
       ...this.#random.checks(read),
       ...this.#limits.checks(read),
+      ...this.#fleet.checks(read),
       ...this.#log.checks(read),
       ...this.#postlog.checks(read),
       ...this.#identities.checks(read),

@@ -22,7 +22,7 @@ import {
 export type ParameterKind = 'text' | 'time' | 'integer' | 'size' | 'boolean' | 'level' | 'choice';
 
 /** The sections of the manual page, in its order. */
-export const parameterGroups = ['cache', 'prng', 'service', 'misc', 'common'] as const;
+export const parameterGroups = ['cache', 'prng', 'service', 'fleet', 'misc', 'common'] as const;
 
 export type ParameterGroup = (typeof parameterGroups)[number];
 
@@ -52,7 +52,7 @@ interface Description {
 }
 
 /** As Description; `applies` is the next start unless the row says otherwise. */
-type Given = Description & { readonly applies?: Applies };
+export type Given = Description & { readonly applies?: Applies };
 
 /** The least and the largest value of numbers and times; the least number of bytes of a text. */
 type GivenRange = Given & { readonly min?: number; readonly max?: number };
@@ -159,7 +159,8 @@ export function cacheNames(given: Given): Parameter<readonly string[]> {
   });
 }
 
-function row<Value>(
+/** For a type that only one row has. */
+export function row<Value>(
   kind: ParameterKind,
   given: GivenRange,
   allowed: string,

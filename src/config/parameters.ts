@@ -15,6 +15,7 @@ import {
   postlogRows,
   uncheckedRows,
 } from './parameters/common.ts';
+import { fleetRows } from './parameters/fleet.ts';
 import { randomRows } from './parameters/random.ts';
 import { limitRows, metricsRows, serviceRows } from './parameters/service.ts';
 
@@ -34,6 +35,7 @@ const others: readonly Parameter[] = [
   ...Object.values<Parameter>(serviceRows),
   ...Object.values<Parameter>(limitRows),
   ...Object.values<Parameter>(metricsRows),
+  ...Object.values<Parameter>(fleetRows),
   ...Object.values<Parameter>(placeRows),
   ...Object.values<Parameter>(generalRows),
   ...Object.values<Parameter>(logRows),

@@ -115,6 +115,8 @@ export class Settings {
   /** `file /x/main.cf: `, before some faults. */
   readonly prefix: string;
   readonly #mode: LoadMode;
+  /** One character a byte. */
+  readonly #serviceName: string;
   readonly #settings: Map<string, string>;
   readonly #mainCf: ReadonlyMap<string, string>;
   readonly #defaults: Map<string, string>;
@@ -133,6 +135,7 @@ export class Settings {
     this.directory = directory;
     this.prefix = `file ${directory}/main.cf: `;
     this.#mode = options.mode;
+    this.#serviceName = toByteText(options.serviceName);
     this.#defaults = new Map(options.defaults);
     this.#defaultDatabase = options.defaultDatabase;
     this.#mainCf = settings;
@@ -145,7 +148,7 @@ export class Settings {
       this.#settings.delete('service_name');
       this.defineProcessId();
     } else {
-      this.#settings.set('service_name', toByteText(options.serviceName));
+      this.#settings.set('service_name', this.#serviceName);
     }
     this.#installed = new InstalledDefaults({
       directory,
@@ -214,6 +217,12 @@ export class Settings {
     return this.expanded(name, this.#lookup(name) ?? '');
   }
 
+  /** The expanded value that a parameter has been given; undefined when its default counts. */
+  setText(name: string): string | undefined {
+    const value = this.#setValue(name);
+    return value === undefined ? undefined : this.expanded(name, value);
+  }
+
   /** The expanded value that main.cf alone gives a parameter; undefined when it doesn't name it. */
   inMainCf(name: string): string | undefined {
     const value = this.#mainCf.get(name);
@@ -225,9 +234,15 @@ export class Settings {
     return [...this.#mainCf.keys()];
   }
 
-  /** Another value of a parameter, expanded. */
+  /**
+   * Another value of a parameter, expanded. In one of ours service_name is always
+   * the name of the service, also where postconf(1) leaves it empty.
+   */
   expanded(name: string, value: string): string {
-    return fromByteText(this.#expanded(name, value, (other) => this.#lookup(other)));
+    const isOurs = this.#parameters.get(name)?.ours === true;
+    const lookup: Lookup = (other) =>
+      isOurs && other === 'service_name' ? this.#serviceName : this.#lookup(other);
+    return fromByteText(this.#expanded(name, value, lookup));
   }
 
   /** Every parameter as `postconf -x` prints it, in the table's order. */

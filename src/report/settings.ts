@@ -14,11 +14,17 @@ export function settingsOf(config: Config): SettingsReport {
 
 /** Those that stay until the next start, also where main.cf is read again. */
 export function settingsOfStart(config: Config): SettingsReport {
-  const { metricsListen, persistentCaches, cacheKeyFile } = config;
+  const { metricsListen, persistentCaches, cacheKeyFile, fleet } = config;
   return {
     tlsmgr_metrics_listen: metricsListen === undefined ? '' : addressText(metricsListen),
     tlsmgr_session_cache_persistent: persistentCaches ? 'yes' : 'no',
     tlsmgr_session_cache_key_file: cacheKeyFile,
+    tlsmgr_ticket_keys: fleet.ticketKeys,
+    tlsmgr_fleet_secret_file: fleet.secretFile,
+    tlsmgr_fleet_engine: fleet.engineText,
+    tlsmgr_fleet_caches: fleet.caches.join(', '),
+    tlsmgr_fleet_key_set: fleet.keySet,
+    tlsmgr_fleet_host: fleet.host,
   };
 }
 

@@ -21,6 +21,7 @@ import {
   fchmodSync,
   fchownSync,
   fstatSync,
+  fsyncSync,
   lstatSync,
   openSync,
   renameSync,
@@ -28,8 +29,10 @@ import {
   type Stats,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } =
+  constants;
 
 const kinds = {
   'regular file': (status: Stats) => status.isFile(),
@@ -82,21 +85,52 @@ export interface FileOwner {
   gid?: number;
 }
 
+/**
+ * Makes a file that isn't there yet, whole and on the disk, or none. Throws `EEXIST`
+ * when there is one, also a link.
+ */
+export function createFile(path: string, content: string | Buffer, owner: FileOwner): void {
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    try {
+      writeFileSync(fd, content);
+      if (owner.uid !== undefined && owner.gid !== undefined) {
+        fchownSync(fd, owner.uid, owner.gid);
+      }
+      fchmodSync(fd, owner.mode);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (thrown) {
+    rmSync(path, { force: true });
+    throw thrown;
+  }
+  syncFolderOf(path);
+}
+
 /** Replaces the file at the path in one step, so that nobody reads a part of it. */
 export function replaceFile(path: string, content: string | Buffer, owner: FileOwner): void {
   const fresh = `${path}.tlsmgr-new`;
   rmSync(fresh, { force: true });
-  const fd = openSync(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  createFile(fresh, content, owner);
   try {
-    writeFileSync(fd, content);
-    if (owner.uid !== undefined && owner.gid !== undefined) {
-      fchownSync(fd, owner.uid, owner.gid);
-    }
-    fchmodSync(fd, owner.mode);
+    renameSync(fresh, path);
+  } catch (thrown) {
+    rmSync(fresh, { force: true });
+    throw thrown;
+  }
+  syncFolderOf(path);
+}
+
+/** So that the file has its name after a power failure, too. */
+function syncFolderOf(path: string): void {
+  const fd = openSync(dirname(path), O_RDONLY | O_DIRECTORY);
+  try {
+    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
-  renameSync(fresh, path);
 }
 
 /** Who may own a file of ours. */
