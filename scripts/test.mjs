@@ -20,6 +20,7 @@ const peers = [
   ['chromium', 'chromium'],
   ['zsh', 'zsh'],
   ['fish', 'fish'],
+  ['redis-server', 'redis-server'],
 ];
 
 const folders = process.argv.slice(2);
