@@ -2,7 +2,15 @@
 // files in dist/program for bin/tlsmgr (a daemon of 100 modules starts 30 ms
 // later than one of a few files), and the absolute path of node.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build as esbuild } from 'esbuild';
 
@@ -37,6 +45,26 @@ await esbuild({
   platform: 'node',
   target: 'node20',
   external: ['koffi', 'prom-client'],
+  plugins: [besideProgram('@redis/client', './redis-client.cjs')],
+  logLevel: 'warning',
+});
+// A file of its own, loaded only where a fleet has an engine: nothing else has to be installed for it.
+const licence = readFileSync(`${root}packaging/licences/redis-client`, 'utf8');
+await esbuild({
+  // Named one by one, so that an import finds the names.
+  stdin: {
+    contents: `export { createClient, createCluster, RESP_TYPES } from '@redis/client';`,
+    resolveDir: root,
+  },
+  outfile: `${fresh}/program/redis-client.cjs`,
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20',
+  // It asks for them only when a program switches on what they are for.
+  external: ['@opentelemetry/api', '@node-rs/xxhash'],
+  minifyWhitespace: true,
+  banner: { js: `/*! @redis/client\n\n${licence}*/` },
   logLevel: 'warning',
 });
 writeFileSync(`${fresh}/node-path`, `${process.execPath}\n`);
@@ -46,3 +74,15 @@ if (existsSync(`${root}dist`)) {
 }
 renameSync(fresh, `${root}dist`);
 rmSync(old, { recursive: true, force: true });
+
+/** Leaves a package out: the program loads a file beside it in its place. */
+function besideProgram(name, path) {
+  return {
+    name: `${name} beside the program`,
+    setup({ onResolve }) {
+      onResolve({ filter: /^@redis/ }, (args) =>
+        args.path === name ? { path, external: true } : undefined,
+      );
+    },
+  };
+}

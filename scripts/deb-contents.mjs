@@ -135,6 +135,8 @@ function putDocuments(stage, job) {
     putCopy(stage, `usr/share/${place}`, join(root, 'completions', name));
   }
   putCopy(stage, 'usr/share/lintian/overrides/tlsmgr', join(packaging, 'lintian-overrides'));
+  // Built into the program: no package of node_modules has it.
+  putCopy(stage, licencePath('@redis/client'), join(root, 'packaging/licences/redis-client'));
 }
 
 function putControl(stage, { architecture }) {
