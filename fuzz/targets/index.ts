@@ -2,6 +2,7 @@ import type { Target } from '../target.ts';
 import { plainCacheFileTarget, sealedCacheFileTarget } from './cache-file.ts';
 import { decoderTarget } from './decoder.ts';
 import { fleetSecretTarget, sealedValueTarget } from './fleet.ts';
+import { engineFileTarget } from './engine-file.ts';
 import { forgedCacheFileTarget } from './forged-cache-file.ts';
 import { heartbeatTarget } from './heartbeat.ts';
 import { httpTarget } from './http.ts';
@@ -29,4 +30,5 @@ export const targets: readonly Target[] = [
   egdTarget,
   httpTarget,
   heartbeatTarget,
+  engineFileTarget,
 ];

@@ -1,0 +1,165 @@
+/**
+ * Whether sessions are read from the engine, and written to it.
+ *
+ *     open   -> slow    five session reads in a row had no answer in time
+ *     slow   -> open    three PINGs in a row were answered within the limit, or
+ *                       the connection is a new one
+ *     open   -> paused  reads or writes, for 5 s: we lack the right to a command
+ *                       writes, for 10 s: the engine is full, or its disk fails
+ *
+ * While the engine is slow, sessions are neither read nor written, so nothing
+ * piles up. A pause ends by itself. Each kind of trouble is logged once, until a
+ * command shows that it is over.
+ */
+import type { Logger } from '../../log/logger.ts';
+import type { Timer } from '../../system/timers.ts';
+import type { After } from './deadlines.ts';
+import type { EngineFlow } from './engine.ts';
+
+const lateReadsToPause = 5;
+const goodPingsToResume = 3;
+const refusedWritesPauseSeconds = 10;
+const deniedPauseSeconds = 5;
+
+/** What a command is for; `other`: ticket keys, heartbeats and checks, which go on. */
+export type CallKind = 'read' | 'write' | 'other';
+
+/** Commands that a full engine refuses. */
+const addingCommands: ReadonlySet<string> = new Set(['SET', 'HSETNX', 'HSET']);
+
+export interface FlowDependencies {
+  readLimitMs: number;
+  /** `host:port`, for the log. */
+  server: () => string;
+  log: Logger;
+  after: After;
+  /** Called after each change. */
+  changed: () => void;
+}
+
+export class Flow {
+  readonly #dependencies: FlowDependencies;
+  #slow: 'no' | 'yes, not logged' | 'yes' = 'no';
+  #lateReads = 0;
+  #goodPings = 0;
+  readonly #pauses: { read: Timer | undefined; write: Timer | undefined } = {
+    read: undefined,
+    write: undefined,
+  };
+  /** By command: why we may not use it. */
+  readonly #denied = new Map<string, string>();
+  /** Why it takes no writes; empty when it does. */
+  #refusesWrites = '';
+
+  constructor(dependencies: FlowDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  get reads(): EngineFlow {
+    return this.#slow === 'no' && this.#pauses.read === undefined ? 'open' : 'paused';
+  }
+
+  get writes(): EngineFlow {
+    return this.#slow === 'no' && this.#pauses.write === undefined ? 'open' : 'paused';
+  }
+
+  /** What is wrong; empty when nothing is. */
+  get reason(): string {
+    const [denied] = this.#denied.values();
+    return denied ?? (this.#refusesWrites || (this.#slow === 'no' ? '' : 'it is too slow'));
+  }
+
+  /** A command was answered, and not with an error. */
+  done(kind: CallKind, command: string): void {
+    if (kind === 'read') {
+      this.#lateReads = 0;
+    }
+    if (this.#denied.size === 0 && this.#refusesWrites === '') {
+      return;
+    }
+    const { log, server } = this.#dependencies;
+    if (this.#denied.delete(command)) {
+      log.info(`fleet: engine ${server()} allows ${command} again`);
+    }
+    if (this.#refusesWrites !== '' && addingCommands.has(command)) {
+      this.#refusesWrites = '';
+      log.info(`fleet: engine ${server()} takes writes again`);
+    }
+  }
+
+  /** A session read had no answer in time. */
+  late(): void {
+    this.#lateReads += 1;
+    if (this.#lateReads >= lateReadsToPause && this.#slow === 'no') {
+      // A PING that is answered tells that it is slow, and not away. So the log waits for it.
+      this.#slow = 'yes, not logged';
+      this.#goodPings = 0;
+      this.#dependencies.changed();
+    }
+  }
+
+  pinged(milliseconds: number): void {
+    if (this.#slow === 'no') {
+      return;
+    }
+    const { log, readLimitMs, server, changed } = this.#dependencies;
+    if (this.#slow === 'yes, not logged') {
+      this.#slow = 'yes';
+      log.warning(`fleet: engine ${server()} is too slow: reads paused`);
+    }
+    this.#goodPings = milliseconds <= readLimitMs ? this.#goodPings + 1 : 0;
+    if (this.#goodPings >= goodPingsToResume) {
+      this.#startAnew();
+      log.info(`fleet: engine ${server()} is fast enough again: reads resumed`);
+      changed();
+    }
+  }
+
+  /** The connection is a new one, or there is none. */
+  connectionChanged(): void {
+    this.#startAnew();
+  }
+
+  /** @param reason in the engine's words. */
+  denied(kind: CallKind, command: string, reason: string): void {
+    const { log, server } = this.#dependencies;
+    if (!this.#denied.has(command)) {
+      log.error(`fleet: engine ${server()}: ${reason}`);
+    }
+    this.#denied.set(command, reason);
+    if (kind !== 'other') {
+      this.#pause(kind, deniedPauseSeconds);
+    }
+  }
+
+  /** @param reason in the engine's words. */
+  writesRefused(reason: string): void {
+    const { log, server } = this.#dependencies;
+    if (this.#refusesWrites === '') {
+      log.warning(`fleet: engine ${server()} refuses writes: ${reason}`);
+    }
+    this.#refusesWrites = reason;
+    this.#pause('write', refusedWritesPauseSeconds);
+  }
+
+  close(): void {
+    this.#pauses.read?.cancel();
+    this.#pauses.write?.cancel();
+  }
+
+  #startAnew(): void {
+    this.#slow = 'no';
+    this.#lateReads = 0;
+    this.#goodPings = 0;
+  }
+
+  #pause(kind: 'read' | 'write', seconds: number): void {
+    const { after, changed } = this.#dependencies;
+    this.#pauses[kind]?.cancel();
+    this.#pauses[kind] = after(seconds, () => {
+      this.#pauses[kind] = undefined;
+      changed();
+    });
+    changed();
+  }
+}
