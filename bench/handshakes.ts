@@ -160,7 +160,11 @@ function handshakes(host: Host, way: Return, clients: number, seconds: number): 
 async function timeOpenssl(port: number, way: Return, seconds: number): Promise<number> {
   const words = [
     's_time',
-    ...['-connect', `127.0.0.1:${port}`, '-time', String(seconds), '-tls1_2'],
+    '-connect',
+    `127.0.0.1:${port}`,
+    '-time',
+    String(seconds),
+    '-tls1_2',
     way === 'full' ? '-new' : '-reuse',
   ];
   const child = spawn('openssl', words, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -181,11 +185,8 @@ async function deliveries(host: Host): Promise<Taken> {
   const sent = / postfix-\w+\/smtp\[\d+\]: .* status=sent /u;
   const before = instance.logLines(sent).length;
   return taking(host, async () => {
-    await mustRun('/usr/sbin/smtp-source', [
-      ...['-s', '8', '-m', String(mails), '-l', '1000'],
-      ...['-f', 'sender@client.example', '-t', 'somebody@server.example'],
-      `127.0.0.1:${instance.port}`,
-    ]);
+    const words = `-s 8 -m ${mails} -l 1000 -f sender@client.example -t somebody@server.example`;
+    await mustRun('/usr/sbin/smtp-source', [...words.split(' '), `127.0.0.1:${instance.port}`]);
     await instance.waitForLog(sent, before + mails);
     return mails;
   });

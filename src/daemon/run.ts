@@ -7,7 +7,7 @@
  *      3  log as main.cf says
  *      4  by hand? process limit, transport, generation, descriptors
  *      5  chdir to queue_directory
- *      6  as root: entropy source opened, not read
+ *      6  as root: entropy source opened, not read; files of the fleet read
  *      7  as mail_owner: exchange file, cache files
  *      8  root given up, chroot
  *      9  first read of the source, exchange file stirred in and written
@@ -21,6 +21,7 @@ import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { openMainCf } from '../config/settings.ts';
 import { FatalError, messageOf } from '../errors.ts';
+import { openFleet } from '../fleet/open-fleet.ts';
 import { consoleLogger } from '../log/console-logger.ts';
 import { MailLogger } from '../log/mail-logger.ts';
 import type { ProcessLogger } from '../log/process-logger.ts';
@@ -149,6 +150,7 @@ async function start(
   const figures = openProcessFigures();
   const prng = new Prng(config.random, { log, clock: systemClock });
   await prng.openSource();
+  const fleet = options.stdio ? undefined : await openFleet(config, { log, clock: systemClock });
   const metrics = options.stdio
     ? undefined
     : await openMetricsEndpoint(config, log, releaseLowPorts);
@@ -162,6 +164,7 @@ async function start(
         log,
         clock: systemClock,
         room: roomOf(memoryLimits()),
+        share: fleet?.share,
       }),
     };
   });
@@ -180,6 +183,7 @@ async function start(
     log,
     prng,
     caches,
+    fleet,
     figures,
     metricsFault: () => metrics?.fault ?? '',
     mode: 'daemon',
@@ -190,6 +194,7 @@ async function start(
     process.on(signal, end);
   }
   prng.start();
+  fleet?.start();
   metrics?.serve(tlsmgr.report, tlsmgr.limiter.warn);
   if (master === undefined) {
     startIsOver();

@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { loadConfig, loadConfigAtRest, type LoadOptions } from '../config/load.ts';
 import { FatalError } from '../errors.ts';
+import { openFleet } from '../fleet/open-fleet.ts';
 import { consoleLogger } from '../log/console-logger.ts';
 import type { ProcessLogger } from '../log/process-logger.ts';
 import { openMetricsEndpoint } from '../metrics/open-endpoint.ts';
@@ -83,7 +84,13 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
   const metrics = await openMetricsEndpoint(config, log);
   await metrics?.listenOnPath();
   await metrics?.listenOnPort();
-  const caches = openCaches(config, { log, clock: systemClock, room: roomOf(memoryLimits()) });
+  const fleet = await openFleet(config, { log, clock: systemClock });
+  const caches = openCaches(config, {
+    log,
+    clock: systemClock,
+    room: roomOf(memoryLimits()),
+    share: fleet?.share,
+  });
   forbidCores(log);
   raiseOpenFiles(log);
   const tlsmgr = assembleTlsmgr({
@@ -91,6 +98,7 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
     log,
     prng,
     caches,
+    fleet,
     figures,
     metricsFault: () => metrics?.fault ?? '',
     mode: 'standalone',
@@ -134,6 +142,7 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
   };
   process.on('SIGHUP', inTurn(reloadOnce));
   prng.start();
+  fleet?.start();
   metrics?.serve(tlsmgr.report, tlsmgr.limiter.warn);
   log.info(status());
   systemd.ready(status());

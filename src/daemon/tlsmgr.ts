@@ -6,6 +6,7 @@
  */
 import { type CacheName, serverCacheName } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
+import type { Fleet } from '../fleet/fleet.ts';
 import type { ProcessLogger } from '../log/process-logger.ts';
 import { WarningLimiter } from '../log/rate-limit.ts';
 import type { Prng } from '../prng/prng.ts';
@@ -17,6 +18,7 @@ import { AnnouncementWatch } from '../socket/announcement-watch.ts';
 import { SocketServer, type SocketLimits } from '../socket/socket-server.ts';
 import { systemClock } from '../system/clock.ts';
 import { KeyRing } from '../tickets/key-ring.ts';
+import type { KeySource } from '../tickets/key-source.ts';
 import { type ConnectionRoom, connectionRoom } from './connection-room.ts';
 import { type Counters, History } from '../report/history.ts';
 import { makeReport } from '../report/make-report.ts';
@@ -29,6 +31,8 @@ export interface TlsmgrParts {
   log: ProcessLogger;
   prng: Prng;
   caches: Caches;
+  /** Undefined: this host stands alone. */
+  fleet: Fleet | undefined;
   mode: ReportMode;
   figures: ProcessFigures;
   /** Explained at ReportSources. */
@@ -55,10 +59,11 @@ export interface Tlsmgr {
 }
 
 export function assembleTlsmgr(parts: TlsmgrParts): Tlsmgr {
-  const { config, log, prng, caches, firstAnswer } = parts;
+  const { config, log, prng, caches, fleet, firstAnswer } = parts;
   const limiter = new WarningLimiter(log, systemClock);
   const { warn } = limiter;
-  const keys = new KeyRing(ticketSeconds(config), prng.pool, systemClock);
+  const keys: KeySource =
+    fleet?.keySource(prng.pool) ?? new KeyRing(ticketSeconds(config), prng.pool, systemClock);
   let settings = settingsOf(config);
   const report = (): Report =>
     makeReport({ ...parts, settings, keys, counts, socketServer, history });
@@ -112,6 +117,7 @@ export function assembleTlsmgr(parts: TlsmgrParts): Tlsmgr {
       prng.saveNow();
       caches.closeNow();
       keys.wipe();
+      fleet?.closeNow();
       prng.close();
     },
   };

@@ -54,7 +54,7 @@ export interface CachesDependencies {
   /** For tests: the pause between two tries to use an awaited file. */
   retrySeconds?: number | undefined;
   /** Shares a cache with other hosts. Called when a cache is opened. */
-  share?: ShareCache;
+  share?: ShareCache | undefined;
 }
 
 export interface ServedCache extends NamedCache {

@@ -24,7 +24,7 @@ export type ShareCache = (
 export interface OpenCacheDependencies {
   log: Logger;
   clock: Clock;
-  share?: ShareCache;
+  share?: ShareCache | undefined;
 }
 
 export class OpenCache {
