@@ -87,7 +87,7 @@ export function assembleTlsmgr(parts: TlsmgrParts): Tlsmgr {
       trace: verbose ? traceTo(log) : undefined,
       traceAttribute:
         log.verbose > 1
-          ? (name, bytes) => log.info(`input attribute ${name} [${bytes} bytes]`)
+          ? (name, bytes) => log.info(`input attribute ${name} [${bytes} bytes]`, 'soon')
           : undefined,
     }),
     serviceName: config.serviceName,
@@ -155,6 +155,6 @@ function socketLimits({ announce, limits }: Config, room: ConnectionRoom): Socke
 function traceTo(log: ProcessLogger): TraceRequest {
   return (name, detail, code, microseconds) => {
     const what = detail === '' ? name : `${name} ${detail}`;
-    log.info(`request ${what}: status ${code} in ${microseconds.toFixed(0)} us`);
+    log.info(`request ${what}: status ${code} in ${microseconds.toFixed(0)} us`, 'soon');
   };
 }

@@ -5,7 +5,7 @@
 import { systemClock } from '../system/clock.ts';
 import { Outlet } from './outlet.ts';
 import { ProcessLogger } from './process-logger.ts';
-import { DescriptorChannel, plainFormat, timedFormat } from './stderr.ts';
+import { DescriptorChannel, plainHead, timedHead } from './stderr.ts';
 
 export interface ConsoleLoggerOptions {
   /** What stands before each message: `tlsmgr`. */
@@ -20,7 +20,7 @@ export function consoleLogger(options: ConsoleLoggerOptions): ProcessLogger {
   const { tag, withTime, descriptor } = options;
   const outlet = new Outlet({
     channel: new DescriptorChannel(descriptor),
-    format: withTime ? timedFormat(tag) : plainFormat(tag),
+    head: withTime ? timedHead(tag) : plainHead(tag),
     clock: systemClock,
     name: 'standard error',
   });

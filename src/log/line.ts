@@ -17,7 +17,7 @@ import { isUnprintable, printable as escape } from './printable.ts';
 /** A line's text is cut here; header, tag and severity come on top. */
 export const longestTextBytes = 2000;
 
-const plainText = new RegExp(`^[\\x20-\\x7e]{0,${longestTextBytes}}$`);
+const otherThanPlain = /[^\x20-\x7e]/u;
 
 /** What Node puts in the place of bytes that aren't UTF-8. */
 const replacementCharacter = 0xfffd;
@@ -29,7 +29,7 @@ const replacementCharacter = 0xfffd;
  * @returns at most 2000 bytes of valid UTF-8.
  */
 export function printableText(text: string, keepUtf8: boolean): string {
-  if (plainText.test(text)) {
+  if (text.length <= longestTextBytes && !otherThanPlain.test(text)) {
     return text;
   }
   let printable = '';
@@ -75,6 +75,31 @@ function isLoneSurrogate(code: number): boolean {
 /** The text with its severity before it; info has none. */
 export function withSeverity(severity: Severity, text: string): string {
   return severity === 'info' ? text : `${severity}: ${text}`;
+}
+
+/** What stands before a line's text: time, tag and severity. Called when the line is logged. */
+export type LineHead = (severity: Severity) => Buffer;
+
+/** Makes the heads of lines, each once a second: there may be many lines in that time. */
+export function headEachSecond(
+  make: (date: Date, severity: Severity) => string,
+  nowMs: () => number = Date.now,
+): LineHead {
+  const heads = new Map<Severity, Buffer>();
+  let second = 0;
+  return (severity) => {
+    const now = Math.floor(nowMs() / 1000);
+    if (now !== second) {
+      second = now;
+      heads.clear();
+    }
+    let head = heads.get(severity);
+    if (head === undefined) {
+      head = Buffer.from(make(new Date(now * 1000), severity));
+      heads.set(severity, head);
+    }
+    return head;
+  };
 }
 
 /** `postfix/tlsmgr`; `program` may be a path. */

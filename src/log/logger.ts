@@ -10,7 +10,8 @@ export type Severity = 'info' | 'warning' | 'error' | 'fatal' | 'panic';
 export interface Logger {
   /** How often `-v` was given. */
   readonly verbose: number;
-  info(text: string): void;
+  /** With `soon` it is one of many lines: it may wait for some milliseconds, to leave with others. */
+  info(text: string, when?: 'soon'): void;
   warning(text: string): void;
   error(text: string): void;
 }

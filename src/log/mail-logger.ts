@@ -13,11 +13,11 @@ import { type Clock, systemClock } from '../system/clock.ts';
 import { fitsSocketAddress } from '../system/socket-path.ts';
 import { makeTag } from './line.ts';
 import { Outlet } from './outlet.ts';
-import { postlogChannel, postlogFormat } from './postlog.ts';
+import { postlogChannel, postlogHead } from './postlog.ts';
 import { ProcessLogger } from './process-logger.ts';
 import { SocketChannel } from './socket-channel.ts';
-import { DescriptorChannel, plainFormat } from './stderr.ts';
-import { syslogFormat, syslogPath } from './syslog.ts';
+import { DescriptorChannel, plainHead } from './stderr.ts';
+import { syslogHead, syslogPath } from './syslog.ts';
 
 export interface MailLoggerOptions {
   /** The program's path or name: its last part goes into the tag. */
@@ -92,10 +92,10 @@ export class MailLogger extends ProcessLogger {
     const old = this.#main;
     const path = maillogFile === '' ? this.#syslogPath : postlogSocket;
     if (path === this.#path && old.channel.connected) {
-      old.format =
+      old.head =
         maillogFile === ''
-          ? syslogFormat(this.#tag, syslogFacility)
-          : postlogFormat(this.#tag, hostname);
+          ? syslogHead(this.#tag, syslogFacility)
+          : postlogHead(this.#tag, hostname);
     } else {
       this.#main =
         maillogFile === '' ? this.#syslog(syslogFacility) : this.#postlog(postlogSocket, hostname);
@@ -104,7 +104,7 @@ export class MailLogger extends ProcessLogger {
       this.#old = old;
     }
     if (this.#copy !== undefined) {
-      this.#copy.format = plainFormat(this.#copyTag ?? this.#tag);
+      this.#copy.head = plainHead(this.#copyTag ?? this.#tag);
     }
     this.#setOutlets();
   }
@@ -112,16 +112,16 @@ export class MailLogger extends ProcessLogger {
   /** From now on every line goes to standard error too, under the log's tag or under this one. */
   copyToStderr(tag?: string): void {
     this.#copyTag = tag;
-    const format = plainFormat(tag ?? this.#tag);
+    const head = plainHead(tag ?? this.#tag);
     if (this.#copy === undefined) {
       this.#copy = new Outlet({
         channel: new DescriptorChannel(this.#options.stderrDescriptor),
-        format,
+        head,
         clock: this.#clock,
         name: 'standard error',
       });
     } else {
-      this.#copy.format = format;
+      this.#copy.head = head;
     }
     this.#setOutlets();
   }
@@ -141,7 +141,7 @@ export class MailLogger extends ProcessLogger {
   #syslog(facility: string): Outlet {
     return new Outlet({
       channel: new SocketChannel(this.#syslogPath, true),
-      format: syslogFormat(this.#tag, facility),
+      head: syslogHead(this.#tag, facility),
       clock: this.#clock,
       name: 'syslogd',
     });
@@ -150,7 +150,7 @@ export class MailLogger extends ProcessLogger {
   #postlog(path: string, hostname: string): Outlet {
     return new Outlet({
       channel: postlogChannel(path),
-      format: postlogFormat(this.#tag, hostname),
+      head: postlogHead(this.#tag, hostname),
       clock: this.#clock,
       name: 'postlogd',
     });

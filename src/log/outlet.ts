@@ -1,56 +1,69 @@
 /**
- * One destination of the log. A small queue keeps messages while the reader is
- * slow or away. Logging never waits and never fails. When the queue is full, the
- * oldest message is dropped, and the next line that is sent says how many were
- * lost.
+ * One destination of the log. A queue keeps lines while the reader is slow or
+ * away. Logging never waits and never fails. When the queue is full, the oldest
+ * lines are dropped, and the next line that is sent says how many were lost.
  *
- * The order of messages is kept. A reader that is away is tried at most once a
+ * The order of lines is kept. A line is sent at once, or with postSoon() together
+ * with those that follow it. After a refusal the outlet waits for room, and tries
+ * again only with every few lines. A reader that is away is tried at most once a
  * second.
  */
 import type { Clock } from '../system/clock.ts';
 import { after, type Timer } from '../system/timers.ts';
+import { Backlog } from './backlog.ts';
 import type { Channel } from './channel.ts';
+import type { LineHead } from './line.ts';
+import { LineBlock } from './line-block.ts';
 import type { Severity } from './logger.ts';
-
-/** Makes the message of one line; called when the line is logged, for the time in it. */
-export type LineFormat = (severity: Severity, text: string) => Buffer;
 
 /** Calls `task` once after so many seconds, as timers.ts does. */
 export type Schedule = (seconds: number, task: () => void) => Timer;
 
 export interface OutletOptions {
   channel: Channel;
-  format: LineFormat;
+  head: LineHead;
   clock: Clock;
   /** What the channel is called in the line about lost messages. */
   name: string;
   schedule?: Schedule | undefined;
-  /** Most messages that wait. */
-  queueLimit?: number | undefined;
+  /** Most bytes of lines that wait. */
+  queueLimitBytes?: number | undefined;
 }
 
-const defaultQueueLimit = 512;
+const defaultQueueLimitBytes = 8 * 1024 * 1024;
 const reconnectMs = 1000;
-const shortestRetryMs = 20;
+const shortestRetryMs = 1;
 const longestRetryMs = 1000;
 const drainStepMs = 10;
+
+/** A line of postSoon() waits no longer, unless the reader is slow. */
+const soonMs = 2;
+/**
+ * So many new lines are worth a try. Small, as a socket takes no more than eleven
+ * datagrams where net.unix.max_dgram_qlen has the kernel's default.
+ */
+const fewLines = 8;
+/** The same while nothing is taken. */
+const manyLines = 256;
+/** Blocks of lines that are sent in one turn of the event loop: clients have theirs too. */
+const blocksAtOnce = 2;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 export class Outlet {
-  /** May be changed. Lines that wait already keep their old format. */
-  format: LineFormat;
+  /** May be changed. Lines that wait already keep their old one. */
+  head: LineHead;
   readonly channel: Channel;
   readonly #clock: Clock;
-  readonly #name: string;
   readonly #schedule: Schedule;
-  readonly #queueLimit: number;
-  readonly #queue: Buffer[] = [];
-  /** The line about lost messages, while it is partly sent. */
-  #lossLine: Buffer | undefined;
-  /** How many it speaks of; more may have been lost since. */
-  #lossLineCount = 0;
-  #lost = 0;
+  readonly #backlog: Backlog;
+  /** Lines since the last try. */
+  #untried = 0;
+  /** So many lines are worth a try. */
+  #stride = fewLines;
+  /** The last try ended with a refusal. */
+  #full = false;
+  #awaitsRoom = false;
   #connectAtMs = -Infinity;
   #retryMs = shortestRetryMs;
   #timer: Timer | undefined;
@@ -58,43 +71,57 @@ export class Outlet {
 
   /** Connects at once, so that the connection can outlive a chroot. */
   constructor(options: OutletOptions) {
-    this.channel = options.channel;
-    this.format = options.format;
+    const { channel, name } = options;
+    this.channel = channel;
+    this.head = options.head;
     this.#clock = options.clock;
-    this.#name = options.name;
     this.#schedule = options.schedule ?? after;
-    this.#queueLimit = options.queueLimit ?? defaultQueueLimit;
+    this.#backlog = new Backlog(options.queueLimitBytes ?? defaultQueueLimitBytes, (lost) => {
+      return LineBlock.of(this.head('warning'), lossText(lost, name), channel.terminator);
+    });
     this.#connect(false);
   }
 
-  /** Messages that have not left yet. */
+  /** Lines that have not left yet. */
   get pending(): number {
-    return this.#queue.length + (this.#lost > 0 || this.#lossLine !== undefined ? 1 : 0);
+    return this.#backlog.lines;
   }
 
+  /** @param text printable. */
   post(severity: Severity, text: string): void {
-    this.#queue.push(this.format(severity, text));
-    this.#flush(false);
-    if (this.#queue.length > this.#queueLimit) {
-      const partlySent = this.channel.midway && this.#lossLine === undefined;
-      this.#queue.splice(partlySent ? 1 : 0, 1);
-      this.#lost += 1;
+    this.#add(severity, text);
+    if (!this.#full || this.#untried >= this.#stride) {
+      this.#flush(false);
     }
+    this.#backlog.trim();
+  }
+
+  /** As post(), for a line of many: it leaves with others, a few milliseconds later at most. */
+  postSoon(severity: Severity, text: string): void {
+    this.#add(severity, text);
+    if (this.#untried >= this.#stride) {
+      this.#flush(false);
+    } else if (this.#timer === undefined && !this.#awaitsRoom) {
+      this.#flushIn(soonMs);
+    }
+    this.#backlog.trim();
   }
 
   /**
-   * Blocks until all waiting messages are sent, or the limit is reached: for the
+   * Blocks until all waiting lines are sent, or the limit is reached: for the
    * end of the process. It waits for a slow reader. It waits for a reader that is
    * away only with `awaitReader`. @returns false when something is left.
    */
   drainNow(limitMs: number, awaitReader: boolean): boolean {
+    const untilMs = performance.now() + limitMs;
     this.#flush(true);
-    for (let leftMs = limitMs; this.pending > 0 && leftMs > 0; leftMs -= drainStepMs) {
+    let leftMs = limitMs;
+    while (this.pending > 0 && leftMs > 0) {
       if (!this.channel.connected && !awaitReader) {
         break;
       }
-      Atomics.wait(sleeper, 0, 0, Math.min(drainStepMs, leftMs));
-      this.#flush(true);
+      this.#waitAndFlush(Math.min(drainStepMs, leftMs));
+      leftMs = untilMs - performance.now();
     }
     return this.pending === 0;
   }
@@ -109,22 +136,28 @@ export class Outlet {
   close(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#queue.length = 0;
-    this.#lossLine = undefined;
-    this.#lost = 0;
+    this.#backlog.clear();
     this.channel.close();
   }
 
+  #add(severity: Severity, text: string): void {
+    this.#backlog.add(this.head(severity), text, this.channel.terminator);
+    this.#untried += 1;
+  }
+
   #flush(insist: boolean): void {
+    const mostBlocks = insist ? Infinity : blocksAtOnce;
     let mayInsist = insist;
-    while (this.pending > 0) {
+    this.#untried = 0;
+    this.#full = false;
+    for (let blocks = 0; this.pending > 0 && blocks < mostBlocks; blocks += 1) {
       if (!this.channel.connected) {
         if (!this.#connect(mayInsist)) {
           break;
         }
         mayInsist = false;
       }
-      if (!this.#sendOne()) {
+      if (!this.#sendBlock()) {
         break;
       }
     }
@@ -136,33 +169,32 @@ export class Outlet {
   }
 
   /** @returns false when nothing more can be sent now. */
-  #sendOne(): boolean {
-    const outcome = this.channel.send(this.#next());
-    if (outcome === 'sent' || outcome === 'refused') {
+  #sendBlock(): boolean {
+    const block = this.#backlog.next();
+    const { first } = block;
+    const outcome = this.channel.send(block);
+    if (outcome === 'refused') {
+      block.first += 1;
+    }
+    if (block.first > first) {
+      this.#stride = fewLines;
       this.#retryMs = shortestRetryMs;
-      this.#finished();
-      return true;
-    }
-    if (!this.channel.midway) {
-      this.#lossLine = undefined;
-    }
-    return outcome === 'away';
-  }
-
-  #next(): Buffer {
-    if (this.#lossLine === undefined && this.#lost > 0 && !this.channel.midway) {
-      this.#lossLine = this.format('warning', lossText(this.#lost, this.#name));
-      this.#lossLineCount = this.#lost;
-    }
-    return this.#lossLine ?? this.#queue[0]!;
-  }
-
-  #finished(): void {
-    if (this.#lossLine === undefined) {
-      this.#queue.shift();
     } else {
-      this.#lossLine = undefined;
-      this.#lost -= this.#lossLineCount;
+      this.#stride = Math.min(this.#stride * 2, manyLines);
+    }
+    this.#backlog.settle(block, this.channel.midway);
+    this.#full = outcome === 'full';
+    return !this.#full;
+  }
+
+  #waitAndFlush(waitMs: number): void {
+    const before = this.pending;
+    if (this.channel.connected && this.channel.waitForRoom?.(waitMs) === true) {
+      this.#flush(true);
+    }
+    if (this.pending === before) {
+      Atomics.wait(sleeper, 0, 0, waitMs);
+      this.#flush(true);
     }
   }
 
@@ -175,16 +207,28 @@ export class Outlet {
     return this.channel.connect();
   }
 
+  /** Sees to it that what waits is tried again. */
   #arm(): void {
-    if (this.#timer !== undefined || this.pending === 0) {
+    if (this.#timer !== undefined || this.#awaitsRoom || this.pending === 0) {
       return;
     }
-    let waitMs = this.#connectAtMs - this.#clock.monotonicMs();
-    if (this.channel.connected) {
-      waitMs = this.#retryMs;
+    if (!this.channel.connected) {
+      const waitMs = this.#connectAtMs - this.#clock.monotonicMs();
+      this.#flushIn(Math.max(waitMs, shortestRetryMs));
+    } else if (this.channel.awaitRoom === undefined) {
+      this.#flushIn(this.#retryMs);
       this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs);
+    } else {
+      this.#awaitsRoom = true;
+      this.channel.awaitRoom(() => {
+        this.#awaitsRoom = false;
+        this.#flush(false);
+      });
     }
-    this.#timer = this.#schedule(Math.max(waitMs, shortestRetryMs) / 1000, () => {
+  }
+
+  #flushIn(waitMs: number): void {
+    this.#timer = this.#schedule(waitMs / 1000, () => {
       this.#timer = undefined;
       this.#flush(false);
     });

@@ -9,8 +9,7 @@
  */
 import { FatalError } from '../errors.ts';
 import { fitsSocketAddress } from '../system/socket-path.ts';
-import { printableText, shortTime, withSeverity } from './line.ts';
-import type { LineFormat } from './outlet.ts';
+import { headEachSecond, type LineHead, printableText, shortTime, withSeverity } from './line.ts';
 import { SocketChannel } from './socket-channel.ts';
 
 /** @throws FatalError when the path is longer than an address can hold. */
@@ -22,10 +21,9 @@ export function postlogChannel(path: string): SocketChannel {
 }
 
 /** `tag` is printable; `hostname` may be qualified. */
-export function postlogFormat(tag: string, hostname: string, now = () => new Date()): LineFormat {
+export function postlogHead(tag: string, hostname: string, nowMs?: () => number): LineHead {
   const host = printableText(hostname.split('.', 1)[0]!, false);
-  return (severity, text) =>
-    Buffer.from(
-      `${shortTime(now(), '0')} ${host} ${tag}[${process.pid}]: ${withSeverity(severity, text)}`,
-    );
+  return headEachSecond((date, severity) => {
+    return `${shortTime(date, '0')} ${host} ${tag}[${process.pid}]: ${withSeverity(severity, '')}`;
+  }, nowMs);
 }

@@ -24,8 +24,8 @@ export class ProcessLogger implements Logger {
     loadTimeZone();
   }
 
-  info(text: string): void {
-    this.#log('info', text);
+  info(text: string, when?: 'soon'): void {
+    this.#log('info', text, when);
   }
 
   warning(text: string): void {
@@ -80,11 +80,15 @@ export class ProcessLogger implements Logger {
     }
   }
 
-  #log(severity: Severity, text: string): void {
+  #log(severity: Severity, text: string, when?: 'soon'): void {
     const printable = printableText(text, this.keepUtf8);
     this.troubles.note(severity, printable);
     for (const outlet of this.outlets) {
-      outlet.post(severity, printable);
+      if (when === 'soon') {
+        outlet.postSoon(severity, printable);
+      } else {
+        outlet.post(severity, printable);
+      }
     }
   }
 }

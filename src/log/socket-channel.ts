@@ -1,21 +1,28 @@
 /**
- * A log socket: one datagram per message, or a stream in which a NUL ends each
- * message, if the listener is of that kind and the caller allows it.
+ * A log socket: one datagram per line, or a stream in which a NUL ends each
+ * line, if the listener is of that kind and the caller allows it.
  *
  * Follows src/util/msg_logger.c and what glibc does in syslog(3), but never
  * waits for a reader.
  */
-import { closeDescriptor, connectUnix, sendNow, SystemCallError } from '../system/calls.ts';
+import { constants } from 'node:os';
+import { canWriteWithin, closeDescriptor, connectUnix, SystemCallError } from '../system/calls.ts';
+import { sendBytes, sendDatagrams, whenWritable } from '../system/sending.ts';
 import type { Channel, SendOutcome } from './channel.ts';
+import type { LineBlock } from './line-block.ts';
 
-const terminator = Buffer.alloc(1);
+const { EAGAIN, EINTR, EMSGSIZE, ENOBUFS } = constants.errno;
+
+/** The longest wait of another thread for room. A process that ends may have to wait for it. */
+const roomWaitMs = 100;
 
 export class SocketChannel implements Channel {
   readonly path: string;
+  readonly terminator = 0;
   readonly #allowStream: boolean;
   #fd = -1;
   #kind: 'datagram' | 'stream' = 'datagram';
-  /** Bytes of the message at hand that a stream has taken. */
+  /** Bytes of the line at hand that a stream has taken. */
   #sentBytes = 0;
 
   constructor(path: string, allowStream: boolean) {
@@ -53,33 +60,50 @@ export class SocketChannel implements Channel {
     }
   }
 
-  send(message: Buffer): SendOutcome {
-    try {
-      if (this.#kind === 'datagram') {
-        sendNow(this.#fd, message);
-        return 'sent';
+  send(block: LineBlock): SendOutcome {
+    while (block.first < block.end) {
+      const result = this.#kind === 'datagram' ? this.#sendLines(block) : this.#sendPart(block);
+      if (result < 0) {
+        return this.#outcomeOf(-result);
       }
-      return this.#sendStream(Buffer.concat([message, terminator]));
-    } catch (thrown) {
-      return this.#outcomeOf(codeOf(thrown));
     }
-  }
-
-  #sendStream(bytes: Buffer): SendOutcome {
-    while (this.#sentBytes < bytes.length) {
-      this.#sentBytes += sendNow(this.#fd, bytes.subarray(this.#sentBytes));
-    }
-    this.#sentBytes = 0;
     return 'sent';
   }
 
-  #outcomeOf(code: string): SendOutcome {
-    switch (code) {
-      case 'EAGAIN':
-      case 'ENOBUFS':
-      case 'EINTR':
+  #sendLines(block: LineBlock): number {
+    const { address, bounds, first, end } = block;
+    const result = sendDatagrams(this.#fd, address, bounds, first, end);
+    block.first += Math.max(0, result);
+    return result;
+  }
+
+  /** Sends the lines as one piece; the kernel may take a part of it. */
+  #sendPart(block: LineBlock): number {
+    const { address, bounds, end } = block;
+    const start = bounds[block.first]! + this.#sentBytes;
+    const result = sendBytes(this.#fd, address + start, bounds[end]! - start);
+    if (result >= 0) {
+      this.#sentBytes = block.advanceTo(start + result);
+    }
+    return result;
+  }
+
+  awaitRoom(task: () => void): void {
+    whenWritable(this.#fd, roomWaitMs, task);
+  }
+
+  waitForRoom(limitMs: number): boolean {
+    canWriteWithin(this.#fd, limitMs);
+    return true;
+  }
+
+  #outcomeOf(errno: number): SendOutcome {
+    switch (errno) {
+      case EAGAIN:
+      case ENOBUFS:
+      case EINTR:
         return 'full';
-      case 'EMSGSIZE':
+      case EMSGSIZE:
         return 'refused';
       default:
         this.close();

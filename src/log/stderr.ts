@@ -12,13 +12,20 @@
 import { writeSync } from 'node:fs';
 import { canWriteNow } from '../system/calls.ts';
 import type { Channel, SendOutcome } from './channel.ts';
-import { fullTime, withSeverity } from './line.ts';
-import type { LineFormat } from './outlet.ts';
+import { fullTime, headEachSecond, type LineHead, withSeverity } from './line.ts';
+import type { LineBlock } from './line-block.ts';
 
 const stderrDescriptor = 2;
 
+/**
+ * The bytes that can be written without waiting when poll(2) says so. A pipe takes so
+ * many whole, without lines of other writers between (PIPE_BUF).
+ */
+const safeBytes = 4096;
+
 export class DescriptorChannel implements Channel {
   readonly connected = true;
+  readonly terminator = 10;
   readonly #fd: number;
   #sentBytes = 0;
 
@@ -34,13 +41,16 @@ export class DescriptorChannel implements Channel {
     return true;
   }
 
-  send(message: Buffer): SendOutcome {
+  send(block: LineBlock): SendOutcome {
+    const { bytes, bounds } = block;
     try {
-      while (this.#sentBytes < message.length) {
+      while (block.first < block.end) {
         if (!canWriteNow(this.#fd)) {
           return 'full';
         }
-        this.#sentBytes += writeSync(this.#fd, message, this.#sentBytes);
+        const start = bounds[block.first]! + this.#sentBytes;
+        const length = bounds[block.endWithin(safeBytes)]! - start;
+        this.#sentBytes = block.advanceTo(start + writeSync(this.#fd, bytes, start, length));
       }
     } catch (thrown) {
       const { code } = thrown as NodeJS.ErrnoException;
@@ -50,7 +60,6 @@ export class DescriptorChannel implements Channel {
       this.#sentBytes = 0;
       return 'refused';
     }
-    this.#sentBytes = 0;
     return 'sent';
   }
 
@@ -60,11 +69,12 @@ export class DescriptorChannel implements Channel {
   }
 }
 
-export function plainFormat(tag: string): LineFormat {
-  return (severity, text) => Buffer.from(`${tag}: ${withSeverity(severity, text)}\n`);
+export function plainHead(tag: string): LineHead {
+  return headEachSecond((_date, severity) => `${tag}: ${withSeverity(severity, '')}`);
 }
 
-export function timedFormat(tag: string, now = () => new Date()): LineFormat {
-  return (severity, text) =>
-    Buffer.from(`${fullTime(now())} ${tag}: ${withSeverity(severity, text)}\n`);
+export function timedHead(tag: string, nowMs?: () => number): LineHead {
+  return headEachSecond((date, severity) => {
+    return `${fullTime(date)} ${tag}: ${withSeverity(severity, '')}`;
+  }, nowMs);
 }

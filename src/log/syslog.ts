@@ -7,8 +7,7 @@
  */
 import { syslogFacilities } from '../system/syslog-facilities.ts';
 import type { Severity } from './logger.ts';
-import { shortTime, withSeverity } from './line.ts';
-import type { LineFormat } from './outlet.ts';
+import { headEachSecond, type LineHead, shortTime, withSeverity } from './line.ts';
 
 /** Where syslogd listens, outside the chroot and inside. */
 export const syslogPath = '/dev/log';
@@ -18,10 +17,10 @@ const mailFacility = 2;
 const levels: Record<Severity, number> = { info: 6, warning: 4, error: 3, fatal: 2, panic: 2 };
 
 /** `tag` is printable; an unknown facility counts as mail. */
-export function syslogFormat(tag: string, facility: string, now = () => new Date()): LineFormat {
+export function syslogHead(tag: string, facility: string, nowMs?: () => number): LineHead {
   const base = (syslogFacilities.get(facility) ?? mailFacility) * 8;
-  return (severity, text) =>
-    Buffer.from(
-      `<${base + levels[severity]}>${shortTime(now(), ' ')} ${tag}[${process.pid}]: ${withSeverity(severity, text)}`,
-    );
+  return headEachSecond((date, severity) => {
+    const priority = base + levels[severity];
+    return `<${priority}>${shortTime(date, ' ')} ${tag}[${process.pid}]: ${withSeverity(severity, '')}`;
+  }, nowMs);
 }

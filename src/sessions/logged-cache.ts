@@ -36,7 +36,7 @@ export class LoggedCache implements SessionCache {
   lookup(id: ByteSpan): MaybeLater<ByteSpan | undefined> {
     // When an answer comes later, the id belongs to the caller again.
     const text = textOf(id);
-    this.#log.info(`lookup ${this.#label} session id=${text}`);
+    this.#log.info(`lookup ${this.#label} session id=${text}`, 'soon');
     return whenKnown(this.#cache.lookup(id), (found) => {
       if (found !== undefined) {
         this.#logEntry('read', text, this.#cache.storedAtSeconds(found), found.end - found.start);
@@ -54,14 +54,14 @@ export class LoggedCache implements SessionCache {
     const text = textOf(id);
     const bytes = session.end - session.start;
     const storedAt = this.#nowSeconds();
-    this.#log.info(`put ${this.#label} session id=${text} [data ${bytes} bytes]`);
+    this.#log.info(`put ${this.#label} session id=${text} [data ${bytes} bytes]`, 'soon');
     return whenKnown(this.#cache.update(id, session), () => {
       this.#logEntry('write', text, storedAt, bytes);
     });
   }
 
   delete(id: ByteSpan): MaybeLater<boolean> {
-    this.#log.info(`delete ${this.#label} session id=${textOf(id)}`);
+    this.#log.info(`delete ${this.#label} session id=${textOf(id)}`, 'soon');
     return this.#cache.delete(id);
   }
 
@@ -88,6 +88,7 @@ export class LoggedCache implements SessionCache {
   #logEntry(verb: 'read' | 'write', id: string, timeSeconds: number, bytes: number): void {
     this.#log.info(
       `${verb} ${this.#label} TLS cache entry ${id}: time=${timeSeconds} [data ${bytes} bytes]`,
+      'soon',
     );
   }
 }

@@ -145,6 +145,16 @@ export function check(syscall: string, result: number): number {
   return result;
 }
 
+/** The error number of the last call that has failed. */
+export function lastErrno(): number {
+  return koffi.errno();
+}
+
+/** Where a buffer's memory is. It must be memory that the garbage collector doesn't move. */
+export function addressOf(buffer: Buffer): number {
+  return native.memset(buffer, 0, 0);
+}
+
 /** chroot(2). The caller changes to `/` afterwards. */
 export function chroot(path: string): void {
   check('chroot', native.chroot(path));
@@ -256,7 +266,7 @@ export function sendNow(fd: number, data: Buffer): number {
  * as zero afterwards.
  */
 export function releasePages(buffer: Buffer): void {
-  const address = native.memset(buffer, 0, 0);
+  const address = addressOf(buffer);
   for (const pageBytes of PAGE_SIZES_BYTES) {
     const first = Math.ceil(address / pageBytes) * pageBytes - address;
     const end = Math.floor((address + buffer.length) / pageBytes) * pageBytes - address;
@@ -278,7 +288,7 @@ export const hugePageBytes = 2 * 1024 * 1024;
  * @returns the whole huge pages within the buffer.
  */
 export function preferHugePages(buffer: Buffer): Buffer {
-  const address = native.memset(buffer, 0, 0);
+  const address = addressOf(buffer);
   const start = Math.ceil(address / hugePageBytes) * hugePageBytes - address;
   const length = Math.floor((buffer.length - start) / hugePageBytes) * hugePageBytes;
   native.madvise(address + start, length, MADV_HUGEPAGE);
@@ -320,16 +330,21 @@ export function canWriteNow(fd: number): boolean {
   return isReady(fd, POLLOUT);
 }
 
+/** The same, after a wait of at most so many milliseconds. */
+export function canWriteWithin(fd: number, waitMs: number): boolean {
+  return isReady(fd, POLLOUT, waitMs);
+}
+
 /** Whether there is something to read, or a connection to accept. */
 export function canReadNow(fd: number): boolean {
   return isReady(fd, POLLIN);
 }
 
-function isReady(fd: number, event: number): boolean {
+function isReady(fd: number, event: number, waitMs = 0): boolean {
   pollEntry.writeInt32LE(fd, 0);
   pollEntry.writeInt16LE(event, 4);
   pollEntry.writeInt16LE(0, 6);
-  return native.poll(pollEntry, 1, 0) !== 0;
+  return native.poll(pollEntry, 1, Math.ceil(waitMs)) !== 0;
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * A log socket's reader, which Node can't make: a UNIX-domain datagram socket,
- * or the stream that a syslogd of the other kind listens on. Reading never
- * waits, so that a test decides when a reader reads.
+ * or the stream that a syslogd of the other kind listens on. Only wait() waits,
+ * so that a test decides when a reader reads.
  */
 import { rmSync } from 'node:fs';
 import koffi from 'koffi';
@@ -12,6 +12,7 @@ const bind = libc.func('int bind(int fd, const void *address, unsigned int lengt
 const listen = libc.func('int listen(int fd, int backlog)');
 const accept = libc.func('int accept4(int fd, void *address, void *length, int flags)');
 const recv = libc.func('long recv(int fd, void *buffer, size_t length, int flags)');
+const poll = libc.func('int poll(void *fds, unsigned long nfds, int timeout)');
 const closeFd = libc.func('int close(int fd)');
 
 const AF_UNIX = 1;
@@ -19,6 +20,10 @@ const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
+const POLLIN = 1;
+
+/** Nobody sends anything for so long: the sender has failed. */
+const longestWaitMs = 30_000;
 
 function boundSocket(path: string, type: number): number {
   const address = Buffer.alloc(110);
@@ -32,10 +37,11 @@ function boundSocket(path: string, type: number): number {
   return fd;
 }
 
+const received = Buffer.alloc(65536);
+
 function receive(fd: number): Buffer | undefined {
-  const buffer = Buffer.alloc(65536);
-  const length = recv(fd, buffer, buffer.length, 0) as number;
-  return length < 0 ? undefined : buffer.subarray(0, length);
+  const length = recv(fd, received, received.length, 0) as number;
+  return length < 0 ? undefined : Buffer.from(received.subarray(0, length));
 }
 
 export class DatagramCollector {
@@ -48,6 +54,22 @@ export class DatagramCollector {
   /** The next datagram; undefined when there is none. */
   next(): Buffer | undefined {
     return receive(this.#fd);
+  }
+
+  /** The next datagram, as soon as there is one. */
+  wait(): Buffer {
+    const entry = Buffer.alloc(8);
+    entry.writeInt32LE(this.#fd, 0);
+    entry.writeInt16LE(POLLIN, 4);
+    for (;;) {
+      const data = this.next();
+      if (data !== undefined) {
+        return data;
+      }
+      if ((poll(entry, 1, longestWaitMs) as number) === 0) {
+        throw new Error('nothing was sent');
+      }
+    }
   }
 
   /** All datagrams that are there. */

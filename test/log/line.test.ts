@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import {
   fullTime,
+  headEachSecond,
   longestTextBytes,
   makeTag,
   printableText,
@@ -108,4 +109,25 @@ test('times are in local time, in English, padded as each form wants', () => {
     return shortTime(new Date(2026, month, 1), '0').slice(0, 3);
   });
   assert.equal(names.join(' '), 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec');
+});
+
+test('the head of a line is made once a second for each severity', () => {
+  let nowMs = 999;
+  const made: string[] = [];
+  const head = headEachSecond(
+    (date, severity) => {
+      made.push(`${date.getTime()} ${severity}`);
+      return `${date.getTime()} ${severity} `;
+    },
+    () => nowMs,
+  );
+  assert.equal(head('info').toString(), '0 info ');
+  nowMs = 1000;
+  assert.equal(head('info').toString(), '1000 info ');
+  nowMs = 1999;
+  assert.equal(head('warning').toString(), '1000 warning ');
+  assert.equal(head('info').toString(), '1000 info ');
+  nowMs = 500;
+  assert.equal(head('info').toString(), '0 info ', 'a clock that is set back');
+  assert.deepEqual(made, ['0 info', '1000 info', '1000 warning', '0 info']);
 });

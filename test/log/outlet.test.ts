@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Channel, SendOutcome } from '../../src/log/channel.ts';
-import { Outlet, type LineFormat } from '../../src/log/outlet.ts';
+import type { LineHead } from '../../src/log/line.ts';
+import type { LineBlock } from '../../src/log/line-block.ts';
+import { Outlet } from '../../src/log/outlet.ts';
 import { TestClock, TestTimers } from './scratch.ts';
 
 type Mood = SendOutcome | 'part';
@@ -11,8 +13,11 @@ type Mood = SendOutcome | 'part';
 class ScriptedChannel implements Channel {
   connected = false;
   midway = false;
+  readonly terminator = 10;
   reachable = true;
   connects = 0;
+  /** Calls of send(). */
+  tries = 0;
   readonly got: string[] = [];
   moods: Mood[] = [];
   usual: Mood = 'sent';
@@ -25,10 +30,21 @@ class ScriptedChannel implements Channel {
     return this.connected;
   }
 
-  send(message: Buffer): SendOutcome {
+  send(block: LineBlock): SendOutcome {
     assert.ok(this.connected, 'sent without a connection');
-    const text = message.toString();
-    assert.ok(this.#partOf === undefined || this.#partOf === text, 'another message within one');
+    this.tries += 1;
+    while (block.first < block.end) {
+      const outcome = this.#sendOne(textOf(block));
+      if (outcome !== 'sent') {
+        return outcome;
+      }
+      block.first += 1;
+    }
+    return 'sent';
+  }
+
+  #sendOne(text: string): SendOutcome {
+    assert.ok(this.#partOf === undefined || this.#partOf === text, 'another line within one');
     const mood = this.moods.shift() ?? this.usual;
     switch (mood) {
       case 'sent':
@@ -61,21 +77,48 @@ class ScriptedChannel implements Channel {
   }
 }
 
-const format: LineFormat = (severity, text) => Buffer.from(`${severity} ${text}`);
+/** One that tells when it has room. */
+class TellingChannel extends ScriptedChannel {
+  awaited: (() => void)[] = [];
 
-function setUp(queueLimit = 3) {
+  awaitRoom(task: () => void): void {
+    this.awaited.push(task);
+  }
+
+  tellRoom(): void {
+    for (const task of this.awaited.splice(0)) {
+      task();
+    }
+  }
+}
+
+/** The oldest line of the block, without its terminator. */
+function textOf({ bytes, bounds, first }: LineBlock): string {
+  assert.equal(bytes[bounds[first + 1]! - 1], 10);
+  return bytes.toString('utf8', bounds[first], bounds[first + 1]! - 1);
+}
+
+const head: LineHead = (severity) => Buffer.from(`${severity} `);
+
+/** Three of `info a`, or of `info 10`. */
+const threeLines = 24;
+
+function setUpWith<Scripted extends ScriptedChannel>(channel: Scripted, queueLimitBytes: number) {
   const clock = new TestClock();
   const timers = new TestTimers(clock);
-  const channel = new ScriptedChannel();
   const outlet = new Outlet({
     channel,
-    format,
+    head,
     clock,
     name: 'syslogd',
     schedule: timers.schedule,
-    queueLimit,
+    queueLimitBytes,
   });
   return { clock, timers, channel, outlet };
+}
+
+function setUp(queueLimitBytes = threeLines) {
+  return setUpWith(new ScriptedChannel(), queueLimitBytes);
 }
 
 describe('a log outlet', () => {
@@ -233,10 +276,72 @@ describe('a log outlet', () => {
     assert.equal(timers.armed, 0);
   });
 
+  test('sends lines of many together: with the eighth, or soon', () => {
+    const { channel, outlet, timers } = setUp(1000);
+    for (const text of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) {
+      outlet.postSoon('info', text);
+    }
+    assert.equal(channel.tries, 0);
+    outlet.postSoon('info', 'h');
+    assert.equal(channel.tries, 1);
+    assert.equal(channel.got.length, 8);
+    outlet.postSoon('info', 'i');
+    assert.equal(channel.tries, 1);
+    timers.advance(2);
+    assert.equal(channel.tries, 2);
+    assert.equal(channel.got.at(-1), 'info i');
+    assert.equal(timers.armed, 0);
+  });
+
+  test('sends a line at once, and before it those that wait for others', () => {
+    const { channel, outlet } = setUp(1000);
+    outlet.postSoon('info', 'a');
+    outlet.post('warning', 'b');
+    outlet.postSoon('info', 'c');
+    assert.deepEqual(channel.got, ['info a', 'warning b']);
+    assert.equal(outlet.drainNow(0, false), true);
+    assert.deepEqual(channel.got, ['info a', 'warning b', 'info c']);
+  });
+
+  test('waits for room after a refusal, and does not try with each line', () => {
+    const { channel, outlet, timers } = setUpWith(new TellingChannel(), 100_000);
+    channel.usual = 'full';
+    const lines = 5000;
+    for (let number = 0; number < lines; number += 1) {
+      outlet.post('info', String(number));
+    }
+    assert.ok(channel.tries < lines / 200, `${channel.tries} tries`);
+    assert.equal(channel.awaited.length, 1);
+    assert.equal(timers.armed, 0);
+    channel.usual = 'sent';
+    for (let turn = 0; outlet.pending > 0 && turn < 100; turn += 1) {
+      channel.tellRoom();
+    }
+    assert.equal(channel.got.length, lines);
+    assert.equal(channel.awaited.length, 0);
+  });
+
+  test('leaves time for others while a reader that was slow takes everything', () => {
+    const { channel, outlet } = setUpWith(new TellingChannel(), 1_000_000);
+    channel.usual = 'full';
+    for (let number = 0; number < 10_000; number += 1) {
+      outlet.post('info', String(number));
+    }
+    channel.usual = 'sent';
+    channel.tellRoom();
+    assert.ok(channel.got.length > 0 && channel.got.length < 2000, `${channel.got.length} at once`);
+    assert.equal(outlet.drainNow(0, false), true, 'the end of the process has no others');
+    assert.deepEqual(
+      channel.got,
+      Array.from({ length: 10_000 }, (_, number) => `info ${number}`),
+    );
+  });
+
   test('whatever the reader does, every message arrives in order or is counted as lost', () => {
     const mood = fc.constantFrom<Mood>('sent', 'full', 'part', 'away');
     const step = fc.oneof(
       fc.constant({ do: 'post' as const }),
+      fc.constant({ do: 'postSoon' as const }),
       fc.record({ do: fc.constant('moods' as const), moods: fc.array(mood, { maxLength: 4 }) }),
       fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 3000 }) }),
       fc.record({ do: fc.constant('reach' as const), reachable: fc.boolean() }),
@@ -250,6 +355,9 @@ describe('a log outlet', () => {
           if (action.do === 'post') {
             posted += 1;
             outlet.post('info', String(posted));
+          } else if (action.do === 'postSoon') {
+            posted += 1;
+            outlet.postSoon('info', String(posted));
           } else if (action.do === 'moods') {
             channel.moods.push(...action.moods);
           } else if (action.do === 'wait' && channel.usual !== 'away') {

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { makeTag, printableText, withSeverity } from '../../src/log/line.ts';
-import { postlogFormat } from '../../src/log/postlog.ts';
+import { postlogHead } from '../../src/log/postlog.ts';
 import { DatagramCollector } from './collector.ts';
 import { scratchDirectory } from './scratch.ts';
 
@@ -93,9 +93,9 @@ describe('the text of a line is that of the original', { skip, concurrency: 8 },
         },
       );
       const [line] = collector.all();
-      const format = postlogFormat(makeTag('postfix', original, true), 'Mx.example.com');
+      const head = postlogHead(makeTag('postfix', original, true), 'Mx.example.com');
       const severity = sent === path ? 'fatal' : 'warning';
-      const ours = format(severity, printableText(text, true)).toString();
+      const ours = `${head(severity).toString()}${printableText(text, true)}`;
       assert.equal(withoutTime(line!, child.pid), withoutTime(ours, process.pid));
     }
     collector.close();

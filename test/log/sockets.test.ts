@@ -5,26 +5,29 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { FatalError } from '../../src/errors.ts';
 import { Outlet } from '../../src/log/outlet.ts';
-import { postlogChannel, postlogFormat } from '../../src/log/postlog.ts';
+import { postlogChannel, postlogHead } from '../../src/log/postlog.ts';
 import { SocketChannel } from '../../src/log/socket-channel.ts';
-import { DescriptorChannel, plainFormat, timedFormat } from '../../src/log/stderr.ts';
-import { syslogFormat } from '../../src/log/syslog.ts';
+import { DescriptorChannel, plainHead, timedHead } from '../../src/log/stderr.ts';
+import { syslogHead } from '../../src/log/syslog.ts';
 import { syslogFacilities } from '../../src/system/syslog-facilities.ts';
 import { DatagramCollector, StreamCollector } from './collector.ts';
 import { scratchDirectory, TestClock, TestTimers } from './scratch.ts';
 
 const directory = scratchDirectory();
 const path = join(directory, 'log');
-const at = (): Date => new Date(2026, 10, 3, 13, 42, 55);
+const at = (): number => new Date(2026, 10, 3, 13, 42, 55).getTime();
 const head = `<22>Nov  3 13:42:55 postfix/tlsmgr[${process.pid}]: `;
 
-function syslogOutlet(clock = new TestClock(), timers = new TestTimers(clock)) {
+function syslogOutlet(queueLimitBytes?: number) {
+  const clock = new TestClock();
+  const timers = new TestTimers(clock);
   const outlet = new Outlet({
     channel: new SocketChannel(path, true),
-    format: syslogFormat('postfix/tlsmgr', 'mail', at),
+    head: syslogHead('postfix/tlsmgr', 'mail', at),
     clock,
     name: 'syslogd',
     schedule: timers.schedule,
+    queueLimitBytes,
   });
   return { outlet, clock, timers };
 }
@@ -59,7 +62,7 @@ describe('syslog', () => {
       ['local0', 16],
       ['local7', 23],
     ] as const) {
-      const line = syslogFormat('t', name, at)('info', 'x').toString();
+      const line = syslogHead('t', name, at)('info').toString();
       assert.ok(line.startsWith(`<${number * 8 + 6}>`), line);
     }
     assert.equal(syslogFacilities.size, 20);
@@ -77,7 +80,7 @@ describe('syslog', () => {
 
   test('a stream that is not read is never waited for, and gets whole messages afterwards', () => {
     const collector = new StreamCollector(path);
-    const { outlet } = syslogOutlet();
+    const { outlet } = syslogOutlet(512 * 500);
     const posted = 2000;
     for (let number = 0; number < posted; number += 1) {
       outlet.post('info', `${number} ${'x'.repeat(500)}`);
@@ -98,7 +101,7 @@ describe('syslog', () => {
 
   test('a reader that does not read is never waited for; it gets the newest and the number lost', () => {
     const collector = new DatagramCollector(path);
-    const { outlet } = syslogOutlet();
+    const { outlet } = syslogOutlet(600 * 60);
     const posted = 2000;
     for (let number = 0; number < posted; number += 1) {
       outlet.post('info', `${number} text`);
@@ -176,7 +179,7 @@ describe('postlog', () => {
     const collector = new DatagramCollector(path);
     const outlet = new Outlet({
       channel: postlogChannel(path),
-      format: postlogFormat('postfix/tlsmgr', 'Mx.example.com', at),
+      head: postlogHead('postfix/tlsmgr', 'Mx.example.com', at),
       clock: new TestClock(),
       name: 'postlogd',
     });
@@ -214,12 +217,12 @@ describe('standard error', () => {
     const fd = openSync(file, 'w');
     const outlet = new Outlet({
       channel: new DescriptorChannel(fd),
-      format: plainFormat('postfix/tlsmgr'),
+      head: plainHead('postfix/tlsmgr'),
       clock: new TestClock(),
       name: 'standard error',
     });
     outlet.post('warning', 'text');
-    outlet.format = timedFormat('tlsmgr', at);
+    outlet.head = timedHead('tlsmgr', at);
     outlet.post('info', 'text');
     assert.equal(
       readFileSync(file, 'utf8'),
@@ -234,10 +237,11 @@ describe('standard error', () => {
     const fd = openSync(pipe, constants.O_RDWR);
     const outlet = new Outlet({
       channel: new DescriptorChannel(fd),
-      format: plainFormat('t'),
+      head: plainHead('t'),
       clock: new TestClock(),
       name: 'syslogd',
       schedule: new TestTimers(new TestClock()).schedule,
+      queueLimitBytes: 512 * 200,
     });
     const posted = 2000;
     for (let number = 0; number < posted; number += 1) {
@@ -258,7 +262,7 @@ describe('standard error', () => {
   test('a reader that has gone is no reason to fail', () => {
     const outlet = new Outlet({
       channel: new DescriptorChannel(9999),
-      format: plainFormat('t'),
+      head: plainHead('t'),
       clock: new TestClock(),
       name: 'standard error',
     });
