@@ -26,6 +26,8 @@ export interface Contestant {
   pid: number;
   /** Its and its master's: both work for a request. */
   pids: number[];
+  /** The file that its postlogd writes; empty for the floor. */
+  logPath: string;
   /** Milliseconds from the first connection to the first answer, of a process that has to be started. */
   firstAnswerMs: number | undefined;
   stop(): Promise<void>;
@@ -91,6 +93,7 @@ export async function postfixContestant(
     socketPath: instance.socketPath,
     pid,
     pids: [pid, master],
+    logPath: join(instance.directory, 'log'),
     firstAnswerMs,
     stop: async () => {
       await instance.stop();
@@ -115,6 +118,7 @@ export async function floorContestant(): Promise<Contestant> {
     socketPath,
     pid: child.pid!,
     pids: [child.pid!],
+    logPath: '',
     firstAnswerMs: undefined,
     stop: async () => void child.kill(),
   };
@@ -129,9 +133,9 @@ export async function firstAnswer(socketPath: string): Promise<number> {
   return elapsed;
 }
 
-/** Pins all threads of a process to the daemons' processor. */
-export function pin(pid: number): void {
-  execFileSync('taskset', ['-a', '-c', '-p', String(daemonProcessor), String(pid)], {
+/** Pins all threads of a process to a processor. */
+export function pin(pid: number, processor = daemonProcessor): void {
+  execFileSync('taskset', ['-a', '-c', '-p', String(processor), String(pid)], {
     stdio: 'ignore',
   });
 }

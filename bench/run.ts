@@ -1,12 +1,13 @@
 /**
  * npm run bench: ours beside Postfix's own tlsmgr, in one run on one machine.
  *
- *     npm run bench -- [--rounds N] [--scale F] [--json FILE] [--node PATH] [--check]
+ *     npm run bench -- [--rounds N] [--scale F] [--json FILE] [--node PATH] [--rows TEXT] [--check]
  *                      [--only requests | handshakes] [--seconds S]
  *
  * Both run under a real master(8), pinned to one processor; rounds alternate
  * between them and the floor. Prints one table of medians; ratios are taken
- * within a round and given with their spread. `--check` fails when a ratio is
+ * within a round and given with their spread. In the rows `logged` both log each
+ * operation of the caches (smtpd_tls_loglevel = 2), to a postlogd(8) of their own. `--check` fails when a ratio is
  * under half of its goal: a gross loss, not noise. Needs root, Postfix, a C
  * compiler and taskset.
  */
@@ -15,6 +16,7 @@ import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { parseArgs } from 'node:util';
 import {
+  clientProcessor,
   floorContestant,
   originalTlsmgr,
   ourTlsmgr,
@@ -22,6 +24,7 @@ import {
   type Contestant,
 } from './contestants.ts';
 import { measureHandshakes } from './handshakes.ts';
+import { type LoggedLines, LogReader } from './log-reader.ts';
 import { median, spreadText } from './medians.ts';
 import { measure, type Measurement, type Workload } from './measure.ts';
 import { residentMegabytes } from './processor-time.ts';
@@ -47,6 +50,15 @@ const rows: readonly Row[] = [
   { operation: 'connect', connections: 1, requests: 10_000, goal: 1.3, originalShare: 0.5 },
 ];
 
+const loggedRows: readonly Row[] = [
+  { operation: 'lookup', connections: 1, requests: 40_000, goal: 2, originalShare: 0.5 },
+  { operation: 'lookup', connections: 64, requests: 60_000, goal: 2.5, originalShare: 0.4 },
+  { operation: 'miss', connections: 1, requests: 40_000, goal: 2, originalShare: 0.5 },
+  { operation: 'miss', connections: 64, requests: 60_000, goal: 2.5, originalShare: 0.4 },
+  { operation: 'update', connections: 1, requests: 40_000, goal: 10, originalShare: 0.1 },
+  { operation: 'update', connections: 64, requests: 60_000, goal: 10, originalShare: 0.05 },
+];
+
 interface Result {
   operation: string;
   connections: number;
@@ -57,9 +69,9 @@ interface Result {
   ratio: number;
   ratios: readonly number[];
   p99Ratio: number;
+  /** Of our log, in the rows with logging. */
+  lines: LoggedLines;
 }
-
-type Contestants = Record<'original' | 'ours' | 'floor', Contestant>;
 
 const { values } = parseArgs({
   options: {
@@ -67,6 +79,7 @@ const { values } = parseArgs({
     scale: { type: 'string', default: '1' },
     json: { type: 'string' },
     node: { type: 'string' },
+    rows: { type: 'string', default: '' },
     check: { type: 'boolean', default: false },
     only: { type: 'string' },
     seconds: { type: 'string', default: '5' },
@@ -74,6 +87,12 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const scale = Number(values.scale);
+
+interface Contestants {
+  original: Contestant;
+  ours: Contestant;
+  floor: Contestant;
+}
 
 if (values.only !== 'handshakes') {
   await measureRequests();
@@ -88,18 +107,37 @@ if (values.only === 'handshakes' || (values.only === undefined && !values.check)
 }
 
 async function measureRequests(): Promise<void> {
-  const original = await postfixContestant('original', originalTlsmgr);
-  const ours = await postfixContestant('ours', ourTlsmgr(values.node));
   const floor = await floorContestant();
-  const contestants = { original, ours, floor };
+  const quiet: Contestants = {
+    original: await postfixContestant('original', originalTlsmgr),
+    ours: await postfixContestant('ours', ourTlsmgr(values.node)),
+    floor,
+  };
+  const { ours } = quiet;
   const idleMegabytes = residentMegabytes(ours.pid);
+  const started = new Set(Object.values(quiet));
   try {
-    await warmUp(contestants);
     const results: Result[] = [];
-    for (const row of rows) {
-      results.push(await compare(row, contestants));
-      printRow(results.at(-1)!);
-    }
+    const measureRows = async (wanted: readonly Row[], contestants: Contestants, note: string) => {
+      const named = wanted.filter(({ operation }) => `${operation}${note}`.includes(values.rows));
+      if (named.length > 0) {
+        await warmUp(contestants);
+      }
+      for (const row of named) {
+        results.push(await compare(row, contestants, note));
+        printRow(results.at(-1)!, results.length === 1);
+      }
+    };
+    await measureRows(rows, quiet, '');
+    const residentAfterwards = residentMegabytes(ours.pid);
+    const logs = { smtpd_tls_loglevel: '2' };
+    const logged: Contestants = {
+      original: await postfixContestant('original-logged', originalTlsmgr, logs),
+      ours: await postfixContestant('ours-logged', ourTlsmgr(values.node), logs),
+      floor,
+    };
+    started.add(logged.original).add(logged.ours);
+    await measureRows(loggedRows, logged, ', logged');
     const summary = {
       node: execFileSync(values.node ?? process.execPath, ['--version'], {
         encoding: 'utf8',
@@ -108,8 +146,8 @@ async function measureRequests(): Promise<void> {
       kernel: release(),
       commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
       rounds,
-      firstAnswerMs: { ours: ours.firstAnswerMs, original: original.firstAnswerMs },
-      residentMegabytes: { idle: idleMegabytes, afterwards: residentMegabytes(ours.pid) },
+      firstAnswerMs: { ours: ours.firstAnswerMs, original: quiet.original.firstAnswerMs },
+      residentMegabytes: { idle: idleMegabytes, afterwards: residentAfterwards },
       results,
     };
     printSummary(summary);
@@ -120,14 +158,14 @@ async function measureRequests(): Promise<void> {
       checkGoals(results);
     }
   } finally {
-    await Promise.all([original, ours, floor].map((contestant) => contestant.stop()));
+    await Promise.all(Array.from(started, (contestant) => contestant.stop()));
   }
 }
 
 /** Every request once over, so that compiled code and files are as in service. */
-async function warmUp({ original, ours, floor }: Contestants): Promise<void> {
-  for (const contestant of [original, ours, floor]) {
-    const requests = Math.ceil((contestant === ours ? 60_000 : 3000) * scale);
+async function warmUp(contestants: Contestants): Promise<void> {
+  for (const contestant of Object.values(contestants)) {
+    const requests = Math.ceil((contestant === contestants.ours ? 60_000 : 3000) * scale);
     for (const operation of ['update', 'lookup', 'seed', 'policy', 'tktkey', 'mix'] as const) {
       await measure(contestant, { operation, connections: 64, requests });
     }
@@ -135,24 +173,30 @@ async function warmUp({ original, ours, floor }: Contestants): Promise<void> {
   }
 }
 
-async function compare(row: Row, { original, ours, floor }: Contestants): Promise<Result> {
+async function compare(row: Row, contestants: Contestants, note: string): Promise<Result> {
   const taken: { ours: Measurement[]; original: Measurement[]; floor: Measurement[] } = {
     ours: [],
     original: [],
     floor: [],
   };
+  const lines = { written: 0, lost: 0 };
   for (let round = 0; round < rounds; round += 1) {
     // Who goes first changes from round to round.
-    const order: [keyof typeof taken, Contestant][] = [
-      ['original', original],
-      ['ours', ours],
-    ];
-    for (const [name, contestant] of round % 2 === 0 ? order : order.toReversed()) {
+    const order = ['original', 'ours'] as const;
+    for (const name of round % 2 === 0 ? order : order.toReversed()) {
+      const contestant = contestants[name];
       const share = name === 'original' ? row.originalShare : 1;
       const requests = Math.max(200, Math.ceil(row.requests * share * scale));
+      const reader = note === '' ? undefined : new LogReader(contestant, clientProcessor);
       taken[name].push(await measure(contestant, { ...row, requests }));
+      const seen = await reader?.lines();
+      if (seen !== undefined && name === 'ours') {
+        lines.written += seen.written;
+        lines.lost += seen.lost;
+      }
     }
-    taken.floor.push(await measure(floor, { ...row, requests: Math.ceil(row.requests * scale) }));
+    const requests = Math.ceil(row.requests * scale);
+    taken.floor.push(await measure(contestants.floor, { ...row, requests }));
   }
   const ratios = taken.ours.map(
     (measurement, round) =>
@@ -161,7 +205,7 @@ async function compare(row: Row, { original, ours, floor }: Contestants): Promis
   const oursMedian = medians(taken.ours);
   const originalMedian = medians(taken.original);
   return {
-    operation: row.operation,
+    operation: `${row.operation}${note}`,
     connections: row.connections,
     goal: row.goal,
     ours: oursMedian,
@@ -170,6 +214,7 @@ async function compare(row: Row, { original, ours, floor }: Contestants): Promis
     ratio: median(ratios),
     ratios,
     p99Ratio: oursMedian.p99 / originalMedian.p99,
+    lines,
   };
 }
 
@@ -184,8 +229,8 @@ function medians(measurements: readonly Measurement[]): Measurement {
   };
 }
 
-function printRow(result: Result): void {
-  if (result.operation === rows[0]!.operation && result.connections === rows[0]!.connections) {
+function printRow(result: Result, withHeading: boolean): void {
+  if (withHeading) {
     console.log(
       '| request | connections | ours, requests/s | C | ratio (spread) | goal | us of processor, ours | C | floor | p50 us, ours | C | p99 us, ours | C | client busy |',
     );
@@ -218,6 +263,7 @@ function printSummary(summary: {
   commit: string;
   firstAnswerMs: { ours: number | undefined; original: number | undefined };
   residentMegabytes: { idle: number; afterwards: number };
+  results: readonly Result[];
 }): void {
   const { firstAnswerMs, residentMegabytes: memory } = summary;
   console.log(
@@ -229,6 +275,12 @@ function printSummary(summary: {
   console.log(
     `resident memory of ours: ${memory.idle.toFixed(0)} MB idle, ${memory.afterwards.toFixed(0)} MB afterwards`,
   );
+  for (const { operation, connections, lines } of summary.results) {
+    if (lines.lost > 0) {
+      const all = lines.written + lines.lost;
+      console.log(`${operation} at ${connections}: ${lines.lost} of ${all} lines lost`);
+    }
+  }
 }
 
 function checkGoals(results: readonly Result[]): void {
