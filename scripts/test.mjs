@@ -21,6 +21,7 @@ const peers = [
   ['zsh', 'zsh'],
   ['fish', 'fish'],
   ['redis-server', 'redis-server'],
+  ['/usr/bin/faketime', 'faketime'],
 ];
 
 const folders = process.argv.slice(2);

@@ -57,7 +57,7 @@ const long =
 
 /** Run here, as it stands but for names. */
 const here =
-  /^(?:(?:bin\/)?tlsmgr (?:check|status|seed|list|flush|config|install|uninstall|bench)\b|postconf |postfix reload$|(?:echo QUIT \| )?openssl |cp |chown |chmod )/u;
+  /^(?:(?:bin\/)?tlsmgr (?:check|status|seed|list|flush|config|install|uninstall|bench|fleet-secret)\b|postconf |postfix reload$|(?:echo QUIT \| )?openssl |cp |chown |chmod )/u;
 
 type Kind = 'here' | 'elsewhere' | 'long';
 
