@@ -1,6 +1,7 @@
 /** The parameters of a fleet: what they come to, and which values are refused together. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { misspeltFindings } from '../../src/cli/findings/misspelt.ts';
 import { runVerb } from '../../src/cli/run.ts';
 import type { Config, FleetSettings } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -329,5 +330,16 @@ describe('what is shown of it', () => {
       err,
       'tlsmgr: warning: tlsmgr_ticket_keys = shared needs tlsmgr_fleet_secret_file, which is empty: tlsmgr_ticket_keys takes local, shared, derived, or shared and derived; its default is used: local\n',
     );
+  });
+
+  test('tlsmgr check knows the names, and what a misspelt one was meant to be', () => {
+    const found = (...names: string[]): string[] =>
+      misspeltFindings(
+        { directory, settings: new Map(names.map((name) => [name, ''])) },
+        { service: 'tlsmgr/unix', masterCf: [], command: [] },
+      ).map(({ text, remedy }) => `${text}; ${remedy}`);
+    assert.deepEqual(found('tlsmgr_ticket_keys', 'tlsmgr_fleet_engine', 'tlsmgr_fleet_host'), []);
+    const [told] = found('tlsmgr_fleet_secretfile');
+    assert.match(told!, /no such parameter: .*# tlsmgr_fleet_secret_file was meant\?$/u);
   });
 });
