@@ -66,10 +66,9 @@ export class Fleet {
     let opened: OpenEngine | undefined;
     let fault = '';
     try {
-      const secrets = readFleetSecrets(secretFile);
-      seals = sealsOf(secrets);
+      seals = sealsOf(readFleetSecrets(secretFile));
     } catch (thrown) {
-      fault = `tlsmgr_fleet_secret_file = ${secretFile}: ${messageOf(thrown)}`;
+      fault = messageOf(thrown);
     }
     if (wanted !== undefined && seals !== undefined) {
       try {
