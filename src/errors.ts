@@ -12,7 +12,7 @@ export type ErrorCode =
   | 'DEADLINE'
   /** As many calls of the client wait as may. */
   | 'BUSY'
-  /** The client is closed. */
+  /** The client is closed, or no ticket keys are given out any more. */
   | 'CLOSED'
   /** Postfix's own tlsmgr serves, which doesn't know the request. */
   | 'UNSUPPORTED'

@@ -11,7 +11,7 @@ import { latin1, type Target } from '../target.ts';
 
 const period = 1_000_000;
 const key = Buffer.from(Array.from({ length: 80 }, (_, at) => (at * 37 + 11) & 0xff));
-const value = { origin: period - 1, putAtSeconds: 1_800_000_000, key, maker: 'mx1.example.com' };
+const value = { origin: period - 1, putAtMs: 1_800_000_000_000, key, maker: 'mx1.example.com' };
 
 export const ticketKeyValueTarget: Target = {
   name: 'ticket-key-value',
@@ -30,7 +30,7 @@ export const ticketKeyValueTarget: Target = {
       assert.ok(read.origin <= period && read.origin >= period - longestContinuation, 'its origin');
       assert.ok(read.key.length === 80 && !isWeakTicketKey(read.key), 'a weak key');
       assert.match(read.maker, /^[!-~]*$/u);
-      assert.ok(Number.isSafeInteger(read.putAtSeconds), 'its time');
+      assert.ok(Number.isSafeInteger(read.putAtMs), 'its time');
       const again = readKeyValue(writeKeyValue(read), period, field)!;
       assert.deepEqual(
         { ...again, key: again.key.toString('hex') },

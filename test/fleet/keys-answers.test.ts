@@ -38,8 +38,9 @@ function setUp({ shared = true, derives = false } = {}) {
   /** A key of a period that is in the engine, put there so many seconds ago. @returns its name. */
   const add = (period: number, putAgo = 1000): string => {
     const key = randomKey().subarray(0, 80);
-    const putAtSeconds = clock.seconds - putAgo;
-    rules.take(period, nameOf(key), { origin: period, putAtSeconds, key, maker: 'mx2' });
+    const putAtMs = (clock.seconds - putAgo) * 1000;
+    const value = { origin: period, putAtMs, key, maker: 'mx2' };
+    rules.take(period, nameOf(key), value, clock.seconds * 1000);
     return nameOf(key);
   };
   return { clock, periods, rules, derived, answers, add };

@@ -11,27 +11,30 @@ function setUp() {
   const clock = {
     seconds: beginSeconds,
     ms: 5_000_000,
+    /** The engine's clock. */
+    engineMs: (beginSeconds - 1000) * 1000,
     nowSeconds: () => clock.seconds,
     monotonicMs: () => clock.ms,
     pass(seconds: number) {
       clock.seconds += seconds;
       clock.ms += seconds * 1000;
+      clock.engineMs += seconds * 1000;
     },
   };
   const newRules = (): KeyRules =>
     new KeyRules({ periods: new Periods(periodSeconds), pool, clock, host: 'mx1' });
   /** Takes notice of the key of a value, as if it were in the engine now. */
   const see = (rules: KeyRules, period: number, value: KeyValue): boolean =>
-    rules.take(period, value.key.toString('base64url', 0, 16), value);
+    rules.take(period, value.key.toString('base64url', 0, 16), value, clock.engineMs);
   const valueOf = (key: KnownKey): KeyValue => ({
     origin: key.origin,
-    putAtSeconds: clock.seconds,
+    putAtMs: clock.engineMs,
     key: key.bytes.subarray(0, 80),
     maker: key.maker,
   });
   const fresh = (period: number, putAgo = 0, origin = period): KeyValue => ({
     origin,
-    putAtSeconds: clock.seconds - putAgo,
+    putAtMs: clock.engineMs - putAgo * 1000,
     key: randomKey().subarray(0, 80),
     maker: 'mx2',
   });
@@ -98,7 +101,7 @@ describe('a key is confirmed', () => {
     const { clock, rules, see, fresh } = setUp();
     const value = fresh(n);
     see(rules, n, value);
-    clock.seconds += 100;
+    clock.seconds += 1000;
     see(rules, n, value);
     assert.equal(rules.sealing()?.confirmed, false);
     clock.ms += 90_000;

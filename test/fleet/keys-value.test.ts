@@ -10,7 +10,7 @@ import { firstPeriod as period, randomKey } from './test-fleet.ts';
 
 const key = randomKey();
 const field = key.toString('base64url', 0, 16);
-const value = { origin: period - 3, putAtSeconds: 1_800_000_123, key, maker: 'mx1.example.com' };
+const value = { origin: period - 3, putAtMs: 1_800_000_123_456, key, maker: 'mx1.example.com' };
 
 function changed(change: (bytes: Buffer) => void): Buffer {
   const bytes = writeKeyValue(value);

@@ -49,7 +49,7 @@ export class TestFleet {
   /** Puts the value of a key into the engine, under any place that a test likes. */
   put(period: number, key: Buffer, { origin = period, putAt = this.time.seconds } = {}): void {
     const place = { set: 'smtpd', periodSeconds, period, name: key.subarray(0, 16) };
-    const value = writeKeyValue({ origin, putAtSeconds: putAt, key, maker: 'mx9' });
+    const value = writeKeyValue({ origin, putAtMs: putAt * 1000, key, maker: 'mx9' });
     const sealed = this.seals.sealKey(place, (period + 3) * periodSeconds * 1000, value);
     this.putSealed(period, key.toString('base64url', 0, 16), sealed);
   }

@@ -132,26 +132,27 @@ export class KeyExchange {
     this.clockDifferenceMs = clock.nowSeconds() * 1000 - engineMs;
     const found = new Map(periods.map((m, index) => [m, sets[index]!]));
     for (const [m, fields] of found) {
-      this.#takeSet(m, fields);
+      this.#takeSet(m, fields, engineMs);
     }
     rules.turn();
     rules.makeDue(period);
     rules.turn();
     onRead();
-    await this.#put(rules.lacking(period, (key) => found.get(key.period)?.has(key.field) === true));
+    const lacking = rules.lacking(period, ({ period: m, field }) => found.get(m)!.has(field));
+    await this.#put(lacking, engineMs);
   }
 
   /** All hosts take the same keys of a set that has too many: those that were put first. */
-  #takeSet(period: number, fields: ReadonlyMap<string, Buffer>): void {
+  #takeSet(period: number, fields: ReadonlyMap<string, Buffer>, engineMs: number): void {
     const keys = [...fields]
       .flatMap(([field, sealed]) => this.#open(period, field, sealed) ?? [])
       .toSorted(
         (one, other) =>
-          one.value.putAtSeconds - other.value.putAtSeconds || (one.field < other.field ? -1 : 1),
+          one.value.putAtMs - other.value.putAtMs || (one.field < other.field ? -1 : 1),
       );
     for (const [index, { field, value, bytes }] of keys.entries()) {
       if (index < takenAtMost) {
-        this.#parts.rules.take(period, field, value);
+        this.#parts.rules.take(period, field, value, engineMs);
       }
       bytes.fill(0);
     }
@@ -177,10 +178,10 @@ export class KeyExchange {
   }
 
   /** Sends everything at once. Rejects when something wasn't put there. */
-  async #put(keys: readonly KnownKey[]): Promise<void> {
+  async #put(keys: readonly KnownKey[], engineMs: number): Promise<void> {
     const { counts, engine, log, rules } = this.#parts;
     const puts = keys.map((key) =>
-      engine.putFieldOnce(this.#hashOf(key.period), key.field, this.#seal(key)),
+      engine.putFieldOnce(this.#hashOf(key.period), key.field, this.#seal(key, engineMs)),
     );
     const periods = [...new Set(keys.map(({ period }) => period))];
     const expiries = periods.map((period) =>
@@ -204,9 +205,9 @@ export class KeyExchange {
     }
   }
 
-  #seal({ period, field, origin, bytes, maker }: KnownKey): Buffer {
-    const { clock, keySet, rules, seals } = this.#parts;
-    const value = writeKeyValue({ origin, putAtSeconds: clock.nowSeconds(), key: bytes, maker });
+  #seal({ period, field, origin, bytes, maker }: KnownKey, engineMs: number): Buffer {
+    const { keySet, rules, seals } = this.#parts;
+    const value = writeKeyValue({ origin, putAtMs: Math.floor(engineMs), key: bytes, maker });
     const sealed = seals.sealKey(
       { set: keySet, periodSeconds: rules.periods.seconds, period, name: nameOfField(field)! },
       rules.periods.keptUntil(period) * 1000,

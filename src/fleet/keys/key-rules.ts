@@ -31,8 +31,8 @@ export const aheadPeriods = 2;
 /** From the first time that a key is seen in the engine to the one that confirms it. */
 const confirmAfterMs = 90_000;
 
-/** The same by the clocks of two hosts, which differ by 120 s at most. */
-const confirmPutSeconds = 210;
+/** The same since it was put there, with 120 s to spare: another server may become the engine. */
+const confirmPutMs = 210_000;
 
 /** While no random key is known, keys of so many origins are continued. */
 const continuedOrigins = 2;
@@ -77,21 +77,18 @@ export class KeyRules {
 
   /**
    * Takes notice of a key that is in the engine now.
+   * @param engineMs the engine's clock.
    * @returns false when it isn't taken: its time is over, or the period has as many as may be.
    */
-  take(period: number, field: string, value: KeyValue): boolean {
-    const now = this.#clock.nowSeconds();
+  take(period: number, field: string, value: KeyValue, engineMs: number): boolean {
     const nowMs = this.#clock.monotonicMs();
     const known = this.#sets.get(period, field) ?? this.#learn(period, value);
     if (known === undefined) {
       return false;
     }
     known.firstSeenMs ??= nowMs;
-    known.putAtSeconds = Math.min(known.putAtSeconds, value.putAtSeconds);
-    if (
-      nowMs - known.firstSeenMs >= confirmAfterMs ||
-      now - known.putAtSeconds >= confirmPutSeconds
-    ) {
+    known.putAtMs = Math.min(known.putAtMs, value.putAtMs);
+    if (nowMs - known.firstSeenMs >= confirmAfterMs || engineMs - known.putAtMs >= confirmPutMs) {
       known.confirmed = true;
     }
     this.#choice = undefined;

@@ -72,7 +72,7 @@ export class KeySets {
       knownSinceMs: nowMs,
       opensUntilMs: nowMs + opensForSeconds * 1000,
       firstSeenMs: undefined,
-      putAtSeconds: Number.POSITIVE_INFINITY,
+      putAtMs: Number.POSITIVE_INFINITY,
       confirmed: false,
       sealed: false,
       childField: undefined,
@@ -157,8 +157,8 @@ export function sealsBefore(one: KnownKey, other: KnownKey): boolean {
   if (one.confirmed !== other.confirmed) {
     return one.confirmed;
   }
-  if (!one.confirmed && one.putAtSeconds !== other.putAtSeconds) {
-    return one.putAtSeconds < other.putAtSeconds;
+  if (!one.confirmed && one.putAtMs !== other.putAtMs) {
+    return one.putAtMs < other.putAtMs;
   }
   return one.origin === other.origin ? compareNames(one, other) < 0 : one.origin > other.origin;
 }

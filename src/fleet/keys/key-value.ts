@@ -3,7 +3,7 @@
  *
  *      0   1  version: 1
  *      1   6  origin: the period of the random key that it is or goes back to
- *      7   6  put there at, seconds since 1970, by the clock of the host that put it
+ *      7   6  put there at, milliseconds since 1970, by the engine's clock
  *     13  80  name, AES key, HMAC key
  *     93   -  name of the host that made the random key, 0 to 255 bytes
  *
@@ -26,7 +26,7 @@ const printable = /^[\u0021-\u007e]*$/u;
 
 export interface KeyValue {
   readonly origin: number;
-  readonly putAtSeconds: number;
+  readonly putAtMs: number;
   /** 80 bytes. */
   readonly key: Buffer;
   /** Printable; empty when it isn't known. */
@@ -34,12 +34,12 @@ export interface KeyValue {
 }
 
 /** @returns memory of its own. The caller overwrites it. */
-export function writeKeyValue({ origin, putAtSeconds, key, maker }: KeyValue): Buffer {
+export function writeKeyValue({ origin, putAtMs, key, maker }: KeyValue): Buffer {
   const makerBytes = Buffer.from(maker, 'utf8').subarray(0, longestMakerBytes);
   const bytes = Buffer.allocUnsafeSlow(makerStart + makerBytes.length);
   bytes[0] = version;
   bytes.writeUIntBE(origin, originStart, numberBytes);
-  bytes.writeUIntBE(putAtSeconds, putAtStart, numberBytes);
+  bytes.writeUIntBE(putAtMs, putAtStart, numberBytes);
   key.copy(bytes, keyStart, 0, secretBytes);
   makerBytes.copy(bytes, makerStart);
   return bytes;
@@ -70,7 +70,7 @@ export function readKeyValue(bytes: Buffer, period: number, field: string): KeyV
   const maker = bytes.toString('utf8', makerStart);
   return {
     origin,
-    putAtSeconds: bytes.readUIntBE(putAtStart, numberBytes),
+    putAtMs: bytes.readUIntBE(putAtStart, numberBytes),
     key,
     maker: printable.test(maker) ? maker : '',
   };

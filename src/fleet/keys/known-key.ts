@@ -27,8 +27,8 @@ export interface KnownKey extends KeyOrigin {
   readonly opensUntilMs: number;
   /** When it was first seen in the engine, on the monotonic clock. */
   firstSeenMs: number | undefined;
-  /** When it was put there, by the clock of the host that put it; the earliest time seen. */
-  putAtSeconds: number;
+  /** When it was put there, by the engine's clock, in milliseconds; the earliest time seen. */
+  putAtMs: number;
   /** All hosts have it that reach the engine. */
   confirmed: boolean;
   /** It may have sealed tickets here. */

@@ -166,7 +166,7 @@ export class ServingKeys {
   async #afterFirstRead<Answer>(answer: () => Answer): Promise<Answer> {
     await this.#waitForFirstRead();
     if (this.#phase === 'stopped') {
-      throw new TlsmgrError('CLOSED', 'no ticket keys are given out any more');
+      throw new TlsmgrError('CLOSED', 'no ticket keys are given out');
     }
     return answer();
   }
