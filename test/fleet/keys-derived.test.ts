@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { DerivedKeys } from '../../src/fleet/keys/derived-keys.ts';
+import { sealsOf } from '../../src/fleet/sealing.ts';
 import type { Seals } from '../../src/fleet/seals.ts';
 import { expiryOf, isWeakTicketKey } from '../../src/tickets/ticket-key.ts';
 import { OpenSeals } from './open-seals.ts';
@@ -51,6 +52,12 @@ describe('derived keys', () => {
       assert.notEqual(nameOf(setUp(other).keys.current()), name);
       assert.equal(setUp(other).opens(name), false);
     }
+  });
+
+  test('are those that the seals of the daemon derive', () => {
+    const own = setUp({ seals: sealsOf([Buffer.from(oldSecret)]) });
+    const name = nameOf(own.keys.current());
+    assert.equal(nameOf(setUp({ seals: new OpenSeals([oldSecret]) }).keys.current()), name);
   });
 
   test('seal until the end of the period, and open until 300 s after the next', async () => {
