@@ -35,6 +35,37 @@ describe('servers in turn', { skip: skipWithoutRedis }, () => {
   });
 });
 
+describe('a server with a name', { skip: skipWithoutRedis }, () => {
+  test('is found again by its last address when the names fail', async () => {
+    const server = await RedisServer.start();
+    let addresses: string[] = [];
+    const nameServers = {
+      resolve4: (): Promise<string[]> =>
+        addresses.length > 0
+          ? Promise.resolve(addresses)
+          : Promise.reject(Object.assign(new Error('no answer'), { code: 'ETIMEOUT' })),
+      resolve6: (): Promise<string[]> => Promise.reject(new Error('no answer')),
+    };
+    const open = await openTestEngine(
+      { servers: `redis.example:${server.port}` },
+      { names: { hostsPath: '/nonexistent', nameServers, system: () => {} } },
+    );
+    await until(() => open.engine.connection === 'away');
+    const [line = ''] = open.log.take();
+    assert.match(line, /is away \(redis\.example: no (?:name server answers|answer)/u);
+    addresses = ['127.0.0.1'];
+    await open.up();
+    addresses = [];
+    await server.kill();
+    await until(() => open.engine.connection === 'away');
+    await server.restart();
+    await open.up();
+    await open.engine.set('a', value, inAnHour());
+    open.close();
+    server.close();
+  });
+});
+
 describe('TLS', { skip: skipWithoutRedis }, () => {
   let server: RedisServer;
   before(async () => {

@@ -63,6 +63,7 @@ describe('the Debian package', { skip }, () => {
       '/usr/lib/tlsmgr/bin/tlsmgr',
       '/usr/lib/tlsmgr/bin/node',
       '/usr/lib/tlsmgr/dist/program/main.js',
+      '/usr/lib/tlsmgr/dist/program/redis-client.cjs',
       '/usr/share/man/man8/tlsmgr.8tlsmgr.gz',
       '/usr/share/bash-completion/completions/tlsmgr',
       '/usr/share/zsh/vendor-completions/_tlsmgr',
@@ -73,6 +74,7 @@ describe('the Debian package', { skip }, () => {
       '/usr/share/doc/tlsmgr/examples/prometheus/tlsmgr.rules.yml',
       '/usr/share/doc/tlsmgr/examples/systemd/tlsmgr.service',
       '/usr/share/doc/tlsmgr/licences/node',
+      '/usr/share/doc/tlsmgr/licences/redis-client',
     ]) {
       assert.ok(paths.has(path), path);
     }

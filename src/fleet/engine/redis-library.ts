@@ -10,19 +10,25 @@
  *   the node that has the key, also while slots move. When the connection to one of
  *   the masters is lost, all are opened anew.
  */
-import type { RedisClientType } from '@redis/client';
 import { Attempt } from './attempt.ts';
 import type { EngineClient, EngineCommands, EngineLibrary } from './engine-commands.ts';
 import { faultOf } from './engine-fault.ts';
 import { type ServerAddress, serverText } from './engine-values.ts';
-import { RedisCommands, type RedisConnection } from './redis-commands.ts';
+import { RedisCommands, type RedisConnection, type Word } from './redis-commands.ts';
 import { commonOptions, credentials, socketTo, socketToAny, type Ways } from './redis-options.ts';
 
 /** What we use of the library; scripts/build.mjs names it as well. */
 export type RedisModule = Pick<
   typeof import('@redis/client'),
-  'createClient' | 'createCluster' | 'RESP_TYPES'
+  'RedisClient' | 'createCluster' | 'RESP_TYPES'
 >;
+
+/** What is used of a client. */
+interface Client {
+  connect(): Promise<unknown>;
+  sendCommand(words: readonly Word[], options?: object): Promise<unknown>;
+  destroy(): void;
+}
 
 /** Redirections of one command in a Cluster. */
 const mostRedirections = 3;
@@ -72,7 +78,7 @@ export class RedisLibrary implements EngineLibrary {
 
   async #throughSentinel(attempt: Attempt, place: ServerAddress): Promise<EngineCommands> {
     const { settings } = this.#ways;
-    let sentinel: RedisClientType;
+    let sentinel: Client;
     try {
       sentinel = await this.#open(attempt, place, {});
     } catch (thrown) {
@@ -83,11 +89,7 @@ export class RedisLibrary implements EngineLibrary {
       sentinel = await this.#open(attempt, place, credentials(settings));
     }
     const name = settings.sentinelMaster;
-    const reply: unknown = await sentinel.sendCommand([
-      'SENTINEL',
-      'GET-MASTER-ADDR-BY-NAME',
-      name,
-    ]);
+    const reply = await sentinel.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]);
     attempt.drop(sentinel);
     if (!Array.isArray(reply)) {
       throw new Error(`the Sentinel knows no master ${name}`);
@@ -151,8 +153,9 @@ export class RedisLibrary implements EngineLibrary {
     attempt: Attempt,
     place: ServerAddress,
     who: { username?: string; password?: string; database?: number },
-  ): Promise<RedisClientType> {
-    const client: RedisClientType = this.#redis.createClient({
+  ): Promise<Client> {
+    // createClient() would add a method for each of 400 commands, which takes 20 MB.
+    const client = new this.#redis.RedisClient({
       RESP: 3,
       ...commonOptions,
       ...who,
