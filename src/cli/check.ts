@@ -22,6 +22,8 @@ import {
   statusOfWorst,
   summary,
 } from './findings/finding.ts';
+import { fleetEngineFindings } from './check/fleet-engine.ts';
+import { fleetServiceFindings } from './check/fleet-services.ts';
 import { installedFindings } from './check/installed.ts';
 import {
   entryFindings,
@@ -159,6 +161,7 @@ async function postfixFindings(postfix: Postfix, choice: Choice, io: CliIo): Pro
     ...entryFindings(postfix, line, config),
     ...postlogFindings(services, postfix.parameter('maillog_file')),
     ...(config === undefined ? [] : postfixTlsFindings(postfix, config)),
+    ...(config === undefined ? [] : fleetServiceFindings(services, config)),
   ];
   if (line === undefined) {
     return findings;
@@ -183,6 +186,9 @@ async function postfixFindings(postfix: Postfix, choice: Choice, io: CliIo): Pro
     }
   } else if (config !== undefined) {
     findings.push(...(await metricsPortFindings(config, undefined)));
+  }
+  if (config !== undefined) {
+    findings.push(...(await fleetEngineFindings(config, findings)));
   }
   return findings.some(({ name }) => originalServes.has(name))
     ? withoutLeftovers(findings)

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { parseHeartbeat, heartbeatBytes } from '../../src/fleet/heartbeat-value.ts';
 import { differencesOf, type HostFacts } from '../../src/fleet/host-facts.ts';
+import { sealsOf } from '../../src/fleet/sealing.ts';
 import { marks, TestFleet } from './heartbeat-fleet.ts';
 
 const facts: HostFacts = {
@@ -216,6 +217,23 @@ describe('heartbeats', () => {
     assert.equal(fleet.store.calls.fields, 1);
     assert.equal(heartbeats.report().hostCounts.seen, 4096);
     assert.ok(fleet.store.calls.put > 50, 'they go on telling of themselves');
+  });
+
+  test('are sealed: with the real seals hosts see each other, and the engine sees no name', async () => {
+    const fleet = new TestFleet();
+    const [first, second] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const one = fleet.host('mx1', facts, sealsOf([Buffer.from(first)]));
+    const two = fleet.host('mx2', facts, sealsOf([Buffer.from(second), Buffer.from(first)]));
+    await fleet.pass(40);
+    assert.deepEqual(names(two.heartbeats.hosts()), ['mx1']);
+    assert.deepEqual(one.heartbeats.hosts(), [], 'it has no second secret');
+    two.heartbeats.stop();
+    fleet.host('mx2', facts, sealsOf([Buffer.from(first)]));
+    await fleet.pass(40);
+    assert.deepEqual(names(one.heartbeats.hosts()), ['mx2']);
+    for (const [field, value] of fleet.store.hash) {
+      assert.doesNotMatch(`${field}${value.toString('latin1')}`, /"host"|version|tlsmgr|3\.0\.17/u);
+    }
   });
 });
 

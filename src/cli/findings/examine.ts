@@ -9,6 +9,7 @@ import { FatalError } from '../../errors.ts';
 import { cacheFindings } from './caches.ts';
 import { configFinding, parameterFault } from './config-fault.ts';
 import { directoryFindings } from './directories.ts';
+import { fleetFindings } from './fleet.ts';
 import type { Finding } from './finding.ts';
 import { logFindings } from './log.ts';
 import { misspeltFindings } from './misspelt.ts';
@@ -73,6 +74,7 @@ export function examineSetUp(setUp: SetUp): Examined {
     ...directoryFindings(config),
     ...cacheFindings(config),
     ...randomFindings(config),
+    ...fleetFindings(config),
     ...(setUp.standalone === true ? [] : logFindings(config, setUp.chrooted)),
   );
   return { config, mainCf, findings };

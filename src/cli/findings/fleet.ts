@@ -1,0 +1,104 @@
+/**
+ * What hosts share: the secret of the fleet, and the file that names the engine,
+ * as root would read them at start. A fault in either leaves this host alone.
+ */
+import type { Config } from '../../config/config.ts';
+import { messageOf, TlsmgrError } from '../../errors.ts';
+import { readEngineFile } from '../../fleet/engine/engine-file.ts';
+import { readFleetSecretFile } from '../../fleet/secret-file.ts';
+import { examine } from './access.ts';
+import type { Finding } from './finding.ts';
+import { shellWord } from './shell-word.ts';
+
+const ending = ': nothing is shared with other hosts';
+
+/** Whether main.cf asks for anything that hosts share. */
+export function wantsFleet({ fleet }: Config): boolean {
+  return fleet.ticketKeys !== 'local' || fleet.engine !== undefined;
+}
+
+export function fleetFindings(config: Config): Finding[] {
+  // Others can't read what is for root alone; check says so.
+  if (!wantsFleet(config) || process.getuid?.() !== 0) {
+    return [];
+  }
+  return [...secretFindings(config), ...engineFileFindings(config)];
+}
+
+function secretFindings({ fleet: { secretFile: path } }: Config): Finding[] {
+  const word = shellWord(path);
+  const fault = (text: string, remedy: string): Finding[] => [
+    {
+      severity: 'error',
+      name: 'fleet-secret-unusable',
+      text: `tlsmgr_fleet_secret_file = ${path}: ${text}${ending}`,
+      remedy,
+    },
+  ];
+  const found = examine(path);
+  if (found === undefined) {
+    return fault(
+      'No such file or directory',
+      `tlsmgr fleet-secret ${word} && postfix reload  # on the first host; the others get a copy of that file, for root alone`,
+    );
+  }
+  if (found.isFile() && (found.uid !== 0 || (found.mode & 0o077) !== 0)) {
+    return [
+      {
+        severity: 'error',
+        name: 'fleet-secret-open',
+        text: `tlsmgr_fleet_secret_file = ${path}: ${
+          found.uid === 0
+            ? 'the file is open to its group or to others'
+            : `the file belongs to user ${found.uid}, not to root`
+        }${ending}`,
+        remedy: `chown root ${word} && chmod 600 ${word} && postfix reload  # and replace the secret, if others may have read it: tlsmgr fleet-secret ${word} --rotate`,
+      },
+    ];
+  }
+  const secrets = readFleetSecretFile(path);
+  if (typeof secrets === 'string') {
+    return fault(
+      secrets,
+      `ls -l ${word}  # it has one to three lines of 64 hex digits: put the copy of another host there, then postfix reload`,
+    );
+  }
+  for (const { bytes } of secrets.secrets) {
+    bytes.fill(0);
+  }
+  return [];
+}
+
+function engineFileFindings({ fleet: { engine } }: Config): Finding[] {
+  if (engine === undefined) {
+    return [];
+  }
+  const { type, file } = engine;
+  try {
+    readEngineFile(file);
+    return [];
+  } catch (thrown) {
+    requireOurs(thrown);
+    return [
+      {
+        severity: 'error',
+        name: 'fleet-engine-unusable',
+        text: `tlsmgr_fleet_engine = ${type}:${file}: ${reasonIn(thrown, file)}${ending}`,
+        remedy: `ls -l ${shellWord(file)}  # correct what it says there, then postfix reload`,
+      },
+    ];
+  }
+}
+
+function requireOurs(thrown: unknown): void {
+  if (!(thrown instanceof TlsmgrError)) {
+    throw thrown;
+  }
+}
+
+/** The message, without the path that stands before it already. */
+function reasonIn(thrown: unknown, path: string): string {
+  const message = messageOf(thrown);
+  const start = `${path}: `;
+  return message.startsWith(start) ? message.slice(start.length) : message;
+}
