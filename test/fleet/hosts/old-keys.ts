@@ -57,7 +57,7 @@ async function putKey(
   const name = key.subarray(0, 16);
   const value = writeKeyValue({
     origin: period,
-    putAtSeconds: systemClock.nowSeconds() - putBeforeSeconds,
+    putAtMs: (await engine.timeMs()) - putBeforeSeconds * 1000,
     key,
     maker: 'host-a',
   });
