@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
 import { EngineError } from '../../src/fleet/engine/engine.ts';
@@ -63,14 +63,7 @@ class Stranger {
   }
 }
 
-describe('a hostile engine', () => {
-  const stranger = new Stranger();
-  let address = '';
-  before(async () => {
-    address = await stranger.listen();
-  });
-  after(() => stranger.close());
-
+describe('a hostile engine', { concurrency: true }, () => {
   const replies: [what: string, reply: Buffer | 'close'][] = [
     ['a number', Buffer.from(':7\r\n')],
     ['a text without end', Buffer.from('$2000000000\r\nabc')],
@@ -85,6 +78,8 @@ describe('a hostile engine', () => {
   ];
   for (const [what, reply] of replies) {
     test(`that answers with ${what} is left, or answers wrongly`, async () => {
+      const stranger = new Stranger();
+      const address = await stranger.listen();
       stranger.answer = reply;
       const open = await openTestEngine({ servers: address, read_limit_ms: '200' });
       await open.up();
@@ -106,6 +101,7 @@ describe('a hostile engine', () => {
         assert.ok(line.length < 300, line);
       }
       open.close();
+      stranger.close();
     });
   }
 });

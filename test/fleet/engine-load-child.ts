@@ -1,7 +1,8 @@
 /**
  * Run with a .cf file: 1,400 requests a second, half of them writes of 2 kB. After
  * two seconds it prints `stop`, so that the server is stopped, and goes on for
- * four. Then it prints what its memory has grown by meanwhile, and the longest call.
+ * three. Then it prints what its memory has grown by meanwhile, and the longest
+ * call.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { readEngineFile } from '../../src/fleet/engine/engine-file.ts';
@@ -51,7 +52,7 @@ const before = await load(1000);
 longestMs = 0;
 calls = 0;
 process.stdout.write('stop\n');
-const after = await load(4000);
+const after = await load(3000);
 await pause(200);
 const grownMb = Math.round((after - before) / 1e4) / 100;
 process.stdout.write(JSON.stringify({ grownMb, longestMs: Math.round(longestMs), calls }));
