@@ -8,6 +8,11 @@ import { openTestEngine } from './open-test-engine.ts';
 import { freePort, joinCluster, RedisServer, skipWithoutRedis, until } from './redis-server.ts';
 
 const value = Buffer.from('sealed');
+/** As docs/fleet.md gives them; nodes of a Cluster and Sentinels need the others. */
+const rights =
+  '~tlsmgr:* +get +set +unlink +hgetall +hsetnx +hset +hdel +hscan +pexpireat +time +ping +hello +auth +select +role +info +client|setname';
+const clusterRights = `${rights} +cluster|slots +asking`;
+const sentinelRights = '+hello +auth +client|setname +sentinel|get-master-addr-by-name';
 const inAnHour = (): number => Date.now() + 3_600_000;
 
 describe('places of an engine', { skip: skipWithoutRedis, concurrency: 5 }, () => {
@@ -188,17 +193,17 @@ describe('places of an engine', { skip: skipWithoutRedis, concurrency: 5 }, () =
     });
 
     test('with a password are signed in to as the servers are', async () => {
-      const master = await RedisServer.start({ users: ['default on >secret ~* +@all'] });
+      const master = await RedisServer.start({ users: [`fleet on >secret ${rights}`] });
       const sentinel = await RedisServer.start({
         sentinel: true,
         config: [
           `sentinel monitor fleet 127.0.0.1 ${master.port} 1`,
-          'sentinel auth-pass fleet secret',
-          'requirepass secret',
+          'user default off',
+          `user fleet on >secret ${sentinelRights}`,
         ],
       });
       const open = await openTestEngine(
-        { sentinels: sentinel.address, sentinel_master: 'fleet' },
+        { sentinels: sentinel.address, sentinel_master: 'fleet', username: 'fleet' },
         { password: 'secret' },
       );
       await open.up();
@@ -214,7 +219,8 @@ describe('places of an engine', { skip: skipWithoutRedis, concurrency: 5 }, () =
     before(async () => {
       nodes = [];
       for (let count = 0; count < 4; count += 1) {
-        nodes.push(await RedisServer.start({ cluster: true }));
+        const users = [`fleet on >secret ${clusterRights}`];
+        nodes.push(await RedisServer.start({ cluster: true, users }));
       }
       await joinCluster(nodes.slice(0, 3));
     });
@@ -229,7 +235,10 @@ describe('places of an engine', { skip: skipWithoutRedis, concurrency: 5 }, () =
 
     test('has the keys of all its nodes, also while slots move', async () => {
       const [first, second] = nodes as [RedisServer, RedisServer, RedisServer, RedisServer];
-      const open = await openTestEngine({ servers: first.address, cluster: 'yes' });
+      const open = await openTestEngine(
+        { servers: first.address, cluster: 'yes', username: 'fleet' },
+        { password: 'secret' },
+      );
       await open.up();
       const { engine } = open;
       for (const key of keys) {
@@ -255,6 +264,9 @@ describe('places of an engine', { skip: skipWithoutRedis, concurrency: 5 }, () =
       await moved;
       for (const key of keys) {
         assert.deepEqual(await engine.get([key]), [Buffer.from(key)], key);
+      }
+      for (const node of nodes) {
+        assert.equal(await node.command('ACL', 'LOG'), '', 'nothing was denied');
       }
       await engine.unlink(keys);
       assert.deepEqual(await engine.get([keys[7]!]), [undefined]);
