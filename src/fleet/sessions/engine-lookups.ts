@@ -46,6 +46,11 @@ export class EngineLookups {
     return engine.connection === 'up' && engine.reads === 'open';
   }
 
+  /** Ids that the engine is being asked about. */
+  get waiting(): number {
+    return this.#questions.size;
+  }
+
   /**
    * Puts what the engine has into the near map.
    * @param key of the near map. @param id owned by this call.
@@ -121,7 +126,9 @@ export class EngineLookups {
     const lifetimeMs = lifetimeSeconds * 1000;
     // The clock of the host that stored it may be ahead.
     const leftMs = Math.min(expiresAtMs - nowMs, lifetimeMs);
-    const found = new FoundSession(bytes, Math.floor((nowMs + leftMs - lifetimeMs) / 1000));
+    const storedAtSeconds = Math.floor((nowMs + leftMs - lifetimeMs) / 1000);
+    const span = { buffer: bytes, start: 0, end: bytes.length };
+    const found = new FoundSession(span, storedAtSeconds);
     fresh.note(hash, leftMs, lifetimeSeconds);
     return near.put(key, found, { expiresAtMs, leftMs }, counts) ? found.copy() : found;
   }

@@ -30,7 +30,7 @@ import { copyOf, FoundSession } from './found-session.ts';
 import type { FreshTable } from './fresh-table.ts';
 import type { NearMap } from './near-map.ts';
 import { isOfThisHost, isTls13 } from './unshared.ts';
-import type { Place, WriteQueue } from './write-queue.ts';
+import type { WriteQueue } from './write-queue.ts';
 
 /** What all caches of the process have in common. */
 export interface FleetCacheParts {
@@ -179,20 +179,26 @@ export class FleetCache implements SessionCache {
   }
 
   #share(id: ByteSpan, session: ByteSpan): void {
-    const { label, sharesTls13, fresh, queue } = this.#options;
+    const { label, sharesTls13, fresh, near, queue } = this.#options;
     if (label === serverCacheName && !sharesTls13 && isTls13(session)) {
       this.#counts.notShared += 1;
       return;
     }
+    const hash = fresh.hashOf(label, id);
+    const isFresh = fresh.isFresh(hash);
+    if (isFresh && near.size === 0 && this.#lookups.waiting === 0) {
+      this.#counts.fresh += 1;
+      return;
+    }
     const text = textOf(id);
-    const place = this.#placeOf(text, id);
-    this.#forgetOlder(place.key);
-    if (fresh.isFresh(place.hash)) {
+    const key = this.#keyOf(text);
+    this.#forgetOlder(key);
+    if (isFresh) {
       this.#counts.fresh += 1;
     } else if (isOfThisHost(text)) {
       this.#counts.notShared += 1;
     } else {
-      queue.put(place, id, session, this.#lifetimeSeconds);
+      queue.put({ key, label, hash, owner: this.#counts }, id, session, this.#lifetimeSeconds);
     }
   }
 
@@ -202,12 +208,13 @@ export class FleetCache implements SessionCache {
     if (isOfThisHost(text)) {
       return false;
     }
-    const { fresh, queue } = this.#options;
-    const place = this.#placeOf(text, id);
-    const wasNear = this.#forgetOlder(place.key);
-    const wasQueued = queue.get(place.key) instanceof FoundSession;
-    fresh.forget(place.hash);
-    queue.put(place, id, undefined, this.#lifetimeSeconds);
+    const { label, fresh, queue } = this.#options;
+    const key = this.#keyOf(text);
+    const hash = fresh.hashOf(label, id);
+    const wasNear = this.#forgetOlder(key);
+    const wasQueued = queue.get(key) instanceof FoundSession;
+    fresh.forget(hash);
+    queue.put({ key, label, hash, owner: this.#counts }, id, undefined, this.#lifetimeSeconds);
     return wasNear || wasQueued;
   }
 
@@ -224,12 +231,6 @@ export class FleetCache implements SessionCache {
     this.#lookups.outdateAll();
     this.#options.near.clear(this.#counts);
     this.#options.queue.clear(this.#counts);
-  }
-
-  #placeOf(text: string, id: ByteSpan): Place {
-    const { label, fresh } = this.#options;
-    const hash = fresh.hashOf(label, id);
-    return { key: this.#keyOf(text), label, hash, owner: this.#counts };
   }
 
   #keyOf(text: string): string {

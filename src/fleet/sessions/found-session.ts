@@ -9,16 +9,16 @@ export class FoundSession implements ByteSpan {
   /** Wall clock, seconds since 1970. */
   readonly storedAtSeconds: number;
 
-  /** @param buffer taken over. */
-  constructor(buffer: Buffer, storedAtSeconds: number) {
+  /** @param span taken over. */
+  constructor({ buffer, start, end }: ByteSpan, storedAtSeconds: number) {
     this.buffer = buffer;
-    this.start = 0;
-    this.end = buffer.length;
+    this.start = start;
+    this.end = end;
     this.storedAtSeconds = storedAtSeconds;
   }
 
   copy(): FoundSession {
-    return new FoundSession(copyOf(this).buffer, this.storedAtSeconds);
+    return new FoundSession(copyOf(this), this.storedAtSeconds);
   }
 
   wipe(): void {
@@ -31,6 +31,18 @@ export function copyOf({ buffer, start, end }: ByteSpan): ByteSpan {
   const copy = unmovedBuffer(end - start);
   buffer.copy(copy, 0, start, end);
   return { buffer: copy, start: 0, end: copy.length };
+}
+
+/** Copies of both, in the same memory. */
+export function copiesOf(first: ByteSpan, second: ByteSpan): [ByteSpan, ByteSpan] {
+  const middle = lengthOf(first);
+  const buffer = unmovedBuffer(middle + lengthOf(second));
+  first.buffer.copy(buffer, 0, first.start, first.end);
+  second.buffer.copy(buffer, middle, second.start, second.end);
+  return [
+    { buffer, start: 0, end: middle },
+    { buffer, start: middle, end: buffer.length },
+  ];
 }
 
 export function lengthOf(span: ByteSpan | undefined): number {

@@ -8,7 +8,7 @@
  */
 import type { Clock } from '../../system/clock.ts';
 import type { FleetCacheReport } from '../report.ts';
-import type { FoundSession } from './found-session.ts';
+import { type FoundSession, lengthOf } from './found-session.ts';
 import { type Schedule, Sweep } from './sweep.ts';
 
 interface NearEntry {
@@ -75,7 +75,7 @@ export class NearMap {
     owner: FleetCacheReport,
   ): boolean {
     this.delete(key);
-    const bytes = entryBytes + key.length + found.buffer.length;
+    const bytes = entryBytes + key.length + lengthOf(found);
     if (bytes > this.#limitBytes) {
       return false;
     }

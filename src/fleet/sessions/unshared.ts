@@ -25,12 +25,18 @@ const bracketed = /^\[(?:ipv6:)?([^\]]*)\](?::[^:]*)?$/iu;
 const withPort = /^([^:]*):[^:]*$/u;
 const servicePrefix = 's=';
 
+/** In each id that has such an address, and in few others. */
+const mayBeLoopback = /127\.|:0*1(?:[\]&%]|$)|:0\.0\.0\.1|ffff:7f|localhost/iu;
+
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 /** @param id as text, one character a byte. */
 export function isOfThisHost(id: string): boolean {
+  if (!mayBeLoopback.test(id)) {
+    return false;
+  }
   return id.split('&', mostFields).some((field) => {
     if (!field.startsWith(servicePrefix)) {
       return isLoopback(hostOf(field));

@@ -14,7 +14,7 @@ import type { Timer } from '../../system/timers.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { FleetCacheReport } from '../report.ts';
 import type { Seals } from '../seals.ts';
-import { copyOf, FoundSession, lengthOf } from './found-session.ts';
+import { copiesOf, copyOf, FoundSession, lengthOf } from './found-session.ts';
 import type { FreshTable } from './fresh-table.ts';
 import { type Schedule, Sweep } from './sweep.ts';
 
@@ -110,10 +110,11 @@ export class WriteQueue {
       owner.dropped += session === undefined ? 0 : 1;
       return;
     }
+    const [ownId, ownSession] = session === undefined ? [copyOf(id)] : copiesOf(id, session);
     this.#entries.set(key, {
       place,
-      id: copyOf(id),
-      session: session && new FoundSession(copyOf(session).buffer, clock.nowSeconds()),
+      id: ownId,
+      session: ownSession && new FoundSession(ownSession, clock.nowSeconds()),
       deadlineMs: clock.monotonicMs() + lifetimeSeconds * 1000,
       lifetimeSeconds,
       bytes,

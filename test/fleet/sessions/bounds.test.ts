@@ -20,6 +20,12 @@ function isWiped(bytes: Buffer): boolean {
   return bytes.every((byte) => byte === 0);
 }
 
+/** The very memory of a session that is lent. */
+function bytesOf(found: FoundSession | 'removed' | undefined): Buffer {
+  const { buffer, start, end } = found as FoundSession;
+  return buffer.subarray(start, end);
+}
+
 function session(bytes: number): Buffer {
   return Buffer.alloc(bytes, 's');
 }
@@ -36,7 +42,12 @@ function nearMap(limitBytes: number) {
   ): boolean => {
     const leftMs = leftSeconds * 1000;
     const expiresAtMs = clock.nowSeconds() * 1000 + leftMs;
-    return near.put(key, new FoundSession(bytes, 0), { expiresAtMs, leftMs }, owner);
+    return near.put(
+      key,
+      new FoundSession({ buffer: bytes, start: 0, end: bytes.length }, 0),
+      { expiresAtMs, leftMs },
+      owner,
+    );
   };
   return { clock, timers, near, counts, put };
 }
@@ -139,7 +150,7 @@ describe('the write queue', () => {
     const lent: Buffer[] = [];
     for (let number = 0; number < 20; number += 1) {
       put(`id ${number}`, session(1000));
-      lent.push((queue.get(`id ${number}`) as FoundSession).buffer);
+      lent.push(bytesOf(queue.get(`id ${number}`)));
       assert.ok(counts.queueBytes <= 20_000);
     }
     const held = lent.map((_, number) => queue.get(`id ${number}`) !== undefined);
@@ -191,11 +202,11 @@ describe('the write queue', () => {
     engine.become({ writes: 'paused' });
     const lent = ['sent', 'replaced', 'removed'].map((key) => {
       put(key, session(100));
-      return (queue.get(key) as FoundSession).buffer;
+      return bytesOf(queue.get(key));
     });
     const other = newFleetCounts();
     put('cleared', session(100), other);
-    lent.push((queue.get('cleared') as FoundSession).buffer);
+    lent.push(bytesOf(queue.get('cleared')));
     put('replaced', session(100));
     put('removed', undefined);
     assert.equal(queue.get('removed'), 'removed');
@@ -232,10 +243,10 @@ describe('the write queue', () => {
     const { clock, timers, engine, queue, counts, put } = writeQueue(100_000);
     engine.become({ connection: 'away' });
     put('id', session(100));
-    const { buffer } = queue.get('id') as FoundSession;
+    const bytes = bytesOf(queue.get('id'));
     clock.pass(lifetimeSeconds);
     timers.run();
-    assert.equal(isWiped(buffer), true);
+    assert.equal(isWiped(bytes), true);
     assert.deepEqual([counts.queueEntries, counts.dropped, timers.waiting.size], [0, 1, 0]);
   });
 });
