@@ -54,10 +54,6 @@ export interface FleetCacheOptions extends FleetCacheParts {
   counts: FleetCacheReport;
 }
 
-export interface FleetCacheStatistics extends CacheStatistics {
-  fleet: FleetCacheReport;
-}
-
 export class FleetCache implements SessionCache {
   readonly #options: FleetCacheOptions;
   readonly #local: SessionCache;
@@ -116,10 +112,12 @@ export class FleetCache implements SessionCache {
     return this.#local.list(cursor, limit);
   }
 
-  statistics(): FleetCacheStatistics {
-    return { ...this.#local.statistics(), fleet: this.report() };
+  /** Those of the local cache. */
+  statistics(): CacheStatistics {
+    return this.#local.statistics();
   }
 
+  /** What it counts besides. */
   report(): FleetCacheReport {
     return { ...this.#counts };
   }
