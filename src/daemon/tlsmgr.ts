@@ -107,6 +107,7 @@ export function assembleTlsmgr(parts: TlsmgrParts): Tlsmgr {
     async change(next) {
       const kept = await caches.change(next);
       keys.changeLifetime(ticketSeconds(next));
+      fleet?.change(next);
       socketServer.change(socketLimits(next, room));
       settings = { ...settingsOf(next), ...settingsOfStart(config) };
       return kept;

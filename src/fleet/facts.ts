@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { serverCacheName } from '../config/cache-names.ts';
+import { type CacheName, serverCacheName } from '../config/cache-names.ts';
 import type { Config } from '../config/config.ts';
 import { awaitPostconf } from '../config/installed-defaults.ts';
 import { Settings } from '../config/settings.ts';
@@ -29,13 +29,25 @@ const certificate = /-----BEGIN ((?:TRUSTED )?CERTIFICATE)-----([^-]*)-----END \
 /** How OpenSSL finds a certificate in a directory: by a hash of its subject. */
 const certificateName = /^[0-9a-f]{8}\.\d+$/u;
 
+/** Of the shared caches, and of smtpd, whose lifetime ticket keys have. */
+export function sharedLifetimes({
+  fleet,
+  caches,
+}: Pick<Config, 'fleet' | 'caches'>): Readonly<Record<CacheName, number>> {
+  const shared = fleet.engine === undefined ? [] : fleet.caches;
+  return Object.fromEntries(
+    [...caches]
+      .filter(([name]) => name === serverCacheName || shared.includes(name))
+      .map(([name, { lifetimeSeconds }]) => [name, lifetimeSeconds]),
+  );
+}
+
 /** Takes a few milliseconds. `openssl` isn't among them: opensslVersion() tells it later. */
 export function gatherFacts(
   config: Pick<Config, 'fleet' | 'caches' | 'configDirectory'>,
 ): HostFacts {
-  const { fleet, caches } = config;
+  const { fleet } = config;
   const shared = fleet.engine === undefined ? [] : fleet.caches;
-  const named = new Set([serverCacheName, ...shared]);
   const mainCf = postfixParameters(config.configDirectory);
   return withoutUndefined({
     version,
@@ -43,11 +55,7 @@ export function gatherFacts(
     keySet: fleet.keySet,
     ticketKeys: fleet.ticketKeys,
     caches: shared,
-    lifetimes: Object.fromEntries(
-      [...caches]
-        .filter(([name]) => named.has(name))
-        .map(([name, { lifetimeSeconds }]) => [name, lifetimeSeconds]),
-    ),
+    lifetimes: sharedLifetimes(config),
     ticketCipher: mainCf('tls_session_ticket_cipher', usualTicketCipher),
     smtpdServices: smtpdServices(config.configDirectory),
     authorities: shared.includes('smtp') ? authoritiesDigest(mainCf) : undefined,

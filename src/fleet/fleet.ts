@@ -22,9 +22,8 @@ import type { KeySource } from '../tickets/key-source.ts';
 import { type EngineSettings, readEngineFile } from './engine/engine-file.ts';
 import type { Engine } from './engine/engine.ts';
 import { openEngine } from './engine/open-engine.ts';
-import { gatherFacts, opensslVersion } from './facts.ts';
+import { gatherFacts, opensslVersion, sharedLifetimes } from './facts.ts';
 import { Heartbeats } from './heartbeat.ts';
-import type { HostFacts } from './host-facts.ts';
 import { DerivedKeys } from './keys/derived-keys.ts';
 import { SharedKeys } from './keys/shared-keys.ts';
 import type { FleetReport } from './report.ts';
@@ -114,18 +113,18 @@ export class Fleet {
       queueSizeLimit: settings.queueSizeLimit,
       schedule: after,
     });
-    const facts = gatherFacts(config);
+
     this.#heartbeats = new Heartbeats({
       engine,
       seals,
       host,
-      facts,
+      facts: gatherFacts(config),
       clock,
       after,
       random: Math.random,
       log,
     });
-    void this.#tellOpenssl(facts);
+    void this.#tellOpenssl();
   }
 
   /** What to put around a cache that is opened; undefined when no session is shared. */
@@ -174,6 +173,11 @@ export class Fleet {
     this.#opened?.engine.start();
   }
 
+  /** Tells the other hosts of other lifetimes. All else of a fleet changes at the next start. */
+  change({ caches }: Pick<Config, 'caches'>): void {
+    this.#heartbeats?.change({ lifetimes: sharedLifetimes({ fleet: this.#config.fleet, caches }) });
+  }
+
   report(): FleetReport {
     const { host, keySet } = this.#config.fleet;
     return {
@@ -196,10 +200,10 @@ export class Fleet {
   }
 
   /** Called before the chroot: postconf(1) is started at once, and can't be later. */
-  async #tellOpenssl(facts: HostFacts): Promise<void> {
+  async #tellOpenssl(): Promise<void> {
     const openssl = await opensslVersion(this.#config.configDirectory);
     if (openssl !== undefined) {
-      this.#heartbeats?.change({ ...facts, openssl });
+      this.#heartbeats?.change({ openssl });
     }
   }
 

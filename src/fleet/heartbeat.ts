@@ -90,9 +90,9 @@ export class Heartbeats {
     this.#timer = undefined;
   }
 
-  /** Tells of other settings from the next heartbeat on. */
-  change(facts: HostFacts): void {
-    this.#facts = facts;
+  /** Tells of these other facts from the next heartbeat on. */
+  change(facts: Partial<HostFacts>): void {
+    this.#facts = { ...this.#facts, ...facts };
   }
 
   hosts(): FleetHost[] {

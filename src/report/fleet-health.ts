@@ -12,18 +12,19 @@ export function fleetProblems(fleet: FleetReport | null): Problem[] {
   }
   const { fault, engine } = fleet;
   return [
-    ...(fault === '' ? [] : [offProblem(fault)]),
+    ...(fault === '' ? [] : [offProblem(fleet)]),
     ...(engine === null ? [] : engineProblems(engine, fleet)),
     ...warningProblems(fleet),
   ];
 }
 
-function offProblem(fault: string): Problem {
+function offProblem({ fault, keys }: FleetReport): Problem {
+  const what = keys === null ? 'nothing is' : 'no session is';
   const parameter = /\btlsmgr_(?:fleet|ticket)_\w+/u.exec(fault)?.[0] ?? usualParameter;
   return {
     severity: 'error',
     name: 'fleet-off',
-    text: `nothing is shared with other hosts: ${fault} (${parameter})`,
+    text: `${what} shared with other hosts: ${fault} (${parameter})`,
   };
 }
 

@@ -10,7 +10,8 @@ import { examine } from './access.ts';
 import type { Finding } from './finding.ts';
 import { shellWord } from './shell-word.ts';
 
-const ending = ': nothing is shared with other hosts';
+const nothing = ': nothing is shared with other hosts';
+const noSession = ': no session is shared with other hosts';
 
 /** Whether main.cf asks for anything that hosts share. */
 export function wantsFleet({ fleet }: Config): boolean {
@@ -31,7 +32,7 @@ function secretFindings({ fleet: { secretFile: path } }: Config): Finding[] {
     {
       severity: 'error',
       name: 'fleet-secret-unusable',
-      text: `tlsmgr_fleet_secret_file = ${path}: ${text}${ending}`,
+      text: `tlsmgr_fleet_secret_file = ${path}: ${text}${nothing}`,
       remedy,
     },
   ];
@@ -51,7 +52,7 @@ function secretFindings({ fleet: { secretFile: path } }: Config): Finding[] {
           found.uid === 0
             ? 'the file is open to its group or to others'
             : `the file belongs to user ${found.uid}, not to root`
-        }${ending}`,
+        }${nothing}`,
         remedy: `chown root ${word} && chmod 600 ${word} && postfix reload  # and replace the secret, if others may have read it: tlsmgr fleet-secret ${word} --rotate`,
       },
     ];
@@ -69,7 +70,7 @@ function secretFindings({ fleet: { secretFile: path } }: Config): Finding[] {
   return [];
 }
 
-function engineFileFindings({ fleet: { engine } }: Config): Finding[] {
+function engineFileFindings({ fleet: { engine, ticketKeys } }: Config): Finding[] {
   if (engine === undefined) {
     return [];
   }
@@ -83,7 +84,7 @@ function engineFileFindings({ fleet: { engine } }: Config): Finding[] {
       {
         severity: 'error',
         name: 'fleet-engine-unusable',
-        text: `tlsmgr_fleet_engine = ${type}:${file}: ${reasonIn(thrown, file)}${ending}`,
+        text: `tlsmgr_fleet_engine = ${type}:${file}: ${reasonIn(thrown, file)}${ticketKeys.includes('derived') ? noSession : nothing}`,
         remedy: `ls -l ${shellWord(file)}  # correct what it says there, then postfix reload`,
       },
     ];
