@@ -7,7 +7,6 @@
  * Names are looked up in /etc/passwd and /etc/group. getent(1), which knows the
  * other sources of the host, is asked for what isn't there.
  */
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { FatalError } from '../errors.ts';
 import type { MailOwner } from './config.ts';
@@ -168,10 +167,12 @@ function askGetent(
     return undefined;
   }
   try {
-    const line = execFileSync(getent, [database, key], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+    const line = process
+      .getBuiltinModule('node:child_process')
+      .execFileSync(getent, [database, key], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
     const fields = entryFields(database, line.trimEnd());
     return fields !== undefined && fits(fields) ? fields : undefined;
   } catch {

@@ -7,7 +7,6 @@
  * that serves asks before it needs them, and serves on meanwhile. If postconf(1)
  * can't be asked, these defaults are empty, and one warning says so.
  */
-import { execFile, execFileSync } from 'node:child_process';
 import { version } from '../version.ts';
 import type { Warn } from './main-cf.ts';
 
@@ -47,8 +46,13 @@ const running = {
   killSignal: 'SIGKILL',
 } as const;
 
+/** Loaded when it is needed: most starts don't need it. */
+function childProcess(): typeof import('node:child_process') {
+  return process.getBuiltinModule('node:child_process');
+}
+
 export function runPostconf(args: readonly string[]): string {
-  return execFileSync('postconf', args, {
+  return childProcess().execFileSync('postconf', args, {
     ...running,
     timeout: limitMs,
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -57,15 +61,20 @@ export function runPostconf(args: readonly string[]): string {
 
 export function awaitPostconf(args: readonly string[], timeout = limitMs): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = execFile('postconf', args, { ...running, timeout }, (fault, printed) => {
-      process.off('exit', kill);
-      if (fault === null) {
-        resolve(printed);
-      } else {
-        // execFileSync has a code for the end of the time, execFile has none.
-        reject(fault.killed === true ? Object.assign(fault, { code: 'ETIMEDOUT' }) : fault);
-      }
-    });
+    const child = childProcess().execFile(
+      'postconf',
+      args,
+      { ...running, timeout },
+      (fault, printed) => {
+        process.off('exit', kill);
+        if (fault === null) {
+          resolve(printed);
+        } else {
+          // execFileSync has a code for the end of the time, execFile has none.
+          reject(fault.killed === true ? Object.assign(fault, { code: 'ETIMEDOUT' }) : fault);
+        }
+      },
+    );
     // A postconf(1) that hangs must not outlive this process.
     const kill = (): unknown => child.kill('SIGKILL');
     process.once('exit', kill);

@@ -22,22 +22,18 @@ export function repetitionCutoff(entropyBits: number): number {
 export function proportionCutoff(entropyBits: number): number {
   const chance = 2 ** -entropyBits;
   const limit = 2 ** -alarmExponent;
+  const logOdds = Math.log(chance) - Math.log1p(-chance);
+  // Of the probability of exactly `count`, each made of the one before.
+  let log = windowSamples * Math.log(chance);
   let tail = 0;
   for (let count = windowSamples; count > 0; count -= 1) {
-    tail += binomial(windowSamples, count, chance);
+    tail += Math.exp(log);
     if (tail > limit) {
       return count + 1;
     }
+    log += Math.log(count) - Math.log(windowSamples - count + 1) - logOdds;
   }
   return 1;
-}
-
-function binomial(trials: number, count: number, chance: number): number {
-  let log = count * Math.log(chance) + (trials - count) * Math.log1p(-chance);
-  for (let index = 1; index <= count; index += 1) {
-    log += Math.log(trials - count + index) - Math.log(index);
-  }
-  return Math.exp(log);
 }
 
 export class HealthTests {
