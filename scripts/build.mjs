@@ -53,7 +53,7 @@ const licence = readFileSync(`${root}packaging/licences/redis-client`, 'utf8');
 await esbuild({
   // Named one by one, so that an import finds the names.
   stdin: {
-    contents: `export { RedisClient, createCluster, RESP_TYPES } from '@redis/client';`,
+    contents: `export { RedisClient, RedisCluster, RESP_TYPES } from '@redis/client';`,
     resolveDir: root,
   },
   outfile: `${fresh}/program/redis-client.cjs`,

@@ -36,8 +36,8 @@ export async function openEngine(
     names: new Names(hosts, names),
     secureContext: tls === undefined ? undefined : makeContext(name, tls),
   };
-  const { RedisClient, createCluster, RESP_TYPES } = await import('@redis/client');
-  const library = new RedisLibrary({ RedisClient, createCluster, RESP_TYPES }, ways);
+  const { RedisClient, RedisCluster, RESP_TYPES } = await import('@redis/client');
+  const library = new RedisLibrary({ RedisClient, RedisCluster, RESP_TYPES }, ways);
   const attemptSeconds = (2 * connectTimeoutMs + answersMs) / 1000;
   return new GuardedEngine({ name, readLimitMs, attemptSeconds }, { library, log, clock });
 }

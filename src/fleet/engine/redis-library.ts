@@ -20,7 +20,7 @@ import { commonOptions, credentials, socketTo, socketToAny, type Ways } from './
 /** What we use of the library; scripts/build.mjs names it as well. */
 export type RedisModule = Pick<
   typeof import('@redis/client'),
-  'RedisClient' | 'createCluster' | 'RESP_TYPES'
+  'RedisClient' | 'RedisCluster' | 'RESP_TYPES'
 >;
 
 /** What is used of a client. */
@@ -100,7 +100,7 @@ export class RedisLibrary implements EngineLibrary {
   }
 
   async #toCluster(attempt: Attempt, place: ServerAddress): Promise<EngineCommands> {
-    const cluster = this.#redis.createCluster({
+    const cluster = new this.#redis.RedisCluster({
       RESP: 3,
       rootNodes: [{ socket: place }],
       defaults: {
