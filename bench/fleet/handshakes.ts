@@ -26,7 +26,7 @@ type Cells = Partial<Record<Kind, string>>;
 
 interface Mode {
   name: string;
-  measure(): Promise<Cells>;
+  measure: () => Promise<Cells>;
 }
 
 const modes: readonly Mode[] = [
@@ -40,7 +40,7 @@ const modes: readonly Mode[] = [
   },
   ...[0, 10, 30, 100].map((seconds) => ({
     name: `shared, a new fleet after ${seconds} s`,
-    async measure(): Promise<Cells> {
+    measure: async (): Promise<Cells> => {
       const fleet = await HostFleet.start({ isNew: true });
       await sleep(seconds * 1000);
       return finished(fleet, await pairs(fleet, 1));

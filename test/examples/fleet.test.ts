@@ -50,9 +50,9 @@ describe('what prepare.sh makes', { skip: notBuilt || skipWithoutRedis }, () => 
   test('stays when it is made once more', () => {
     const all = ['secret', 'password', 'tls.pem'];
     const texts = (): string[] => all.map((name) => readFileSync(folder(`fleet/${name}`), 'utf8'));
-    const before = texts();
+    const first = texts();
     prepare();
-    assert.deepEqual(texts(), before);
+    assert.deepEqual(texts(), first);
   });
 
   test('lets tlsmgr alone into Redis', async () => {

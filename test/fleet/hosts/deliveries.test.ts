@@ -1,15 +1,12 @@
 /** Sessions of Postfix's own client: what one host has begun is resumed by another. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { PostfixInstance } from '../../postfix/instance.ts';
+import type { PostfixInstance } from '../../postfix/instance.ts';
 import { sendMail } from '../../postfix/smtp-client.ts';
-import { tlsmgrUnderTest } from '../../postfix/under-test.ts';
+import { sent, startElsewhere, toElsewhere } from './elsewhere.ts';
 import { HostFleet } from './host-fleet.ts';
-import { elsewhereAddress } from './own-network.ts';
 import { runsHere, skipWithoutHosts } from './where.ts';
 
-const port = 2525;
-const sent = /smtp\[\d+\]: \w+: to=.*status=sent/u;
 const reusing = /smtp\[\d+\]: .*Reusing old session/u;
 
 if (runsHere(import.meta.filename)) {
@@ -18,20 +15,10 @@ if (runsHere(import.meta.filename)) {
     let elsewhere: PostfixInstance;
 
     before(async () => {
-      elsewhere = await PostfixInstance.create({
-        tlsmgr: tlsmgrUnderTest,
-        name: 'elsewhere',
-        listen: { address: elsewhereAddress, port },
-      });
-      await elsewhere.start();
+      elsewhere = await startElsewhere();
       fleet = await HostFleet.start({
         hosts: 2,
-        mainCf: {
-          default_transport: 'smtp',
-          relayhost: `[${elsewhereAddress}]:${port}`,
-          smtp_tls_security_level: 'encrypt',
-          smtp_tls_loglevel: '2',
-        },
+        mainCf: { ...toElsewhere, smtp_tls_loglevel: '2' },
       });
     });
     after(async () => {
@@ -42,11 +29,11 @@ if (runsHere(import.meta.filename)) {
     /** @returns whether the session was resumed. */
     async function deliver(index: number): Promise<boolean> {
       const host = fleet.hosts[index]!;
-      const before = { sent: host.logLines(sent).length, reusing: host.logLines(reusing).length };
+      const earlier = { sent: host.logLines(sent).length, reusing: host.logLines(reusing).length };
       await sendMail(host.port, 'somebody@elsewhere.example', 'Mail', host.address);
-      await host.waitForLog(sent, before.sent + 1);
+      await host.waitForLog(sent, earlier.sent + 1);
       await fleet.written(index);
-      return host.logLines(reusing).length > before.reusing;
+      return host.logLines(reusing).length > earlier.reusing;
     }
 
     test('a session of the first is resumed by the second, and the other way round', async () => {

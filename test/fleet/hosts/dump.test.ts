@@ -4,16 +4,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { patientClient } from '../../patient-client.ts';
-import { PostfixInstance } from '../../postfix/instance.ts';
+import type { PostfixInstance } from '../../postfix/instance.ts';
 import { sendMail } from '../../postfix/smtp-client.ts';
-import { tlsmgrUnderTest } from '../../postfix/under-test.ts';
+import { sent, startElsewhere, toElsewhere } from './elsewhere.ts';
 import { kinds } from './handshakes.ts';
-import { HostFleet, nameOf, newSecret } from './host-fleet.ts';
+import { HostFleet, nameOf } from './host-fleet.ts';
 import { elsewhereAddress } from './own-network.ts';
 import { measurePairs } from './resumption.ts';
 import { runsHere, skipWithoutHosts } from './where.ts';
-
-const port = 2525;
 
 /** A piece of a session of this length occurs elsewhere by a chance that nobody meets. */
 const pieceBytes = 16;
@@ -27,24 +25,10 @@ if (runsHere(import.meta.filename)) {
   describe('what the engine holds', { skip: skipWithoutHosts }, () => {
     let fleet: HostFleet;
     let elsewhere: PostfixInstance;
-    const secret = newSecret();
 
     before(async () => {
-      elsewhere = await PostfixInstance.create({
-        tlsmgr: tlsmgrUnderTest,
-        name: 'elsewhere',
-        listen: { address: elsewhereAddress, port },
-      });
-      await elsewhere.start();
-      fleet = await HostFleet.start({
-        hosts: 2,
-        secret,
-        mainCf: {
-          default_transport: 'smtp',
-          relayhost: `[${elsewhereAddress}]:${port}`,
-          smtp_tls_security_level: 'encrypt',
-        },
-      });
+      elsewhere = await startElsewhere();
+      fleet = await HostFleet.start({ hosts: 2, mainCf: toElsewhere });
     });
     after(async () => {
       elsewhere?.cleanup();
@@ -86,7 +70,7 @@ if (runsHere(import.meta.filename)) {
       }
       const [sender] = fleet.hosts;
       await sendMail(sender!.port, 'somebody@elsewhere.example', 'Mail', sender!.address);
-      await sender!.waitForLog(/smtp\[\d+\]: \w+: to=.*status=sent/u);
+      await sender!.waitForLog(sent);
       await fleet.written(0);
 
       const stored = await dump();
@@ -97,8 +81,8 @@ if (runsHere(import.meta.filename)) {
       const known = [
         ...(await knownTo(0)),
         ...(await knownTo(1)),
-        { what: 'the secret', bytes: Buffer.from(secret) },
-        { what: 'the secret', bytes: Buffer.from(secret, 'hex') },
+        { what: 'the secret', bytes: Buffer.from(fleet.secret) },
+        { what: 'the secret', bytes: Buffer.from(fleet.secret, 'hex') },
         { what: 'a name in a certificate', bytes: Buffer.from('mx.example') },
         { what: 'an address', bytes: Buffer.from(elsewhereAddress) },
         { what: 'the version of TLS library', bytes: Buffer.from('OpenSSL') },

@@ -88,7 +88,11 @@ export const engineFaults: readonly EngineFault[] = [
   },
   {
     name: 'full, keys evicted',
-    strike: ({ redis }) => limitMemory(redis, 'allkeys-lru', 1_200_000),
+    strike: async ({ redis }) => {
+      const memory = await redis.command('INFO', 'memory');
+      const used = Number(/^used_memory:(\d+)/mu.exec(memory)![1]);
+      await limitMemory(redis, 'allkeys-lru', used - 10_000);
+    },
     mend: ({ redis }) => limitMemory(redis, 'noeviction', 0),
   },
   {

@@ -66,6 +66,7 @@ if (runsHere(import.meta.filename)) {
     });
 
     test('a host with another session lifetime says so', async () => {
+      await fleet.putOldKeys(7200);
       await fleet.change([1], { smtpd_tls_session_cache_timeout: '7200s' });
       const differs =
         /warning: fleet: host-a has smtpd_tls_session_cache_timeout 3600s, here 7200s/u;
