@@ -155,6 +155,21 @@ describe('the log of the daemon', () => {
     });
   });
 
+  test('lines of many leave together: before the next line, and at the end of the process', () => {
+    withCollectors({}, (log, read) => {
+      log.info('one', 'soon');
+      log.info('two\n', 'soon');
+      assert.deepEqual(read().syslog, []);
+      log.warning('three');
+      log.info('four', 'soon');
+      const texts = ['<22>one', '<22>two?', '<20>warning: three'];
+      const lines = texts.map((text) => text.replace('>', `>postfix/tlsmgr${pid} `));
+      assert.deepEqual(read().syslog, lines);
+      assert.equal(log.drainNow(1000), true);
+      assert.deepEqual(read().syslog, [`<22>postfix/tlsmgr${pid} four`]);
+    });
+  });
+
   test('drainNow says when a line is left', () => {
     const log = new MailLogger({
       program,
