@@ -24,7 +24,7 @@ const usualSeconds = 30;
 const soonSeconds = 5;
 
 /** Fields of a set that are read. All hosts then take the same few of them. */
-const mostFields = 128;
+const mostFields = 256;
 
 export interface KeyExchangeParts {
   readonly rules: KeyRules;

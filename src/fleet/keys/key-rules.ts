@@ -22,8 +22,11 @@ import { type KeyValue, longestContinuation } from './key-value.ts';
 import { type KnownKey, secretBytes, ticketKeyFrom } from './known-key.ts';
 import type { Periods } from './periods.ts';
 
-/** Keys of one period that are learned from the engine. More than two need a race or a fault. */
-export const takenAtMost = 8;
+/**
+ * Keys of one period that are learned from the engine. There are as many as hosts that
+ * started while the engine was away; the tickets of each open once its key is taken.
+ */
+export const takenAtMost = 120;
 
 /** A random key is made so many periods before its own. */
 export const aheadPeriods = 2;
