@@ -48,7 +48,7 @@ export const fleetRows = {
   keySet: shortName({
     name: 'tlsmgr_fleet_key_set',
     group: 'fleet',
-    default: '${service_name}',
+    default: '${service_name?{$service_name}:{tlsmgr}}',
     ours: true,
     help: "The name of a set of services that may resume each other's sessions by tickets: those with another name have other ticket keys.",
   }),
