@@ -25,9 +25,9 @@ if (runsHere(import.meta.filename)) {
 
 async function measureAll(wanted: readonly string[]): Promise<void> {
   console.log(
-    '| fault | handshakes | failed | longest, ms | look-ups | longest, ms | back after, s | memory, +MB | lines a host |',
+    '| fault | handshakes | failed | longest, ms | look-ups | p99, ms | longest, ms | back after, s | memory, +MB | lines a host |',
   );
-  console.log(`|${' --- |'.repeat(9)}`);
+  console.log(`|${' --- |'.repeat(10)}`);
   for (const fault of [quiet, ...engineFaults]) {
     if (wanted.length === 0 || wanted.some((word) => fault.name.includes(word))) {
       const fleet = await HostFleet.start({ hosts: 2 });
@@ -49,6 +49,7 @@ function print(fault: EngineFault, result: FaultResult): void {
     result.failed.length,
     result.longestHandshakeMs.toFixed(0),
     result.lookups,
+    result.p99LookupMs.toFixed(1),
     result.longestLookupMs.toFixed(0),
     result.backAfterSeconds.toFixed(1),
     result.grownMegabytes.toFixed(1),
