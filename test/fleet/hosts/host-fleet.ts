@@ -195,6 +195,12 @@ export class HostFleet {
     await sleep(20);
   }
 
+  /** What nobody wants to see in a log, but for what a test has made to differ between hosts. */
+  complaints(): string[] {
+    const differs = /fleet: host-[abc] has /u;
+    return this.hosts.flatMap((host) => host.complaints()).filter((line) => !differs.test(line));
+  }
+
   async stop(): Promise<void> {
     for (const host of this.hosts) {
       host.cleanup();

@@ -38,9 +38,7 @@ if (runsHere(import.meta.filename)) {
           }
         }
       }
-      for (const host of fleet.hosts) {
-        assert.deepEqual(host.complaints(), []);
-      }
+      assert.deepEqual(fleet.complaints(), []);
     });
   });
 }
