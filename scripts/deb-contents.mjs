@@ -67,7 +67,11 @@ function putProgram(stage) {
     `${home}/package.json`,
     `${JSON.stringify({ name: 'tlsmgr', version, type: 'module' })}\n`,
   );
-  cpSync(join(root, 'dist/program'), join(stage, home, 'dist/program'), { recursive: true });
+  cpSync(join(root, 'dist/program'), join(stage, home, 'dist/program'), {
+    recursive: true,
+    // Made on the host, by tlsmgr install.
+    filter: (path) => !path.endsWith('.cache'),
+  });
   link(stage, 'usr/sbin/tlsmgr', '../lib/tlsmgr/bin/tlsmgr');
 }
 

@@ -1,11 +1,18 @@
 /**
- * The entry. A first argument that isn't an option names a verb for people.
- * `--help`, `-h` and `--version` are for people as well, as Postfix's daemons have
- * no such options. Everything else starts the daemon, with master(8)'s generic
- * options. Only the code of the one that is wanted is loaded.
+ * The entry: scripts/build.mjs makes dist/program/main.js of it, in CommonJS format,
+ * which Node loads sooner than a module. A first argument that isn't an option names
+ * a verb for people. `--help`, `-h` and `--version` are for people as well, as
+ * Postfix's daemons have no such options. Everything else starts the daemon, with
+ * master(8)'s generic options. Only the code of the one that is wanted is loaded.
  */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { StartRecord } from './daemon/start-record.ts';
 import { nameProcess } from './daemon/process-name.ts';
+import { loadCompiled } from './system/code-cache.ts';
+
+/** Names a file that is to become the code cache of the daemon: scripts/build.mjs and `tlsmgr install` set it. */
+const cacheToName = 'TLSMGR_CODE_CACHE';
 
 // Without a handler Node opens its debugger on a port at this signal, as root if root runs it.
 process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
@@ -13,16 +20,20 @@ process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
 const args = process.argv.slice(2);
 const [first] = args;
 const isOfMaster = process.env['GENERATION'] !== undefined;
+const forPeople = ['--help', '-h', '--version'];
 
 nameProcess(args, isOfMaster ? process.env['MAIL_CONFIG'] : undefined);
 
-const forPeople = ['--help', '-h', '--version'];
-
 if (first !== undefined && (!first.startsWith('-') || isForPeople(first))) {
-  const { runVerb } = await import('./cli/run.ts');
-  process.exitCode = await runVerb(first, args.slice(1));
+  void runVerb(first);
 } else {
-  await startDaemon();
+  void startDaemon();
+}
+
+async function runVerb(name: string): Promise<void> {
+  const file = pathToFileURL(join(import.meta.dirname, 'verbs.mjs')).href;
+  const verbs = (await import(file)) as typeof import('./cli/run.ts');
+  process.exitCode = await verbs.runVerb(name, args.slice(1));
 }
 
 /**
@@ -32,7 +43,7 @@ if (first !== undefined && (!first.startsWith('-') || isForPeople(first))) {
 async function startDaemon(): Promise<void> {
   const record = new StartRecord(process.env);
   try {
-    const { rehearseDaemon, runDaemon } = await import('./daemon/run.ts');
+    const { rehearseDaemon, runDaemon } = loadDaemon();
     if (process.env['TLSMGR_REHEARSAL'] === undefined) {
       await runDaemon(args, record);
     } else {
@@ -44,6 +55,13 @@ async function startDaemon(): Promise<void> {
       throw thrown;
     }
   }
+}
+
+function loadDaemon(): typeof import('./daemon/run.ts') {
+  const cacheTo = process.env[cacheToName];
+  delete process.env[cacheToName];
+  const file = join(import.meta.dirname, 'daemon.js');
+  return loadCompiled(file, cacheTo).exports as typeof import('./daemon/run.ts');
 }
 
 /** A process that master(8) starts has GENERATION in its environment, and never prints help. */

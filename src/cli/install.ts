@@ -20,6 +20,7 @@ import { metricsPortFindings } from './check/metrics-port.ts';
 import { type Finding, findingText, forInstance } from './findings/finding.ts';
 import { configChoice } from './config-options.ts';
 import { requireRoot, exitStatusUnlessAgreed } from './install/agree.ts';
+import { makeCodeCache } from './install/code-cache.ts';
 import { addressText, findTlsServer, waitForTls } from './install/handshake.ts';
 import { announcementFor, isOurs, lineText, parseLine } from './postfix/master-line.ts';
 import { isDone, makePlan, type Plan } from './install/plan.ts';
@@ -132,6 +133,7 @@ async function carryOut(plan: Plan, waitSeconds: number, io: CliIo): Promise<voi
   let hasChanged = false;
   try {
     launcher.write(plan.script);
+    await makeCodeCache(plan.paths);
     rehearse(launcher.path, fresh, postfix.directory);
     signals.signal.throwIfAborted();
     hasChanged = true;

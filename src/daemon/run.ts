@@ -49,6 +49,7 @@ import { openProcessFigures } from '../report/process-figures.ts';
 import { forbidCores, raiseOpenFiles } from './process-limits.ts';
 import { assembleTlsmgr, type Tlsmgr } from './tlsmgr.ts';
 import { ServedNotice } from './served-notice.ts';
+import { openSettling } from './settle.ts';
 import { serveStandardInput } from './standard-input.ts';
 import type { StartRecord } from './start-record.ts';
 import { limitStart, startIsOver, startWatchdog } from './watchdog.ts';
@@ -148,6 +149,7 @@ async function start(
   const master = options.stdio ? undefined : watchMaster(() => leaveLate(log));
   chdir(config.queueDirectory);
   const figures = openProcessFigures();
+  const settle = openSettling();
   const prng = new Prng(config.random, { log, clock: systemClock });
   await prng.openSource();
   const fleet = options.stdio ? undefined : await openFleet(config, { log, clock: systemClock });
@@ -177,7 +179,7 @@ async function start(
   });
   forbidCores(log);
 
-  const notice = new ServedNotice(generation, record);
+  const notice = new ServedNotice(generation, record, settle);
   const tlsmgr = assembleTlsmgr({
     config,
     log,

@@ -43,6 +43,7 @@ import { leave, panicOnUncaught } from './exit.ts';
 import { openProcessFigures } from '../report/process-figures.ts';
 import { forbidCores, raiseOpenFiles } from './process-limits.ts';
 import { inTurn, reload } from './reload.ts';
+import { openSettling } from './settle.ts';
 import { assembleTlsmgr, type Tlsmgr } from './tlsmgr.ts';
 
 const endingSignals = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
@@ -147,6 +148,7 @@ export async function serveStandalone(options: StandaloneOptions): Promise<void>
   log.info(status());
   systemd.ready(status());
   systemd.startWatchdog();
+  openSettling()();
 }
 
 /** The socket of our own, or those that systemd has handed over. */

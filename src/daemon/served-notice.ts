@@ -14,12 +14,15 @@ const quietServiceMs = 3000;
 export class ServedNotice {
   readonly #generation: number;
   readonly #record: StartRecord;
+  readonly #settle: () => void;
   #isTold = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(generation: number, record: StartRecord) {
+  /** @param settle called then (settle.ts). */
+  constructor(generation: number, record: StartRecord, settle: () => void) {
     this.#generation = generation;
     this.#record = record;
+    this.#settle = settle;
   }
 
   /** Call it when service begins. Never keeps the process alive. */
@@ -35,5 +38,6 @@ export class ServedNotice {
     clearTimeout(this.#timer);
     reportServed(this.#generation);
     this.#record.served();
+    this.#settle();
   }
 }

@@ -4,6 +4,7 @@
  * and read(2) throw: the program is then not whole.
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export interface PageFile {
   type: string;
@@ -33,7 +34,7 @@ const names = [
 export function readPageFiles(): Map<string, PageFile> {
   const files = names.map((name): [string, PageFile] => {
     const type = types[name.slice(name.lastIndexOf('.') + 1)]!;
-    const body = readFileSync(new URL(`page/${name}`, import.meta.url));
+    const body = readFileSync(join(import.meta.dirname, 'page', name));
     return [name === 'index.html' ? '/' : `/${name}`, { type, body }];
   });
   return new Map(files);

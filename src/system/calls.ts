@@ -6,12 +6,12 @@
  * A call that fails throws a SystemCallError with the `code` (`ENOENT`) and a
  * message in the words of strerror(3), as Postfix logs them.
  */
-import { constants } from 'node:os';
+import { constants, endianness } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { loadKoffi } from './foreign-functions.ts';
 import { fitsSocketAddress } from './socket-path.ts';
 
-const koffi = await loadKoffi();
+const koffi = loadKoffi();
 const libc = koffi.load('libc.so.6');
 
 /** Binds one C function. The TypeScript type must match the C declaration. */
@@ -279,6 +279,14 @@ export function releasePages(buffer: Buffer): void {
   buffer.fill(0);
 }
 
+/**
+ * Gives back the pages of a mapping of a file, which must be without memory of its
+ * own: what is read of it comes from the file again. A refusal changes nothing.
+ */
+export function releaseMapping(address: number, length: number): void {
+  native.madvise(address, length, MADV_DONTNEED);
+}
+
 /** The size of a huge page of x86-64, and of ARM with pages of 4 kB. */
 export const hugePageBytes = 2 * 1024 * 1024;
 
@@ -300,6 +308,9 @@ const POLL_ENTRY_BYTES = 8;
 /** The most descriptors that one poll(2) looks at, so that its memory stays small. */
 const DESCRIPTORS_AT_ONCE = 1024;
 const descriptorEntries = Buffer.alloc(POLL_ENTRY_BYTES * DESCRIPTORS_AT_ONCE);
+/** The same bytes: a descriptor, then what is asked of it in two bytes and the answer in two. */
+const descriptorWords = new Int32Array(descriptorEntries.buffer, descriptorEntries.byteOffset);
+const answerMask = endianness() === 'LE' ? POLLNVAL << 16 : POLLNVAL;
 
 /** How many of the descriptors 0 to `end` - 1 are open. poll(2), without waiting, tells which aren't. */
 export function countDescriptors(end: number): number {
@@ -309,12 +320,11 @@ export function countDescriptors(end: number): number {
   for (let first = 0; first < end; first += step) {
     const count = Math.min(step, end - first);
     for (let index = 0; index < count; index += 1) {
-      descriptorEntries.writeInt32LE(first + index, index * POLL_ENTRY_BYTES);
+      descriptorWords[2 * index] = first + index;
     }
     check('poll', native.poll(descriptorEntries, count, 0));
     for (let index = 0; index < count; index += 1) {
-      const found = descriptorEntries.readInt16LE(index * POLL_ENTRY_BYTES + 6);
-      open += (found & POLLNVAL) === 0 ? 1 : 0;
+      open += (descriptorWords[2 * index + 1]! & answerMask) === 0 ? 1 : 0;
     }
   }
   return open;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -187,28 +188,45 @@ describe('what a daemon without metrics loads', { skip: notBuilt }, () => {
     return seen;
   }
 
-  /** The files that are loaded for master(8) (`run`) and for `serve`: verbs have files of these names too. */
+  /** The files that are loaded for a verb: others may have files of this name too. */
   function startedFrom(name: string): Map<string, string> {
     const daemon = readdirSync(program)
-      .filter((file) => file.startsWith(`${name}-`) && file.endsWith('.js'))
+      .filter((file) => file.startsWith(`${name}-`) && file.endsWith('.mjs'))
       .map((file) => loaded(file))
       .find((files) => [...files.values()].join('\n').includes('assembleTlsmgr'));
     assert.ok(daemon !== undefined, 'the files are found');
     return daemon;
   }
 
-  for (const name of ['run', 'serve']) {
-    test(`${name}: neither prom-client nor node:http`, () => {
-      const files = startedFrom(name);
-      const text = [...files.values()].join('\n');
-      assert.doesNotMatch(text, /from "(?:prom-client|node:http)"/u);
-      assert.match(text, /import\("\.\/endpoint-[^"]+"\)/u);
-    });
-  }
+  test('serve: neither prom-client nor node:http', () => {
+    const files = startedFrom('serve');
+    const text = [...files.values()].join('\n');
+    assert.doesNotMatch(text, /from "(?:prom-client|node:http)"/u);
+    assert.match(text, /import\("\.\/endpoint-[^"]+"\)/u);
+  });
+
+  test('under master(8): neither', () => {
+    const daemon = join(program, 'daemon.js');
+    for (const name of ['prom-client', 'node:http']) {
+      assert.ok(readFileSync(daemon, 'utf8').includes(`require("${name}")`), name);
+    }
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      [
+        '--eval',
+        `const { loadCompiled } = require(${JSON.stringify(join(program, '../system/code-cache.js'))});
+         loadCompiled(${JSON.stringify(daemon)});
+         const loaded = [...process.moduleLoadList, ...Object.keys(require.cache)];
+         console.log(loaded.filter((name) => / http$|prom-client/u.test(name)));`,
+      ],
+      { encoding: 'utf8' },
+    );
+    assert.deepEqual([stdout, stderr], ['[]\n', '']);
+  });
 
   test('and with them, both', () => {
     const endpoint = /import\("\.\/(endpoint-[^"]+)"\)/u.exec(
-      [...startedFrom('run').values()].join('\n'),
+      [...startedFrom('serve').values()].join('\n'),
     )![1]!;
     const text = [...loaded(endpoint).values()].join('\n');
     assert.match(text, /from "prom-client"/u);

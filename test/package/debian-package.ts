@@ -44,7 +44,7 @@ export async function makeNext(path: string, version: string, folder: string): P
   const control = join(stage, 'DEBIAN/control');
   replaceIn(control, `Version: ${was}\n`, `Version: ${version}\n`);
   const program = join(stage, 'usr/lib/tlsmgr/dist/program');
-  for (const name of readdirSync(program).filter((one) => one.endsWith('.js'))) {
+  for (const name of readdirSync(program).filter((one) => /\.m?js$/u.test(one))) {
     replaceIn(join(program, name), `"${was}"`, `"${version}"`);
   }
   const next = join(folder, 'next.deb');

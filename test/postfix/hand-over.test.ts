@@ -329,7 +329,8 @@ describe('a runtime that breaks', { skip: skipWithoutPostfix }, () => {
   test('ours hangs in its start, and hears nothing any more', async () => {
     writeFileSync(
       program,
-      `import koffi from ${JSON.stringify(join(modules, 'koffi/index.js'))};
+      `import { createRequire } from 'node:module';
+      const { default: koffi } = createRequire(${JSON.stringify(built)})('koffi');
       const { load } = koffi;
       koffi.load = (...words) => {
         const library = load(...words);

@@ -230,7 +230,7 @@ describe('install and uninstall', { skip: skipWithoutPostfix }, () => {
         env: {},
       }).stdout;
     const program = join(copy, 'dist/program');
-    const files = readdirSync(program).filter((name) => name.endsWith('.js'));
+    const files = readdirSync(program).filter((name) => /\.m?js$/u.test(name));
     const was = files.map((name) => readFileSync(join(program, name), 'utf8'));
     for (const [index, name] of files.entries()) {
       writeFileSync(join(program, name), was[index]!.replaceAll(`"${version}"`, '"0.0.9"'));

@@ -1,0 +1,86 @@
+/**
+ * Loads a file of compiled JavaScript together with V8's code cache, which saves
+ * V8 the compiling: a tenth of a start.
+ *
+ *     FILE         one function expression: (function (exports, require, module, __filename, __dirname) { ... })
+ *     FILE.cache   SHA-256 of FILE and of what follows (32 bytes), the code as V8 stores it
+ *
+ * A cache that is missing, damaged or of another FILE isn't used. V8 itself refuses
+ * one of another version, processor or set of options. In each of these cases the
+ * file is compiled as usual, and nothing is said. Only who may change FILE may
+ * change its cache: both are executed.
+ */
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { Script } from 'node:vm';
+
+const digestBytes = 32;
+
+type Compiled = (
+  exports: unknown,
+  require: NodeJS.Require,
+  module: { exports: unknown },
+  filename: string,
+  dirname: string,
+) => void;
+
+export function cachePathOf(file: string): string {
+  return `${file}.cache`;
+}
+
+export interface Loaded {
+  exports: unknown;
+  /** Whether its code came from the cache. */
+  fromCache: boolean;
+}
+
+/**
+ * @param cacheTo where to write a cache at the exit of the process, with all functions that were
+ *   compiled until then. There is no such file yet. It is opened now, while this process may do that.
+ */
+export function loadCompiled(file: string, cacheTo?: string): Loaded {
+  const source = readFileSync(file);
+  const cachedData = cacheTo === undefined ? readCache(cachePathOf(file), source) : undefined;
+  const script = new Script(source.toString('latin1'), {
+    filename: file,
+    ...(cachedData === undefined ? {} : { cachedData }),
+  });
+  if (cacheTo !== undefined) {
+    writeCacheAtExit(cacheTo, source, script);
+  }
+  const module = { exports: {} };
+  const run = script.runInThisContext() as Compiled;
+  run(module.exports, createRequire(file), module, file, dirname(file));
+  return {
+    exports: module.exports,
+    fromCache: cachedData !== undefined && script.cachedDataRejected === false,
+  };
+}
+
+function readCache(path: string, source: Buffer): Buffer | undefined {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch {
+    // None was made, or it can't be read: the file is compiled.
+    return undefined;
+  }
+  const data = bytes.subarray(digestBytes);
+  return digestOf(source, data).equals(bytes.subarray(0, digestBytes)) ? data : undefined;
+}
+
+function writeCacheAtExit(path: string, source: Buffer, script: Script): void {
+  const fd = openSync(path, 'wx', 0o644);
+  process.once('exit', () => {
+    const data = script.createCachedData();
+    writeFileSync(fd, Buffer.concat([digestOf(source, data), data]));
+    closeSync(fd);
+  });
+}
+
+function digestOf(source: Buffer, data: Buffer): Buffer {
+  // A verb doesn't need it: loaded here, and not by each start.
+  const { createHash } = process.getBuiltinModule('node:crypto');
+  return createHash('sha256').update(source).update(data).digest();
+}
