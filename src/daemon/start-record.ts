@@ -7,11 +7,15 @@
  * imports nothing but Node's own modules, as it may have to report that a
  * library can't be loaded.
  *
- *     record = state " " options LF reload LF failures " " second LF reason LF
+ *     record = state " " options LF reload LF failures " " second LF reason LF node LF
  *
- * Each is filled up with blanks. The daemon writes state and reason.
+ * Each is filled up with blanks. The daemon writes state and reason. `node` is the
+ * file that the launcher has started, as `mount:inode`. The launcher doesn't ask
+ * this file for its version again, since it has served. The daemon overwrites it
+ * with blanks where that isn't so: the file may be a script that starts another
+ * one, or it was replaced since.
  */
-import { closeSync, fstatSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 
 export const startRecordName = 'TLSMGR_START_RECORD';
 
@@ -22,12 +26,17 @@ const stateBytes = 9;
 const reasonBytes = 240;
 /** Behind a state with 20 bytes of options, 40 of a reload and 20 of counts. */
 const reasonAt = 93;
+const nodeAt = reasonAt + reasonBytes + 1;
+const nodeBytes = 40;
 
 /** `starting` and `original` are the launcher's to write. */
 export type StartState = 'starting' | 'failed' | 'served' | 'original';
 
 export class StartRecord {
   #fd: number | undefined;
+  /** Of node's own file. */
+  #nodeFd: number | undefined;
+  #node = '';
 
   /** The one that the launcher left open, if it did. */
   constructor(environment: NodeJS.ProcessEnv) {
@@ -36,6 +45,7 @@ export class StartRecord {
     delete environment[startRecordName];
     if (text !== undefined && isFile(Number(text))) {
       this.#fd = Number(text);
+      this.#openNode();
     }
   }
 
@@ -45,6 +55,7 @@ export class StartRecord {
   }
 
   served(): void {
+    this.#judgeNode();
     this.#tell('served', '');
   }
 
@@ -59,6 +70,7 @@ export class StartRecord {
       return false;
     }
     this.#fd = undefined;
+    this.#closeNode();
     try {
       writeSync(fd, reasonText(reason), reasonAt, 'latin1');
       return writeSync(fd, state.padEnd(stateBytes), 0, 'latin1') === stateBytes;
@@ -67,6 +79,44 @@ export class StartRecord {
       return false;
     } finally {
       closeSync(fd);
+    }
+  }
+
+  /** While there is a /proc. */
+  #openNode(): void {
+    try {
+      const fd = openSync('/proc/self/exe', 'r');
+      this.#nodeFd = fd;
+      const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1');
+      const of = (key: string): string => new RegExp(`^${key}:\\s*(\\d+)$`, 'mu').exec(text)![1]!;
+      this.#node = `${of('mnt_id')}:${of('ino')}`;
+    } catch {
+      // Not told on Linux before 5.14: the launcher asks each time then.
+    }
+  }
+
+  /** Leaves the file in the record only where it is the one that runs here, and still has its name. */
+  #judgeNode(): void {
+    if (this.#fd === undefined) {
+      return;
+    }
+    try {
+      const bytes = Buffer.alloc(nodeBytes);
+      readSync(this.#fd, bytes, 0, nodeBytes, nodeAt);
+      const started = bytes.toString('latin1').trim();
+      const isThis = started === this.#node && fstatSync(this.#nodeFd!).nlink > 0;
+      if (started !== '' && !isThis) {
+        writeSync(this.#fd, ' '.repeat(nodeBytes), nodeAt, 'latin1');
+      }
+    } catch {
+      // A disk that fails.
+    }
+  }
+
+  #closeNode(): void {
+    if (this.#nodeFd !== undefined) {
+      closeSync(this.#nodeFd);
+      this.#nodeFd = undefined;
     }
   }
 }

@@ -9,13 +9,16 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, beforeEach, describe, test } from 'node:test';
+import { after, beforeEach, describe, test, type TestContext } from 'node:test';
 import { launcherText } from '../../src/cli/postfix/launcher.ts';
 import { reasonForOriginal, rehearseNextStart } from '../../src/cli/starts.ts';
 import { parseStartRecord, StartRecord } from '../../src/daemon/start-record.ts';
@@ -75,14 +78,9 @@ describe('a launcher', () => {
       assert.match(words.at(-4)!, /dist\/program\/main\.js$/u);
     });
 
-    test(`${name} gives an option only to those that are known to have it`, () => {
-      for (const version of ['v24.11.1', 'v26.10.0']) {
-        assert.ok(argumentsFor(script, version).includes('--no-maglev'), version);
-      }
-      for (const version of ['v20.19.0', 'v20.20.2', 'v22.1.0', 'v27.0.0', 'v30.1.0', 'v240.0.0']) {
-        const words = argumentsFor(script, version);
-        assert.equal(words[1], '--max-semi-space-size=2');
-        assert.match(words[2]!, /main\.js$/u, version);
+    test(`${name} gives node no option, since Node's own code is compiled for none`, () => {
+      for (const version of ['v20.19.0', 'v20.20.2', 'v22.1.0', 'v26.10.0', 'v240.0.0']) {
+        assert.match(argumentsFor(script, version)[0]!, /main\.js$/u, version);
       }
     });
 
@@ -501,6 +499,121 @@ describe('started by master(8), a launcher', () => {
     writeFileSync(installed, text);
   });
 
+  describe('asks node for its version', () => {
+    const asked = join(queue, 'asked');
+
+    /** One that notes that it was asked, and serves. */
+    function putAskedNode(path = node): void {
+      putScript(
+        path,
+        `[ "$1" = --version ] && echo asked >> ${asked} && echo v22.1.0 && exit`,
+        'printf "%-9s" served >&9',
+        'echo ours',
+      );
+    }
+
+    function timesAsked(): number {
+      const text = existsSync(asked) ? readFileSync(asked, 'utf8') : '';
+      rmSync(asked, { force: true });
+      return text.split('\n').length - 1;
+    }
+
+    beforeEach((context) => {
+      if (!/^ino:/mu.test(readFileSync('/proc/self/fdinfo/0', 'latin1'))) {
+        (context as TestContext).skip('a Linux before 5.14');
+      }
+      putAskedNode();
+      startByMaster(1);
+      assert.equal(timesAsked(), 1);
+    });
+
+    test('not again when it has served, not even after a reload', () => {
+      for (const channel of [1, 1, 2]) {
+        assert.equal(startByMaster(channel), 'ours');
+        assert.equal(stateOf(), 'served');
+      }
+      assert.equal(timesAsked(), 0);
+    });
+
+    test('when it was written to', () => {
+      putAskedNode();
+      startByMaster(1);
+      assert.equal(timesAsked(), 1);
+      startByMaster(1);
+      assert.equal(timesAsked(), 0);
+    });
+
+    test('when another one has come to its place, however old', () => {
+      const other = join(folder, 'other');
+      putAskedNode(other);
+      utimesSync(other, 1, 1);
+      const record_ = statSync(record);
+      renameSync(other, node);
+      utimesSync(folder, 1, 1);
+      assert.ok(record_.mtimeMs > statSync(folder).mtimeMs);
+      startByMaster(1);
+      assert.equal(timesAsked(), 1);
+    });
+
+    test('when something in its directory was replaced', () => {
+      writeFileSync(join(folder, 'library'), '');
+      rmSync(join(folder, 'library'));
+      startByMaster(1);
+      assert.equal(timesAsked(), 1);
+    });
+
+    test('when the last start has not served', async () => {
+      for (const state of ['starting', 'failed', 'original']) {
+        const text = readFileSync(record, 'latin1');
+        writeFileSync(record, state.padEnd(9) + text.slice(9).replace(/^\d+:/mu, '1:'));
+        startByMaster(2);
+        assert.equal(timesAsked(), 1, state);
+        assert.equal(stateOf(), 'served', state);
+      }
+    });
+
+    test('when the record names none, as that of an earlier version', () => {
+      const text = readFileSync(record, 'latin1');
+      writeFileSync(record, text.split('\n').slice(0, 4).join('\n') + '\n');
+      startByMaster(1);
+      assert.equal(timesAsked(), 1);
+    });
+
+    test('when a person asks', () => {
+      spawnSync(installed, ['status'], { env: {} });
+      assert.equal(timesAsked(), 1);
+    });
+  });
+
+  test('ends a node that does not come to our first line', async () => {
+    const text = launcherText({ node, program, original, postlog });
+    assert.match(text, /^first_line_seconds=10$/mu);
+    writeFileSync(installed, text.replace('first_line_seconds=10', 'first_line_seconds=0.2'));
+    putScript(
+      node,
+      '[ "$1" = --version ] && echo v22.1.0 && exit',
+      '[ -n "$TLSMGR_REHEARSAL" ] && exit',
+      'exec /bin/sleep 30',
+    );
+    const beginMs = performance.now();
+    assert.equal(startByMaster(1), '');
+    const tookMs = performance.now() - beginMs;
+    assert.ok(tookMs < 5000, `${tookMs} ms`);
+    assert.equal(stateOf(), 'starting');
+    assert.equal(startByMaster(1), handedOver);
+    await lineLogged();
+    // What comes to it may take as long as it likes.
+    const slow = `process.title = 'tlsmgr'; setTimeout(() => console.log('ours'), 1000)`;
+    putScript(
+      node,
+      '[ "$1" = --version ] && echo v22.1.0 && exit',
+      '[ -n "$TLSMGR_REHEARSAL" ] && exit',
+      `exec ${process.execPath} -e "${slow}"`,
+    );
+    assert.equal(startByMaster(2), 'ours');
+    writeFileSync(installed, text);
+  });
+
   test('counts no start that ended because Postfix was stopped', async () => {
     putNodeThat('killed', 'passes');
     for (let stop = 0; stop < 5; stop += 1) {
@@ -527,7 +640,7 @@ describe('started by master(8), a launcher', () => {
         assert.equal(line.match(/starts in a row/gu)?.length, 1, line);
         assert.match(
           readFileSync(record, 'latin1'),
-          /; 3 starts in a row have failed: tried again at a reload in an hour *\n$/u,
+          /; 3 starts in a row have failed: tried again at a reload in an hour *$/mu,
         );
       }
     }
@@ -552,6 +665,32 @@ describe('the record of a start', () => {
   const before = `${'starting'.padEnd(30)}\n${'1:2'.padEnd(40)}\n${'0 0'.padEnd(20)}\n`;
 
   beforeEach(() => writeFileSync(path, `${before}${' '.repeat(240)}\n`));
+
+  /** How the launcher names a file. */
+  function nameOf(file: string): string {
+    const fd = openSync(file, 'r');
+    const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1');
+    closeSync(fd);
+    return [/^mnt_id:\s*(\d+)$/mu, /^ino:\s*(\d+)$/mu]
+      .map((pattern) => pattern.exec(text)?.[1] ?? '')
+      .join(':');
+  }
+
+  test('keeps the file that was started only where it is the node that runs', () => {
+    for (const [file, kept] of [
+      [process.execPath, nameOf(process.execPath)],
+      // A script that starts a node.
+      [path, ''],
+    ] as const) {
+      writeFileSync(path, `${before}${' '.repeat(240)}\n${nameOf(file).padEnd(40)}\n`);
+      const { length } = readFileSync(path);
+      open().served();
+      const lines = readFileSync(path, 'latin1').split('\n');
+      assert.equal(lines[0]!.trim(), 'served');
+      assert.equal(lines[4]!.trim(), kept);
+      assert.equal(readFileSync(path).length, length);
+    }
+  });
 
   test('is told once, on one line, and nothing else in it changes', () => {
     const told = open();
