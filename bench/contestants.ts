@@ -5,6 +5,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import {
+  chmodSync,
   cpSync,
   mkdtempSync,
   readFileSync,
@@ -14,6 +15,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { makeCodeCache } from '../src/cli/install/code-cache.ts';
+import { launcherText } from '../src/cli/postfix/launcher.ts';
 import { patientClient } from '../test/patient-client.ts';
 import { PostfixInstance } from '../test/postfix/instance.ts';
 import { poll } from '../test/postfix/poll.ts';
@@ -30,6 +33,8 @@ export interface Contestant {
   logPath: string;
   /** Milliseconds from the first connection to the first answer, of a process that has to be started. */
   firstAnswerMs: number | undefined;
+  /** Ends the process by a reload. @returns firstAnswerMs of the next one. */
+  startAgain(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -50,6 +55,23 @@ export function ourTlsmgr(node: string | undefined): string {
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   writeFileSync(join(copy, 'dist/node-path'), `${node}\n`);
   return join(copy, 'bin/tlsmgr');
+}
+
+/** A launcher as `tlsmgr install` writes it, for a copy of what is built. */
+export async function installedTlsmgr(node = process.execPath): Promise<string> {
+  const copy = mkdtempSync('/tmp/tlsmgr-bench-');
+  process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
+  chmodSync(copy, 0o755);
+  for (const name of ['dist', 'package.json']) {
+    cpSync(join(root, name), join(copy, name), { recursive: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const started = { node, program: join(copy, 'dist/program/main.js') };
+  await makeCodeCache(started);
+  const paths = { ...started, original: originalTlsmgr, postlog: '/usr/sbin/postlog' };
+  const launcher = join(copy, 'tlsmgr');
+  writeFileSync(launcher, launcherText(paths), { mode: 0o755 });
+  return launcher;
 }
 
 /** Processor of the daemons, and of a client that has many connections. */
@@ -80,26 +102,29 @@ export async function postfixContestant(
   pin(master);
   // The process that master started by itself goes: how long the next one takes is seen.
   await firstAnswer(instance.socketPath);
-  const firstPid = instance.tlsmgrPid();
-  await instance.reload();
-  if (firstPid !== undefined) {
-    await instance.waitForEnd(firstPid);
-  }
-  const firstAnswerMs = await firstAnswer(instance.socketPath);
-  const pid = instance.tlsmgrPid()!;
-  pin(pid);
-  return {
+  const contestant: Contestant = {
     name,
     socketPath: instance.socketPath,
-    pid,
-    pids: [pid, master],
     logPath: join(instance.directory, 'log'),
-    firstAnswerMs,
+    pid: 0,
+    pids: [],
+    firstAnswerMs: undefined,
+    async startAgain() {
+      await instance.reload();
+      const tookMs = await firstAnswer(instance.socketPath);
+      contestant.pid = instance.tlsmgrPid()!;
+      contestant.pids = [contestant.pid, master];
+      contestant.firstAnswerMs = tookMs;
+      pin(contestant.pid);
+      return tookMs;
+    },
     stop: async () => {
       await instance.stop();
       instance.cleanup();
     },
   };
+  await contestant.startAgain();
+  return contestant;
 }
 
 export async function floorContestant(): Promise<Contestant> {
@@ -120,6 +145,7 @@ export async function floorContestant(): Promise<Contestant> {
     pids: [child.pid!],
     logPath: '',
     firstAnswerMs: undefined,
+    startAgain: () => Promise.reject(new Error('the floor starts once')),
     stop: async () => void child.kill(),
   };
 }
