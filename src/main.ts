@@ -9,10 +9,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { StartRecord } from './daemon/start-record.ts';
 import { nameProcess } from './daemon/process-name.ts';
-import { loadCompiled } from './system/code-cache.ts';
-
-/** Names a file that is to become the code cache of the daemon: scripts/build.mjs and `tlsmgr install` set it. */
-const cacheToName = 'TLSMGR_CODE_CACHE';
+import { codeCacheVariable, loadCompiled } from './system/code-cache.ts';
 
 // Without a handler Node opens its debugger on a port at this signal, as root if root runs it.
 process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
@@ -58,8 +55,7 @@ async function startDaemon(): Promise<void> {
 }
 
 function loadDaemon(): typeof import('./daemon/run.ts') {
-  const cacheTo = process.env[cacheToName];
-  delete process.env[cacheToName];
+  const cacheTo = process.env[codeCacheVariable];
   const file = join(import.meta.dirname, 'daemon.js');
   return loadCompiled(file, cacheTo).exports as typeof import('./daemon/run.ts');
 }

@@ -7,6 +7,7 @@
  * compiled with. With any others it compiles each module anew, for 13 to 16 ms. So
  * there are only options here that V8 looks at whenever it needs them.
  */
+import { codeCacheVariable } from '../system/code-cache.ts';
 import { ProgramPages } from '../system/program-pages.ts';
 
 /**
@@ -29,7 +30,9 @@ const releaseAfterMs = 2000;
 export function openSettling(): () => void {
   const pages = new ProgramPages();
   return () => {
-    setImmediate(limitHeap);
+    if (process.env[codeCacheVariable] === undefined) {
+      setImmediate(limitHeap);
+    }
     setTimeout(() => pages.release(), releaseAfterMs).unref();
   };
 }

@@ -15,6 +15,12 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { Script } from 'node:vm';
 
+/**
+ * In the environment of a process that is to make a cache: the file to write to. Such a process
+ * must not change V8's options, as V8 would take the cache with the same options only.
+ */
+export const codeCacheVariable = 'TLSMGR_CODE_CACHE';
+
 const digestBytes = 32;
 
 type Compiled = (

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
 import { cachePathOf } from '../../src/system/code-cache.ts';
+import { notBuilt } from '../cli/standalone.ts';
 
 const module = join(import.meta.dirname, '../../src/system/code-cache.ts');
 const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-code-cache-'));
@@ -77,5 +78,21 @@ describe('a program with a code cache', () => {
     }
     rmSync(cache);
     assert.deepEqual(load(), ['one program.js', false]);
+  });
+});
+
+describe('the daemon as it is built', { skip: notBuilt }, () => {
+  test('has a code cache that this node takes', () => {
+    const built = join(import.meta.dirname, '../../dist');
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      [
+        '--eval',
+        `const { loadCompiled } = require(${JSON.stringify(join(built, 'system/code-cache.js'))});
+         console.log(loadCompiled(${JSON.stringify(join(built, 'program/daemon.js'))}).fromCache);`,
+      ],
+      { encoding: 'utf8' },
+    );
+    assert.deepEqual([stdout, stderr], ['true\n', '']);
   });
 });

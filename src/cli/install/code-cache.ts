@@ -11,7 +11,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { TlsmgrClient } from '../../client/client.ts';
-import { cachePathOf } from '../../system/code-cache.ts';
+import { cachePathOf, codeCacheVariable } from '../../system/code-cache.ts';
 import { within } from '../../system/timers.ts';
 import type { ProgramPaths } from '../postfix/launcher.ts';
 
@@ -52,7 +52,7 @@ async function runOnce(
   try {
     child = spawn(node, [program, '-l', '-t', 'unix', '-n', 'tlsmgr'], {
       cwd: scratch,
-      env: { MAIL_CONFIG: scratch, GENERATION: '1', TLSMGR_CODE_CACHE: made },
+      env: { MAIL_CONFIG: scratch, GENERATION: '1', [codeCacheVariable]: made },
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe', descriptorOf(listener)],
     });
   } finally {
