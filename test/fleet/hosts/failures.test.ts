@@ -64,8 +64,20 @@ if (runsHere(import.meta.filename)) {
       const putBack = /fleet: \d+ ticket keys? put back/u;
       assert.ok(fleet.hosts.some((host) => host.logLines(putBack).length > 0));
     });
+  });
 
-    test('a host with another session lifetime says so', async () => {
+  describe('a mail host with another session lifetime', { skip: skipWithoutHosts }, () => {
+    let fleet: HostFleet;
+
+    before(async () => {
+      fleet = await HostFleet.start({ hosts: 2 });
+    });
+    after(() => fleet?.stop());
+
+    test('says so, and shares no ticket', async () => {
+      await poll('the heartbeats of both', async () => {
+        return (await fleet.redis.command('hlen', 'tlsmgr:h')) === '2';
+      });
       await fleet.putOldKeys(7200);
       await fleet.change([1], { smtpd_tls_session_cache_timeout: '7200s' });
       const differs =
