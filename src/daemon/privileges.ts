@@ -3,6 +3,7 @@
  * Files that are written are opened with mail_owner's effective ids. Then root's
  * rights are given up for good. Source: src/util/set_eugid.c, chroot_uid.c.
  */
+import { access } from 'node:fs';
 import { FatalError } from '../errors.ts';
 import type { MailOwner } from '../config/config.ts';
 import { chroot, reasonOf } from '../system/calls.ts';
@@ -62,6 +63,16 @@ export function dropPrivileges(options: PrivilegeOptions): void {
       attempt('capset', () => limitCapabilities('low-ports'));
     }
   }
+}
+
+/**
+ * Starts the threads that libuv has for files. Call it before keepLowPorts is used: a
+ * thread that is started later inherits that right, and nobody takes it back.
+ */
+export function startThreads(): Promise<void> {
+  return new Promise((resolve) => {
+    access('/', () => resolve());
+  });
 }
 
 /** Gives up the last right of root's: to bind ports below 1024. */

@@ -44,6 +44,7 @@ import {
   dropPrivileges,
   type PrivilegeOptions,
   releaseLowPorts,
+  startThreads,
 } from './privileges.ts';
 import { openProcessFigures } from '../report/process-figures.ts';
 import { forbidCores, raiseOpenFiles } from './process-limits.ts';
@@ -173,6 +174,9 @@ async function start(
   await unlessRefused(egdListener, log);
   await metricsListener;
   await metrics?.listenOnPort();
+  if (metrics?.needsLowPort === true) {
+    await startThreads();
+  }
   dropPrivileges({
     ...privilegesOf(options, config),
     keepLowPorts: metrics?.needsLowPort === true,

@@ -84,11 +84,11 @@ describe('metrics in the chroot of a real Postfix', { skip: skipWithoutPostfix }
       const path = join(folder, fd);
       const target = readlinkSync(path);
       const stat = statSync(path, { throwIfNoEntry: false });
-      // Files of state, and two of /proc that are read by descriptor: of a file there is no way up.
+      // Files of state, and some of /proc that are read by descriptor: of a file there is no way up.
       const isKnownFile =
         stat?.isFile() === true &&
         (target.startsWith(`${postfix.dataDirectory}/`) ||
-          [`/proc/${pid}/statm`, `/proc/${pid}/status`].includes(target));
+          ['statm', 'status', 'smaps'].some((name) => target === `/proc/${pid}/${name}`));
       const isDevice = /^\/dev\/(?:null|u?random)$/u.test(target);
       return !isKnownFile && !isDevice && !/^(?:socket|pipe|anon_inode):/u.test(target);
     });
@@ -117,8 +117,9 @@ describe('metrics in the chroot of a real Postfix', { skip: skipWithoutPostfix }
     assert.deepEqual(postfix.complaints(), []);
   });
 
-  test('a port below 1024 that is taken at start is had later, and then nothing is kept', async () => {
+  test('a port below 1024 that is taken at start is had later, and then nothing is kept', async (t) => {
     const taken = createServer();
+    t.after(() => taken.close());
     const port = await lowPort(taken);
     postfix.writeMainCf({ tlsmgr_metrics_listen: `127.0.0.1:${port}` });
     await postfix.reload();
