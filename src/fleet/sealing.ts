@@ -37,8 +37,10 @@ import { Subkeys } from './subkeys.ts';
 /** Bytes that sealing adds. */
 export const sealedExtraBytes = 39;
 
-/** A longer value isn't opened, so that a faulty engine can't keep the process busy. */
+/** Longer values aren't opened, so that a faulty engine can't keep the process busy. */
 export const longestSealedBytes = 1_048_576;
+const longestSealedKeyBytes = 512;
+const longestSealedHeartbeatBytes = 33_000;
 
 const algorithm = 'aes-256-gcm';
 const version = 1;
@@ -116,7 +118,9 @@ class SecretSeals implements Seals {
 
   openKey(place: KeyPlace, sealed: Buffer, nowMs: number): OpenedValue | undefined {
     const latestMs = (place.period + 2) * place.periodSeconds * 1000 + keySlackMs;
-    return this.#open(sealed, nowMs, latestMs, () => ticketKeyPlace(place));
+    return sealed.length > longestSealedKeyBytes
+      ? undefined
+      : this.#open(sealed, nowMs, latestMs, () => ticketKeyPlace(place));
   }
 
   derivedKeys(set: string, periodSeconds: number, period: number): Buffer[] {
@@ -135,7 +139,9 @@ class SecretSeals implements Seals {
 
   openHeartbeat(field: string, sealed: Buffer, nowMs: number): OpenedValue | undefined {
     const latestMs = nowMs + heartbeatMs;
-    return this.#open(sealed, nowMs, latestMs, () => heartbeatPlace(field));
+    return sealed.length > longestSealedHeartbeatBytes
+      ? undefined
+      : this.#open(sealed, nowMs, latestMs, () => heartbeatPlace(field));
   }
 
   wipe(): void {

@@ -32,6 +32,7 @@ describe('places of an engine', { skip: skipWithoutRedis, concurrency: 5 }, () =
       await until(() => open.engine.report().server === replica.address);
       await open.up();
       await open.engine.set('a', value, inAnHour());
+      await open.saidBack();
       const [away = '', back = ''] = open.log.take();
       assert.ok(away.startsWith(`warning: fleet: engine ${master.address} is away (`), away);
       assert.ok(back.startsWith(`fleet: engine ${replica.address} is back after `), back);
@@ -176,6 +177,7 @@ describe('places of an engine', { skip: skipWithoutRedis, concurrency: 5 }, () =
       assert.ok(tookMs < 15_000, `${tookMs} ms`);
       assert.equal(open.engine.report().server, replica.address);
       assert.deepEqual(await open.engine.get(['a']), [value]);
+      await open.saidBack();
       assert.equal(open.log.take().length, 2, 'away and back');
       open.close();
       for (const server of [master, replica, ...sentinels]) {

@@ -143,6 +143,7 @@ describe('an engine of Redis', { skip: skipWithoutRedis, concurrency: 4 }, () =>
       const begun = performance.now();
       await open.up();
       assert.ok(performance.now() - begun < 6000);
+      await open.saidBack();
       assert.match(open.log.take().join('\n'), /^fleet: engine \S+ is back after \ds$/u);
       open.close();
     });
@@ -206,6 +207,7 @@ describe('an engine of Redis', { skip: skipWithoutRedis, concurrency: 4 }, () =>
       proxy.mend();
       await open.up();
       assert.ok(performance.now() - begun < 6000);
+      await open.saidBack();
       const [away = '', back = '', ...more] = open.log.take();
       assert.match(away, /^warning: fleet: engine 127\.0\.0\.1:\d+ is away \(.+\)$/u);
       assert.match(back, /^fleet: engine 127\.0\.0\.1:\d+ is back after \ds$/u);
@@ -223,6 +225,7 @@ describe('an engine of Redis', { skip: skipWithoutRedis, concurrency: 4 }, () =>
       await open.up();
       assert.ok(performance.now() - begun < 6000);
       assert.deepEqual(await open.engine.get(['a']), [undefined]);
+      await open.saidBack();
       assert.equal(open.log.take().length, 2);
     });
 
@@ -242,6 +245,7 @@ describe('an engine of Redis', { skip: skipWithoutRedis, concurrency: 4 }, () =>
       const gone = performance.now();
       await open.up();
       assert.ok(performance.now() - gone < 6000);
+      await open.saidBack();
       assert.match(open.log.take().join('\n'), /^fleet: engine \S+ is back after \ds$/u);
     });
 
@@ -281,6 +285,7 @@ describe('an engine of Redis', { skip: skipWithoutRedis, concurrency: 4 }, () =>
       await server.command('REPLICAOF', 'NO', 'ONE');
       await open.up();
       await open.engine.set('a', value, inAnHour());
+      await open.saidBack();
       assert.match(open.log.take().join('\n'), /is back after \ds$/u);
     });
 

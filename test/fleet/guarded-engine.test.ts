@@ -10,6 +10,7 @@ import { LogLines } from './log-lines.ts';
 
 const readLimitMs = 50;
 const attemptSeconds = 4;
+const secrets = ['sUpErSeCrEt'];
 const value = Buffer.from('sealed');
 
 class Scene {
@@ -22,7 +23,7 @@ class Scene {
   constructor(targets = 1) {
     this.library = new FakeLibrary(targets);
     this.engine = new GuardedEngine(
-      { name: 'redis:/etc/fleet.cf', readLimitMs, attemptSeconds },
+      { name: 'redis:/etc/fleet.cf', readLimitMs, attemptSeconds, secrets },
       {
         library: this.library,
         log: this.log,
@@ -249,6 +250,8 @@ describe('the connection', () => {
     await scene.pass(130_000);
     assert.deepEqual(log.take(), [], 'said once');
     await scene.open();
+    // It counts once it has lasted for a second.
+    await scene.pass(1000);
     assert.equal(engine.connection, 'up');
     const [line = ''] = log.take();
     assert.match(line, /^fleet: engine server0:6379 is back after 1[34]\ds$/u);
@@ -342,7 +345,62 @@ describe('the connection', () => {
     assert.deepEqual(log.take(), []);
     await scene.pass(4000);
     await scene.open();
+    await scene.pass(1000);
     assert.deepEqual(log.take(), ['fleet: engine server0:6379 is back after 8s']);
+  });
+
+  test('that is lost again and again within a second is tried ever more rarely, and said once', async () => {
+    const scene = await Scene.up();
+    const { library, log } = scene;
+    for (let times = 0; times < 8; times += 1) {
+      library.last.lose('CLUSTERDOWN Hash slot not served');
+      await scene.open();
+    }
+    assert.deepEqual(log.take(), [
+      'warning: fleet: engine server0:6379 is away (CLUSTERDOWN Hash slot not served)',
+    ]);
+    const attempts = library.attempts.length;
+    library.last.lose('CLUSTERDOWN Hash slot not served');
+    await scene.pass(2400);
+    assert.equal(library.attempts.length, attempts);
+  });
+
+  test('is told of without the password, whoever quotes it', async () => {
+    const scene = await Scene.up();
+    const quoted =
+      "ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'sUpErSeCrEt'";
+    scene.library.last.lose(quoted);
+    await scene.open();
+    await scene.pass(1000);
+    const asked = assert.rejects(scene.engine.timeMs(), ({ message, cause }: Error) => {
+      return message === 'WRONGTYPE ***' && cause === undefined;
+    });
+    scene.library.last.take('time').refuse('WRONGTYPE sUpErSeCrEt');
+    await asked;
+    assert.equal(scene.engine.report().reason, 'WRONGTYPE ***');
+    const lines = scene.log.take();
+    assert.equal(
+      lines[0],
+      "warning: fleet: engine server0:6379 is away (ERR unknown command 'HELLO')",
+    );
+    assert.equal(lines.at(-1), 'warning: fleet: engine server0:6379 fails at TIME: WRONGTYPE ***');
+  });
+
+  test('that answers a command with an error says so once, and once that it is over', async () => {
+    const scene = await Scene.up();
+    for (let times = 0; times < 3; times += 1) {
+      const refused = assert.rejects(scene.engine.timeMs());
+      scene.library.last.take('time').refuse('WRONGTYPE Operation against a key');
+      await refused;
+    }
+    const answered = scene.engine.timeMs();
+    scene.library.last.take('time').answer(5);
+    await answered;
+    assert.deepEqual(scene.log.take(), [
+      'warning: fleet: engine server0:6379 fails at TIME: WRONGTYPE Operation against a key',
+      'fleet: engine server0:6379 answers TIME again',
+    ]);
+    assert.equal(scene.engine.report().reason, '');
   });
 
   test('ends for good, and leaves no timer', async () => {

@@ -15,6 +15,8 @@ export interface TestEngine {
   log: LogLines;
   /** Waits until it is up. */
   up(): Promise<void>;
+  /** Waits until the log says that it is back, a second after it is up. */
+  saidBack(): Promise<void>;
   close(): void;
 }
 
@@ -47,6 +49,7 @@ export async function openTestEngine(
       engine,
       log,
       up: () => until(() => engine.connection === 'up'),
+      saidBack: () => until(() => log.lines.some((line) => line.includes(' is back after '))),
       close: () => engine.closeNow(),
     };
   } finally {

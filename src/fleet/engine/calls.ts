@@ -12,7 +12,7 @@ import type { Clock } from '../../system/clock.ts';
 import type { Connection } from './connection.ts';
 import { type After, Deadlines } from './deadlines.ts';
 import type { EngineCommands } from './engine-commands.ts';
-import { faultOf, faultText } from './engine-fault.ts';
+import { faultOf, type FaultText, isAnswer } from './engine-fault.ts';
 import { EngineError } from './engine.ts';
 import type { CallKind, Flow } from './flow.ts';
 import { Latencies } from './latencies.ts';
@@ -37,6 +37,7 @@ export interface CallsDependencies {
   clock: Clock;
   after: After;
   readLimitMs: number;
+  faultText: FaultText;
 }
 
 export class Calls {
@@ -44,6 +45,7 @@ export class Calls {
   readonly #flow: Flow;
   readonly #clock: Clock;
   readonly #readLimitMs: number;
+  readonly #faultText: FaultText;
   readonly #deadlines: Deadlines;
   readonly latencies = new Latencies();
   /** As EngineReport has them. */
@@ -51,7 +53,9 @@ export class Calls {
   /** Of this connection; one that is gone counts for itself. */
   #underWay = { commands: 0, bytes: 0 };
 
-  constructor({ connection, flow, clock, after, readLimitMs }: CallsDependencies) {
+  constructor(dependencies: CallsDependencies) {
+    const { connection, flow, clock, after, readLimitMs, faultText } = dependencies;
+    this.#faultText = faultText;
     this.#connection = connection;
     this.#flow = flow;
     this.#clock = clock;
@@ -103,7 +107,8 @@ export class Calls {
           this.counts.failed += 1;
         }
         this.#refused(call, commands, thrown);
-        reject(new EngineError(faultText(thrown), { cause: thrown }));
+        // Without its cause, which may quote what was sent.
+        reject(new EngineError(this.#faultText(thrown)));
       };
       call.send(commands).then(answered, refused);
     });
@@ -148,12 +153,15 @@ export class Calls {
         this.#connection.fail(commands, thrown);
         break;
       case 'not allowed':
-        this.#flow.denied(kind, command, faultText(thrown));
+        this.#flow.denied(kind, command, this.#faultText(thrown));
         break;
       case 'takes no writes':
-        this.#flow.writesRefused(faultText(thrown));
+        this.#flow.writesRefused(this.#faultText(thrown));
         break;
       case 'other':
+        if (isAnswer(thrown)) {
+          this.#flow.failing(command, this.#faultText(thrown));
+        }
         break;
     }
   }

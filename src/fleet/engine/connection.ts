@@ -20,7 +20,7 @@ import type { Timer } from '../../system/timers.ts';
 import { pauseSeconds } from './back-off.ts';
 import type { After } from './deadlines.ts';
 import type { EngineClient, EngineCommands, EngineLibrary } from './engine-commands.ts';
-import { faultOf, faultText } from './engine-fault.ts';
+import { faultOf, type FaultText } from './engine-fault.ts';
 import type { EngineConnection } from './engine.ts';
 
 /** One PING at a time, a second after the answer to the last one. */
@@ -40,6 +40,7 @@ export interface ConnectionDependencies {
   library: EngineLibrary;
   /** An attempt that takes longer is given up. */
   attemptSeconds: number;
+  faultText: FaultText;
   log: Logger;
   clock: Clock;
   after: After;
@@ -146,18 +147,11 @@ export class Connection {
     if (client !== this.#client) {
       return;
     }
-    const { log, clock } = this.#dependencies;
     this.#reconnects += this.#state === 'away' ? 1 : 0;
     this.#tried = 0;
-    this.#rounds = 0;
     this.#failure = undefined;
     this.#commands = commands;
     this.#become('up');
-    if (this.#told !== 'nothing') {
-      const seconds = Math.round((clock.monotonicMs() - this.#awaySinceMs) / 1000);
-      log.info(`fleet: engine ${client.server} is back after ${seconds}s`);
-      this.#told = 'nothing';
-    }
     this.#wait(pingEverySeconds, () => this.#ping(client, commands));
     this.#events.opened();
   }
@@ -171,10 +165,25 @@ export class Connection {
     const answered = (): void => {
       if (client === this.#client) {
         this.#wait(pingEverySeconds, () => this.#ping(client, commands));
+        this.#holds(client);
         this.#events.pinged(clock.monotonicMs() - sentMs);
       }
     };
     commands.ping().then(answered, (thrown: unknown) => this.#failed(client, thrown));
+  }
+
+  /**
+   * The connection has lasted for a second. One that is lost before is as good as
+   * none: the pauses get longer still, and the log has nothing new to tell.
+   */
+  #holds(client: EngineClient): void {
+    const { log } = this.#dependencies;
+    this.#rounds = 0;
+    if (this.#told !== 'nothing') {
+      const seconds = Math.round((this.#sinceMs - this.#awaySinceMs) / 1000);
+      log.info(`fleet: engine ${client.server} is back after ${seconds}s`);
+      this.#told = 'nothing';
+    }
   }
 
   /** An attempt has failed, or the connection is lost. */
@@ -182,7 +191,7 @@ export class Connection {
     if (client !== this.#client) {
       return;
     }
-    const { library, random } = this.#dependencies;
+    const { library, random, faultText } = this.#dependencies;
     const wasUp = this.#state === 'up';
     this.#dropClient();
     const isRefusal = ['not signed in', 'not allowed'].includes(faultOf(thrown));

@@ -29,15 +29,34 @@ const faults: ReadonlyMap<string, EngineFault> = new Map([
 
 const longestReason = 200;
 
+/** An error that the engine answers with begins with its kind. */
+const kindOfError = /^[A-Z]{3,}(?: |$)/u;
+
+/** Redis quotes a command that it doesn't know, HELLO with the password for one. */
+const quotedCommand = /,? with args beginning with:.*$/su;
+
 export function faultOf(thrown: unknown): EngineFault {
   const [word = ''] = messageOf(thrown).split(' ', 1);
   return faults.get(word) ?? 'other';
 }
 
-/** One line of at most 200 characters. The engine's words hold no key, value or password. */
-export function faultText(thrown: unknown): string {
-  const text = wordsOf(thrown).replaceAll(/\s+/gu, ' ').trim();
-  return text.length > longestReason ? `${text.slice(0, longestReason - 3)}...` : text;
+/** Whether the engine has answered so: it isn't a fault of the connection. */
+export function isAnswer(thrown: unknown): boolean {
+  return kindOfError.test(messageOf(thrown));
+}
+
+/** What a failure says, in one line of at most 200 characters. */
+export type FaultText = (thrown: unknown) => string;
+
+/** @param secrets that are left out, whoever has quoted them. */
+export function faultTextWithout(secrets: readonly string[]): FaultText {
+  const known = secrets.filter((secret) => secret !== '');
+  return (thrown) => {
+    const words = wordsOf(thrown).replace(quotedCommand, '');
+    const told = known.reduce((text, secret) => text.replaceAll(secret, '***'), words);
+    const text = told.replaceAll(/\s+/gu, ' ').trim();
+    return text.length > longestReason ? `${text.slice(0, longestReason - 3)}...` : text;
+  };
 }
 
 function wordsOf(thrown: unknown): string {

@@ -48,6 +48,8 @@ export class Flow {
   };
   /** By command: why we may not use it. */
   readonly #denied = new Map<string, string>();
+  /** By command: what it answers in the place of a result. */
+  readonly #failing = new Map<string, string>();
   /** Why it takes no writes; empty when it does. */
   #refusesWrites = '';
 
@@ -65,8 +67,8 @@ export class Flow {
 
   /** What is wrong; empty when nothing is. */
   get reason(): string {
-    const [denied] = this.#denied.values();
-    return denied ?? (this.#refusesWrites || (this.#slow === 'no' ? '' : 'it is too slow'));
+    const [trouble] = [...this.#denied.values(), ...this.#failing.values()];
+    return trouble ?? (this.#refusesWrites || (this.#slow === 'no' ? '' : 'it is too slow'));
   }
 
   /** A command was answered, and not with an error. */
@@ -74,12 +76,15 @@ export class Flow {
     if (kind === 'read') {
       this.#lateReads = 0;
     }
-    if (this.#denied.size === 0 && this.#refusesWrites === '') {
+    if (this.#denied.size + this.#failing.size === 0 && this.#refusesWrites === '') {
       return;
     }
     const { log, server } = this.#dependencies;
     if (this.#denied.delete(command)) {
       log.info(`fleet: engine ${server()} allows ${command} again`);
+    }
+    if (this.#failing.delete(command)) {
+      log.info(`fleet: engine ${server()} answers ${command} again`);
     }
     if (this.#refusesWrites !== '' && addingCommands.has(command)) {
       this.#refusesWrites = '';
@@ -130,6 +135,15 @@ export class Flow {
     if (kind !== 'other') {
       this.#pause(kind, deniedPauseSeconds);
     }
+  }
+
+  /** It answers a command with an error that tells nothing of us. @param reason in the engine's words. */
+  failing(command: string, reason: string): void {
+    const { log, server } = this.#dependencies;
+    if (!this.#failing.has(command)) {
+      log.warning(`fleet: engine ${server()} fails at ${command}: ${reason}`);
+    }
+    this.#failing.set(command, reason);
   }
 
   /** @param reason in the engine's words. */

@@ -11,6 +11,7 @@ import { Calls } from './calls.ts';
 import { Connection } from './connection.ts';
 import { type After, afterReading } from './deadlines.ts';
 import type { EngineCommands, EngineLibrary, InfoSection } from './engine-commands.ts';
+import { faultTextWithout } from './engine-fault.ts';
 import type { Engine, EngineConnection, EngineFlow, EngineReport } from './engine.ts';
 import { Flow } from './flow.ts';
 
@@ -25,6 +26,8 @@ export interface GuardSettings {
   readLimitMs: number;
   /** An attempt to connect that takes longer is given up. */
   attemptSeconds: number;
+  /** Never to be told, whatever the engine answers. */
+  secrets: readonly string[];
 }
 
 export interface GuardDependencies {
@@ -50,9 +53,10 @@ export class GuardedEngine implements Engine {
     const { library, log, clock, random = Math.random } = dependencies;
     const after = afterReading(dependencies.after ?? afterTimer);
     const { readLimitMs, attemptSeconds } = settings;
+    const faultText = faultTextWithout(settings.secrets);
     this.#name = settings.name;
     const connection = new Connection(
-      { library, attemptSeconds, log, clock, after, random },
+      { library, attemptSeconds, faultText, log, clock, after, random },
       {
         opened: () => this.#connectionChanged(),
         away: () => this.#connectionChanged(),
@@ -64,7 +68,7 @@ export class GuardedEngine implements Engine {
     const flow = new Flow({ readLimitMs, server, log, after, changed });
     this.#connection = connection;
     this.#flow = flow;
-    this.#calls = new Calls({ connection, flow, clock, after, readLimitMs });
+    this.#calls = new Calls({ connection, flow, clock, after, readLimitMs, faultText });
     this.#toldState = this.#state();
   }
 

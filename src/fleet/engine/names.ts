@@ -1,11 +1,12 @@
 /**
  * Addresses of the engine's servers, also in a chroot, where getaddrinfo(3) finds
  * nothing without files of its own. All is made before the chroot: /etc/hosts is
- * read, the name servers are taken from /etc/resolv.conf, and getaddrinfo begins
- * to look for the names of the .cf file. At each connection the name servers are
- * asked, for a second at most. If they don't answer, the last addresses serve.
+ * read, and the name servers are taken from /etc/resolv.conf. At each connection they
+ * are asked, for a second at most. If they don't answer, the last addresses serve.
+ * getaddrinfo(3) isn't used: a process that ends waits for it, with dead name servers
+ * for ten seconds, and master(8) starts no other one meanwhile.
  */
-import { type LookupAddress, lookup } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import { isIP, isIPv4, type LookupFunction } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -16,6 +17,8 @@ const queryMs = 500;
 const queryTries = 2;
 export const nameLimitMs = 1000;
 
+const loopback = ['127.0.0.1', '::1'];
+
 /** What is needed of a Resolver. */
 export interface NameServers {
   resolve4(host: string): Promise<string[]>;
@@ -25,7 +28,7 @@ export interface NameServers {
 export interface NamesOptions {
   hostsPath?: string;
   nameServers?: NameServers;
-  /** getaddrinfo(3). */
+  /** Another source of addresses, asked once. */
   system?: (host: string, done: (addresses: readonly string[]) => void) => void;
 }
 
@@ -40,10 +43,10 @@ export class Names {
     this.#hostsFile = readHostsFile(options.hostsPath);
     this.#nameServers =
       options.nameServers ?? new Resolver({ timeout: queryMs, tries: queryTries });
-    const system = options.system ?? askSystem;
+    const { system } = options;
     for (const host of hosts) {
       if (isIP(host) === 0 && addressesInHosts(host, this.#hostsFile).length === 0) {
-        system(host, (addresses) => {
+        system?.(host, (addresses) => {
           if (!this.#last.has(host) && addresses.length > 0) {
             this.#last.set(host, addresses);
           }
@@ -62,7 +65,8 @@ export class Names {
     if (isIP(host) !== 0) {
       return [host];
     }
-    const inHosts = addressesInHosts(host, this.#hostsFile);
+    const found = addressesInHosts(host, this.#hostsFile);
+    const inHosts = found.length === 0 && host === 'localhost' ? loopback : found;
     if (inHosts.length > 0) {
       return ordered(inHosts);
     }
@@ -116,10 +120,4 @@ export class Names {
 
 function ordered(addresses: readonly string[]): readonly string[] {
   return addresses.toSorted((a, b) => isIP(a) - isIP(b));
-}
-
-function askSystem(host: string, done: (addresses: readonly string[]) => void): void {
-  lookup(host, { all: true }, (fault, found) => {
-    done(fault === null ? ordered(found.map(({ address }) => address)) : []);
-  });
 }

@@ -39,7 +39,8 @@ export async function openEngine(
   const { RedisClient, RedisCluster, RESP_TYPES } = await import('@redis/client');
   const library = new RedisLibrary({ RedisClient, RedisCluster, RESP_TYPES }, ways);
   const attemptSeconds = (2 * connectTimeoutMs + answersMs) / 1000;
-  return new GuardedEngine({ name, readLimitMs, attemptSeconds }, { library, log, clock });
+  const secrets = settings.password === undefined ? [] : [settings.password];
+  return new GuardedEngine({ name, readLimitMs, attemptSeconds, secrets }, { library, log, clock });
 }
 
 /** CAs are always given: what Node.js takes by itself may be a file that a chroot lacks. */

@@ -131,13 +131,17 @@ export class RedisLibrary implements EngineLibrary {
     const options = this.#commandOptions();
     return this.#checked({
       send: (key, words) => cluster.sendCommand(key, false, [...words], options),
-      sendToAll: (words) =>
-        Promise.all(
+      sendToAll: async (words) => {
+        if (cluster.masters.length === 0) {
+          throw new Error('the Cluster has no master with slots');
+        }
+        return Promise.all(
           cluster.masters.map(async (master): Promise<unknown> => {
             const client = await cluster.nodeClient(master);
             return client.sendCommand(words, options);
           }),
-        ),
+        );
+      },
     });
   }
 
