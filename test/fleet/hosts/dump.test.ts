@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { poll } from '../../postfix/poll.ts';
 import { patientClient } from '../../patient-client.ts';
 import type { PostfixInstance } from '../../postfix/instance.ts';
 import { sendMail } from '../../postfix/smtp-client.ts';
@@ -72,6 +73,9 @@ if (runsHere(import.meta.filename)) {
       await sendMail(sender!.port, 'somebody@elsewhere.example', 'Mail', sender!.address);
       await sender!.waitForLog(sent);
       await fleet.written(0);
+      await poll('a heartbeat', async () => {
+        return Number(await fleet.redis.command('HLEN', 'tlsmgr:h')) > 0;
+      });
 
       const stored = await dump();
       // It is all there, as it is on the engine's disk.
