@@ -181,6 +181,9 @@ exec ${tlsmgr} "$@"
     await this.#client.close();
     this.#client = patientClient(this.#instance.socketPath, hangMs);
     const pid = this.#instance.tlsmgrPid();
+    // Ours is tried each time, however often it has failed. The reload starts it at once: a record
+    // that went later would be that of this start, or not, as it falls.
+    rmSync(join(this.#instance.queueDirectory, 'pid/tlsmgr.start'), { force: true });
     try {
       await this.#instance.reload();
     } catch (thrown) {
@@ -191,8 +194,6 @@ exec ${tlsmgr} "$@"
       process.kill(pid, 'SIGKILL');
       await this.#instance.waitForEnd(pid);
     }
-    // Ours is tried each time, however often it has failed.
-    rmSync(join(this.#instance.queueDirectory, 'pid/tlsmgr.start'), { force: true });
   }
 
   #server(kept: number): Outcome['served'] {
