@@ -34,12 +34,10 @@ class Servers implements NameServers {
   }
 }
 
-const nobody = (_host: string, done: (addresses: readonly string[]) => void): void => done([]);
-
 describe('the address of a server', () => {
   test('is in the hosts file, and nobody is asked', async () => {
     const nameServers = new Servers();
-    const names = new Names(['redis1.example'], { hostsPath, nameServers, system: nobody });
+    const names = new Names({ hostsPath, nameServers });
     assert.deepEqual(await names.addressesOf('Redis1.example'), ['192.0.2.7', '2001:db8::7']);
     assert.deepEqual(await names.addressesOf('localhost'), ['127.0.0.1']);
     assert.deepEqual(await names.addressesOf('192.0.2.1'), ['192.0.2.1']);
@@ -48,7 +46,7 @@ describe('the address of a server', () => {
 
   test('is what the name servers say, and the last one when they fail or are silent', async () => {
     const nameServers = new Servers();
-    const names = new Names(['b.example'], { hostsPath, nameServers, system: nobody });
+    const names = new Names({ hostsPath, nameServers });
     nameServers.answer = ['192.0.2.8'];
     assert.deepEqual(await names.addressesOf('b.example'), ['192.0.2.8']);
     nameServers.answer = fault('ESERVFAIL');
@@ -65,23 +63,10 @@ describe('the address of a server', () => {
     assert.ok(took > 900 && took < 3000, `${took} ms`);
   });
 
-  test('is what the system knew before, when no name server has it', async () => {
-    const names = new Names(['c', '192.0.2.1', 'one'], {
-      hostsPath,
-      nameServers: new Servers(),
-      system: (host, done) => {
-        assert.equal(host, 'c', 'others need no look-up');
-        done(['192.0.2.10']);
-      },
-    });
-    assert.deepEqual(await names.addressesOf('c'), ['192.0.2.10']);
-  });
-
   test('that nobody knows rejects with a reason', async () => {
-    const names = new Names(['d.example'], {
+    const names = new Names({
       hostsPath,
       nameServers: new Servers(),
-      system: nobody,
     });
     await assert.rejects(names.addressesOf('d.example'), {
       message: 'd.example: the host has no address in /etc/hosts or DNS',
@@ -89,7 +74,7 @@ describe('the address of a server', () => {
   });
 
   test('is given as dns.lookup() gives it', async () => {
-    const names = new Names([], { hostsPath, nameServers: new Servers(), system: nobody });
+    const names = new Names({ hostsPath, nameServers: new Servers() });
     const look = (host: string, all: boolean): Promise<unknown[]> =>
       new Promise((resolve) => {
         names.lookup(host, { all }, (...given: unknown[]) => resolve(given));

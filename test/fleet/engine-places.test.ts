@@ -55,7 +55,7 @@ describe('places of an engine', { skip: skipWithoutRedis, concurrency: 5 }, () =
       };
       const open = await openTestEngine(
         { servers: `redis.example:${server.port}` },
-        { names: { hostsPath: '/nonexistent', nameServers, system: () => {} } },
+        { names: { hostsPath: '/nonexistent', nameServers } },
       );
       await until(() => open.engine.connection === 'away');
       const [line = ''] = open.log.take();

@@ -17,8 +17,6 @@ const queryMs = 500;
 const queryTries = 2;
 export const nameLimitMs = 1000;
 
-const loopback = ['127.0.0.1', '::1'];
-
 /** What is needed of a Resolver. */
 export interface NameServers {
   resolve4(host: string): Promise<string[]>;
@@ -28,8 +26,6 @@ export interface NameServers {
 export interface NamesOptions {
   hostsPath?: string;
   nameServers?: NameServers;
-  /** Another source of addresses, asked once. */
-  system?: (host: string, done: (addresses: readonly string[]) => void) => void;
 }
 
 export class Names {
@@ -38,21 +34,11 @@ export class Names {
   /** By host. */
   readonly #last = new Map<string, readonly string[]>();
 
-  /** Make it before the chroot. @param hosts names or addresses. */
-  constructor(hosts: readonly string[], options: NamesOptions = {}) {
+  /** Make it before the chroot. */
+  constructor(options: NamesOptions = {}) {
     this.#hostsFile = readHostsFile(options.hostsPath);
     this.#nameServers =
       options.nameServers ?? new Resolver({ timeout: queryMs, tries: queryTries });
-    const { system } = options;
-    for (const host of hosts) {
-      if (isIP(host) === 0 && addressesInHosts(host, this.#hostsFile).length === 0) {
-        system?.(host, (addresses) => {
-          if (!this.#last.has(host) && addresses.length > 0) {
-            this.#last.set(host, addresses);
-          }
-        });
-      }
-    }
   }
 
   /** In the place of dns.lookup(). */
@@ -65,8 +51,7 @@ export class Names {
     if (isIP(host) !== 0) {
       return [host];
     }
-    const found = addressesInHosts(host, this.#hostsFile);
-    const inHosts = found.length === 0 && host === 'localhost' ? loopback : found;
+    const inHosts = addressesInHosts(host, this.#hostsFile);
     if (inHosts.length > 0) {
       return ordered(inHosts);
     }

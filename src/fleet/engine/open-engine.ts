@@ -29,11 +29,10 @@ export async function openEngine(
   settings: EngineSettings,
   { log, clock, names }: EngineDependencies,
 ): Promise<Engine> {
-  const { servers, sentinels, tls, connectTimeoutMs, readLimitMs, name } = settings;
-  const hosts = [...servers, ...sentinels].map(({ host }) => host);
+  const { tls, connectTimeoutMs, readLimitMs, name } = settings;
   const ways = {
     settings,
-    names: new Names(hosts, names),
+    names: new Names(names),
     secureContext: tls === undefined ? undefined : makeContext(name, tls),
   };
   const { RedisClient, RedisCluster, RESP_TYPES } = await import('@redis/client');
