@@ -9,7 +9,7 @@ import type {
   FleetReport,
   SharedKeysState,
 } from '../fleet/report.ts';
-import { type Metric, sample, single, type Value } from './metric.ts';
+import { each, type Metric, sample, single, type Value } from './metric.ts';
 
 type Type = 'counter' | 'gauge';
 
@@ -45,16 +45,7 @@ function eachOfFleet(
   help: string,
   values: (fleet: FleetReport) => Record<string, Value>,
 ): Metric {
-  return {
-    name,
-    type,
-    help,
-    labels: [label],
-    read: ({ report: { fleet } }) =>
-      fleet === null
-        ? []
-        : Object.entries(values(fleet)).flatMap(([key, value]) => sample({ [label]: key }, value)),
-  };
+  return each(type, name, label, help, ({ fleet }) => (fleet === null ? {} : values(fleet)));
 }
 
 /** For each cache that is shared, one value for each of a fixed set. */

@@ -63,7 +63,7 @@ export function each(
   name: string,
   label: string,
   help: string,
-  values: (report: Report) => Record<string, number>,
+  values: (report: Report) => Record<string, Value>,
 ): Metric {
   return {
     name,
