@@ -92,16 +92,11 @@ export class DerivedKeys implements KeySource {
   }
 
   report(): FleetKeysReport {
-    const periods = this.#lifetime.periods;
-    const now = this.#options.clock.nowSeconds();
-    const period = periods?.at(now) ?? 0;
     const known = this.describe().length;
     return {
       source: 'derived',
       state: this.#state === 'serving' ? 'sharing' : this.#state,
-      periodSeconds: periods?.seconds ?? 0,
-      period,
-      periodEndsInSeconds: periods === undefined ? 0 : periods.end(period) - now,
+      ...this.#lifetime.report(this.#options.clock.nowSeconds()),
       known,
       confirmed: known,
       exchangedBeforeSeconds: null,

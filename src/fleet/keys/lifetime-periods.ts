@@ -3,7 +3,10 @@
  * periods of the start stay until the process ends, as keys belong to their periods.
  */
 import type { Logger } from '../../log/logger.ts';
+import type { FleetKeysReport } from '../report.ts';
 import { Periods } from './periods.ts';
+
+type PeriodReport = Pick<FleetKeysReport, 'periodSeconds' | 'period' | 'periodEndsInSeconds'>;
 
 export class LifetimePeriods {
   readonly #log: Logger;
@@ -14,9 +17,15 @@ export class LifetimePeriods {
     this.#log = log;
   }
 
-  /** undefined while there has been no lifetime but 0. */
-  get periods(): Periods | undefined {
-    return this.#periods;
+  /** The period now, as a report has it: zeros while there is none. */
+  report(nowSeconds: number): PeriodReport {
+    const periods = this.#periods;
+    const period = periods?.at(nowSeconds) ?? 0;
+    return {
+      periodSeconds: periods?.seconds ?? 0,
+      period,
+      periodEndsInSeconds: periods === undefined ? 0 : periods.end(period) - nowSeconds,
+    };
   }
 
   /** @returns undefined when no tickets are given out: the lifetime is 0. */

@@ -110,17 +110,12 @@ export class SharedKeys implements KeySource {
 
   report(): FleetKeysReport {
     const { clock, derivedFallback } = this.#options;
-    const { periods } = this.#lifetime;
-    const now = clock.nowSeconds();
-    const period = periods?.at(now) ?? 0;
     const known = this.#serving?.rules.opening() ?? [];
     const readAtMs = this.#serving?.exchange.readAtMs;
     return {
       source: derivedFallback ? 'shared, derived' : 'shared',
       state: this.fleetState,
-      periodSeconds: periods?.seconds ?? 0,
-      period,
-      periodEndsInSeconds: periods === undefined ? 0 : periods.end(period) - now,
+      ...this.#lifetime.report(clock.nowSeconds()),
       known: known.length,
       confirmed: known.filter(({ confirmed }) => confirmed).length,
       exchangedBeforeSeconds:
