@@ -1,5 +1,5 @@
 /** A log that a test reads: each line with its severity, as it would stand in a file. */
-import type { Logger } from '../../src/log/logger.ts';
+import type { Logger } from '../src/log/logger.ts';
 
 export class LogLines implements Logger {
   readonly verbose = 0;

@@ -8,7 +8,7 @@ import { openEngine } from '../../src/fleet/engine/open-engine.ts';
 import { loadTimeZone } from '../../src/log/line.ts';
 import { chroot } from '../../src/system/calls.ts';
 import { systemClock } from '../../src/system/clock.ts';
-import { LogLines } from './log-lines.ts';
+import { LogLines } from '../log-lines.ts';
 
 const [file, hostsPath, jail] = process.argv.slice(2) as [string, string, string];
 const engine = await openEngine(readEngineFile(file), {

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { readEngineFile } from '../../src/fleet/engine/engine-file.ts';
 import { openEngine } from '../../src/fleet/engine/open-engine.ts';
 import { systemClock } from '../../src/system/clock.ts';
-import { LogLines } from './log-lines.ts';
+import { LogLines } from '../log-lines.ts';
 
 const everyMs = 10;
 const pairsEach = 7;

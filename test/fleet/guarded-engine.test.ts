@@ -6,7 +6,7 @@ import { EngineError } from '../../src/fleet/engine/engine.ts';
 import { GuardedEngine } from '../../src/fleet/engine/guarded-engine.ts';
 import { TestClock, TestTimers } from '../log/scratch.ts';
 import { FakeLibrary } from './fake-library.ts';
-import { LogLines } from './log-lines.ts';
+import { LogLines } from '../log-lines.ts';
 
 const readLimitMs = 50;
 const attemptSeconds = 4;

@@ -8,7 +8,7 @@ import { sealsOf } from '../../src/fleet/sealing.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { after as afterSeconds } from '../../src/system/timers.ts';
 import { keyNameBytes } from '../../src/tickets/ticket-key.ts';
-import { LogLines } from './log-lines.ts';
+import { LogLines } from '../log-lines.ts';
 import { openTestEngine, type TestEngine } from './open-test-engine.ts';
 import { RedisServer, skipWithoutRedis, until } from './redis-server.ts';
 import { lifetimeSeconds, periodSeconds, pool } from './test-fleet.ts';

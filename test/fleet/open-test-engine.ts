@@ -7,7 +7,7 @@ import { readEngineFile } from '../../src/fleet/engine/engine-file.ts';
 import type { NamesOptions } from '../../src/fleet/engine/names.ts';
 import { openEngine } from '../../src/fleet/engine/open-engine.ts';
 import { systemClock } from '../../src/system/clock.ts';
-import { LogLines } from './log-lines.ts';
+import { LogLines } from '../log-lines.ts';
 import { until } from './redis-server.ts';
 
 export interface TestEngine {

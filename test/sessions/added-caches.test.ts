@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { LogLines } from '../log-lines.ts';
 import type { Caches, CachesSettings } from '../../src/sessions/caches.ts';
 import { cachesNamed } from '../../src/config/cache-names.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
-import { KeptLog, named, openScratchCaches, scratchDirectory } from './scratch.ts';
+import { named, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 const clock = new TestClock();
 
@@ -35,10 +36,10 @@ function settingsOf(directory: string, databases: Record<string, string>): Cache
   };
 }
 
-async function inScratch(body: (directory: string, log: KeptLog) => Promise<void>): Promise<void> {
+async function inScratch(body: (directory: string, log: LogLines) => Promise<void>): Promise<void> {
   const scratch = scratchDirectory();
   try {
-    await body(scratch.path, new KeptLog());
+    await body(scratch.path, new LogLines());
   } finally {
     scratch.remove();
   }

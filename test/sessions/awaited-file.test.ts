@@ -1,9 +1,9 @@
 /** When the file of a cache is tried again that couldn't be opened. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { LogLines } from '../log-lines.ts';
 import { TlsmgrError } from '../../src/errors.ts';
 import { AwaitedFile } from '../../src/sessions/file/awaited-file.ts';
-import { KeptLog } from './scratch.ts';
 
 void describe('a file that a cache waits for', () => {
   void test('is tried after 5 s, 10 s, 20 s, 40 s, and then every 60 s', (t) => {
@@ -20,7 +20,7 @@ void describe('a file that a cache waits for', () => {
         throw new TlsmgrError('STORAGE', 'open database', { cause: full });
       },
       found: () => assert.fail('there is none'),
-      log: new KeptLog(),
+      log: new LogLines(),
     });
     while (nowSeconds < 260) {
       nowSeconds += 1;

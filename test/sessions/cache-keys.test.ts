@@ -5,12 +5,13 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { LogLines } from '../log-lines.ts';
 import fc from 'fast-check';
 import { FatalError } from '../../src/errors.ts';
 import { parseKeys, readCacheKeys } from '../../src/sessions/file/cache-keys.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, openLogOnFile } from './log-on-file.ts';
-import { KeptLog, named, openScratchCaches, scratchDirectory } from './scratch.ts';
+import { named, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 void describe('a key file', () => {
   void test('holds one or two keys, in hexadecimal or as they are', () => {
@@ -39,17 +40,17 @@ void describe('a key file', () => {
     const scratch = scratchDirectory();
     const path = join(scratch.path, 'keys');
     assert.throws(
-      () => readCacheKeys(path, new KeptLog()),
+      () => readCacheKeys(path, new LogLines()),
       new FatalError(`tlsmgr_session_cache_key_file = ${path}: No such file or directory`),
     );
     writeFileSync(path, 'secret', { mode: 0o600 });
     assert.throws(
-      () => readCacheKeys(path, new KeptLog()),
+      () => readCacheKeys(path, new LogLines()),
       (error) => error instanceof FatalError && !error.message.includes('secret'),
     );
     writeFileSync(path, randomBytes(32));
     chmodSync(path, 0o644);
-    const log = new KeptLog();
+    const log = new LogLines();
     readCacheKeys(path, log);
     assert.match(log.lines[0]!, /^warning: .* open to its group or to others/);
     scratch.remove();
@@ -61,7 +62,7 @@ void test('a key file that is a FIFO is fatal, and nobody waits for its writer',
   const path = join(scratch.path, 'fifo');
   execFileSync('mkfifo', [path]);
   assert.throws(
-    () => readCacheKeys(path, new KeptLog()),
+    () => readCacheKeys(path, new LogLines()),
     new FatalError(`tlsmgr_session_cache_key_file = ${path}: not a regular file`),
   );
   scratch.remove();
@@ -77,7 +78,7 @@ void describe('a sealed cache file', () => {
     const keysOf = (text: string): ReturnType<typeof readCacheKeys> => {
       const path = join(scratch.path, 'keys');
       writeFileSync(path, text, { mode: 0o600 });
-      return readCacheKeys(path, new KeptLog());
+      return readCacheKeys(path, new LogLines());
     };
     const open = async (keys: string): Promise<ReturnType<typeof openLogOnFile>> => {
       const opened = openLogOnFile(
@@ -126,7 +127,7 @@ void describe('a sealed cache file', () => {
 
     const keyPath = join(scratch.path, 'keys');
     writeFileSync(keyPath, randomBytes(32), { mode: 0o600 });
-    const keys = readCacheKeys(keyPath, new KeptLog());
+    const keys = readCacheKeys(keyPath, new LogLines());
     const sealed = openLogOnFile(file, clock, {}, { keys });
     await awake(sealed.loaded);
     assert.ok(sealed.log.lookup(span('the id')));
@@ -142,7 +143,7 @@ void test('a start without its key serves from memory, and a later one with it r
   const keyFile = join(scratch.path, 'keys');
   const path = join(scratch.path, 'smtp.tlsmgr');
   const good = randomBytes(32);
-  const log = new KeptLog();
+  const log = new LogLines();
   const open = (): ReturnType<typeof openScratchCaches> =>
     openScratchCaches({
       directory: scratch.path,

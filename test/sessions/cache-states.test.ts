@@ -1,6 +1,7 @@
 /** What each call on the caches does in each of their states. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { LogLines } from '../log-lines.ts';
 import { postfixCacheNames } from '../../src/config/cache-names.ts';
 import { LoggedCache } from '../../src/sessions/logged-cache.ts';
 import { OpenCache } from '../../src/sessions/open-cache.ts';
@@ -9,7 +10,7 @@ import { cacheTypes, openerOf } from '../../src/sessions/cache-types.ts';
 import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
 import { lateCache } from '../contracts/late-cache.ts';
 import { lookupText, span, TestClock } from '../contracts/session-cache.ts';
-import { KeptLog, named, openScratchCaches, scratchDirectory } from './scratch.ts';
+import { named, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 const limits = { lifetimeSeconds: 120, sizeLimitBytes: 0, entryLimit: 0 };
 
@@ -173,7 +174,7 @@ describe('a type of database', () => {
     const clock = new TestClock();
     const memory = new CircularLog({ ...limits, slotBytes: 4096, segmentBytes: 3072 }, { clock });
     const settings = { ...limits, label: 'smtp', database: 'far:away', logOperations: true };
-    const log = new KeptLog();
+    const log = new LogLines();
     let closes = 0;
     const open = new OpenCache(
       { settings, database: { kind: 'memory', type: 'far' }, path: undefined },

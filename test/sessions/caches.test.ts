@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, mock, test } from 'node:test';
+import { LogLines } from '../log-lines.ts';
 import { FatalError } from '../../src/errors.ts';
 import { databaseOf } from '../../src/sessions/database.ts';
 import type { CacheName } from '../../src/config/cache-names.ts';
@@ -21,19 +22,13 @@ import { redirectFile } from '../../src/system/data-redirect.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { poll } from '../postfix/poll.ts';
 import { awake } from './log-on-file.ts';
-import {
-  KeptLog,
-  named,
-  type OpenOptions,
-  openScratchCaches,
-  scratchDirectory,
-} from './scratch.ts';
+import { named, type OpenOptions, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 const isRoot = process.getuid?.() === 0;
 
 interface Scene {
   path: string;
-  log: KeptLog;
+  log: LogLines;
   clock: TestClock;
   open: (options: Partial<OpenOptions>) => ReturnType<typeof openScratchCaches>;
 }
@@ -41,7 +36,7 @@ interface Scene {
 function scene(body: (scene: Scene) => void | Promise<void>): () => Promise<void> {
   return async () => {
     const scratch = scratchDirectory();
-    const log = new KeptLog();
+    const log = new LogLines();
     const clock = new TestClock();
     try {
       await body({

@@ -3,19 +3,14 @@ import assert from 'node:assert/strict';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { LogLines } from '../log-lines.ts';
 import fc from 'fast-check';
 import { type CacheName, postfixCacheNames } from '../../src/config/cache-names.ts';
 import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
 import { geometryOf } from '../../src/sessions/file/geometry.ts';
 import type { ByteSpan, CacheLimits } from '../../src/sessions/session-cache.ts';
 import type { CachesSettings } from '../../src/sessions/caches.ts';
-import {
-  KeptLog,
-  named,
-  type OpenOptions,
-  openScratchCaches,
-  scratchDirectory,
-} from './scratch.ts';
+import { named, type OpenOptions, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 const clock = {
   seconds: 1000,
@@ -104,7 +99,7 @@ describe('changed caches', () => {
   function setUp(options: Partial<OpenOptions> = {}) {
     const scratch = scratchDirectory();
     const directory = scratch.path;
-    const log = new KeptLog();
+    const log = new LogLines();
     const one = `btree:${directory}/one`;
     const two = `btree:${directory}/two`;
     const caches = openScratchCaches({
@@ -213,7 +208,7 @@ describe('changed caches', () => {
   });
 
   test('a change that fails halfway is undone: what left for it comes back', async () => {
-    const log = new (class extends KeptLog {
+    const log = new (class extends LogLines {
       failing = false;
       override info(text: string): void {
         if (this.failing && text.startsWith('open lmtp')) {
@@ -276,7 +271,7 @@ describe('changed caches', () => {
     caches.closeNow();
     holder.closeNow();
     await changing;
-    const log = new KeptLog();
+    const log = new LogLines();
     const databases = { smtpd: { database: two }, smtp: { database: one } };
     openScratchCaches({ directory, clock, log, caches: databases, lockPatienceMs: 0 }).closeNow();
     assert.deepEqual(log.lines, []);

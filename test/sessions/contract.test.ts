@@ -1,6 +1,7 @@
 /** Every kind of cache passes the contract. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LogLines } from '../log-lines.ts';
 import {
   type CacheUnderTest,
   type ContractLimits,
@@ -9,7 +10,7 @@ import {
 } from '../contracts/session-cache.ts';
 import { lateCache } from '../contracts/late-cache.ts';
 import { LoggedCache } from '../../src/sessions/logged-cache.ts';
-import { KeptLog, named, openScratchCaches, scratchDirectory } from './scratch.ts';
+import { named, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 function opener(
   database: (directory: string) => string,
@@ -36,7 +37,7 @@ function opener(
       },
     });
     const cache = named(caches, 'smtpd').cache!;
-    const log = new KeptLog();
+    const log = new LogLines();
     return {
       cache:
         more.late === true

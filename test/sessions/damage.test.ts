@@ -7,12 +7,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { LogLines } from '../log-lines.ts';
 import fc from 'fast-check';
 import { manifestBytes, slotsStart } from '../../src/sessions/file/manifest.ts';
 import { longestIdBytes } from '../../src/sessions/session-cache.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake, openLogOnFile } from './log-on-file.ts';
-import { KeptLog, named, openScratchCaches, scratchDirectory } from './scratch.ts';
+import { named, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 const ids = 400;
 
@@ -109,7 +110,7 @@ void describe('a damaged cache file', () => {
       await fc.assert(
         fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 3 }), async (damages) => {
           writeFileSync(path, damaged(bytes, damages));
-          const log = new KeptLog();
+          const log = new LogLines();
           let open: ReturnType<typeof openLogOnFile>;
           try {
             open = openLogOnFile(path, clock, { slotBytes: 65_536, segmentBytes: 57_344 });
@@ -178,7 +179,7 @@ void describe('a damaged cache file', () => {
       const scratch = scratchDirectory();
       const path = join(scratch.path, 'scache.tlsmgr');
       writeFileSync(path, content);
-      const log = new KeptLog();
+      const log = new LogLines();
       const clock = new TestClock();
       const settings = {
         directory: scratch.path,

@@ -18,19 +18,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { LogLines } from '../log-lines.ts';
 import type { Caches, CachesSettings } from '../../src/sessions/caches.ts';
 import { removeLeftFiles } from '../../src/sessions/left-files.ts';
 import { manifestBytes } from '../../src/sessions/file/manifest.ts';
 import { type CacheName, postfixCacheNames } from '../../src/config/cache-names.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { awake } from './log-on-file.ts';
-import {
-  KeptLog,
-  named,
-  type OpenOptions,
-  openScratchCaches,
-  scratchDirectory,
-} from './scratch.ts';
+import { named, type OpenOptions, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 const session = 'the session in the clear';
 const stranger = 4321;
@@ -51,7 +46,7 @@ async function until(done: () => boolean): Promise<void> {
 class Place {
   readonly #scratch = scratchDirectory();
   readonly path = this.#scratch.path;
-  readonly log = new KeptLog();
+  readonly log = new LogLines();
   readonly clock = new TestClock();
   readonly data = join(this.#scratch.path, 'data');
   readonly elsewhere = join(this.#scratch.path, 'elsewhere');

@@ -1,11 +1,11 @@
 /** A circular log kept in a file, with sizes small enough that all of it happens. */
 import { closeSync, constants, copyFileSync, openSync } from 'node:fs';
+import { LogLines } from '../log-lines.ts';
 import { type CacheKeys } from '../../src/sessions/file/cache-keys.ts';
 import { CircularLog, type CircularLogSettings } from '../../src/sessions/memory/circular-log.ts';
 import type { FileMirror, FileMirrorDependencies } from '../../src/sessions/file/file-mirror.ts';
 import { inspectFile, keepInFile } from '../../src/sessions/file/persistence.ts';
 import type { Clock } from '../../src/system/clock.ts';
-import { KeptLog } from './scratch.ts';
 
 export const smallGeometry = { slotBytes: 4096, segmentBytes: 3072 };
 
@@ -33,7 +33,7 @@ export function openLogOnFile(
   };
   const log = new CircularLog(all, { clock });
   const found = inspectFile(fd, 'smtp', all.slotBytes);
-  const kept = new KeptLog();
+  const kept = new LogLines();
   if (found === 'foreign' || found === 'useless') {
     closeSync(fd);
     throw new Error('a foreign file');

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { LogLines } from '../log-lines.ts';
 import fc from 'fast-check';
 import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
 import { fitInto, leastLimitBytes, memoryFor, roomOf } from '../../src/sessions/memory-share.ts';
@@ -10,7 +11,7 @@ import { type CacheName, postfixCacheNames } from '../../src/config/cache-names.
 import { type MemoryLimit, memoryLimits } from '../../src/system/memory-limits.ts';
 import { span, TestClock } from '../contracts/session-cache.ts';
 import { smallGeometry } from './log-on-file.ts';
-import { KeptLog, named, openScratchCaches, scratchDirectory } from './scratch.ts';
+import { named, openScratchCaches, scratchDirectory } from './scratch.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -82,7 +83,7 @@ describe('sharing memory among the caches', () => {
 
   test('is said once, and again when main.cf changes it', async () => {
     const scratch = scratchDirectory();
-    const log = new KeptLog();
+    const log = new LogLines();
     const limit: MemoryLimit = {
       name: 'memory.max of /x',
       bytes: 200 * mebibyte,

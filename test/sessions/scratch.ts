@@ -2,29 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { LogLines } from '../log-lines.ts';
 import { type CacheName, cachesNamed } from '../../src/config/cache-names.ts';
 import type { CacheSettings } from '../../src/config/config.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import { type Caches, openCaches, type ServedCache } from '../../src/sessions/caches.ts';
 import type { MemoryRoom } from '../../src/sessions/memory-share.ts';
 import type { Clock } from '../../src/system/clock.ts';
-
-export class KeptLog implements Logger {
-  readonly verbose = 0;
-  readonly lines: string[] = [];
-
-  info(text: string): void {
-    this.lines.push(text);
-  }
-
-  warning(text: string): void {
-    this.lines.push(`warning: ${text}`);
-  }
-
-  error(text: string): void {
-    this.lines.push(`error: ${text}`);
-  }
-}
 
 export function scratchDirectory(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'tlsmgr-cache-'));
@@ -72,7 +56,7 @@ export function openScratchCaches(options: OpenOptions): Caches {
       otherDatabases: 'otherDatabases' in options ? options.otherDatabases : [],
     },
     {
-      log: options.log ?? new KeptLog(),
+      log: options.log ?? new LogLines(),
       clock: options.clock,
       lockPatienceMs: options.lockPatienceMs ?? 1000,
       retrySeconds: options.retrySeconds,

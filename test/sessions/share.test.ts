@@ -1,13 +1,14 @@
 /** A cache that is shared with other hosts stands around the local one, and behind the one that logs. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { LogLines } from '../log-lines.ts';
 import { openCaches, type Caches, type CachesSettings } from '../../src/sessions/caches.ts';
 import { LoggedCache } from '../../src/sessions/logged-cache.ts';
 import { CircularLog } from '../../src/sessions/memory/circular-log.ts';
 import type { CacheLimits, SessionCache } from '../../src/sessions/session-cache.ts';
 import { lateCache } from '../contracts/late-cache.ts';
 import { lookupText, span, TestClock } from '../contracts/session-cache.ts';
-import { KeptLog, named, scratchDirectory } from './scratch.ts';
+import { named, scratchDirectory } from './scratch.ts';
 
 interface Shared {
   label: string;
@@ -49,7 +50,7 @@ function setUp(
   options: { logOperations?: boolean; around?: (local: SessionCache) => SessionCache } = {},
 ) {
   const scratch = scratchDirectory();
-  const log = new KeptLog();
+  const log = new LogLines();
   const shared: Shared[] = [];
   const settingsWith = (
     more: Partial<CacheLimits> & { database?: string } = {},

@@ -6,6 +6,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { LogLines } from '../log-lines.ts';
 import { whoAnswers } from '../../src/cli/probe.ts';
 import { patientClient } from '../patient-client.ts';
 import { MetricsEndpoint } from '../../src/metrics/endpoint.ts';
@@ -15,7 +16,7 @@ import { Pool } from '../../src/prng/pool.ts';
 import { connectUnix } from '../../src/system/calls.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { notBuilt, Standalone } from '../cli/standalone.ts';
-import { KeptLog } from '../sessions/scratch.ts';
+
 import { startService } from '../socket/harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-socket-'));
@@ -45,7 +46,7 @@ const metricsKind: (typeof kinds)[number] = [
   'of metrics',
   async (path) => {
     const address = { kind: 'unix', path } as const;
-    const endpoint = new MetricsEndpoint({ address, hostname: 'localhost', log: new KeptLog() });
+    const endpoint = new MetricsEndpoint({ address, hostname: 'localhost', log: new LogLines() });
     await endpoint.listenOnPath();
     return endpoint;
   },

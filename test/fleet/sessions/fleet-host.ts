@@ -1,4 +1,5 @@
 /** A host of a fleet, as far as sessions go: a local cache, and what shares it. */
+import { LogLines } from '../../log-lines.ts';
 import { FleetCache } from '../../../src/fleet/sessions/fleet-cache.ts';
 import { SessionSharing } from '../../../src/fleet/sessions/sharing.ts';
 import type { Seals } from '../../../src/fleet/seals.ts';
@@ -6,7 +7,7 @@ import { geometryOf } from '../../../src/sessions/file/geometry.ts';
 import { CircularLog } from '../../../src/sessions/memory/circular-log.ts';
 import type { CacheLimits, SessionCache } from '../../../src/sessions/session-cache.ts';
 import type { Clock } from '../../../src/system/clock.ts';
-import { KeptLog } from '../../sessions/scratch.ts';
+
 import { MapEngine, type MapServer, turn } from './map-engine.ts';
 import { openSeals } from './open-seals.ts';
 
@@ -52,7 +53,7 @@ export interface Host {
   local: CircularLog;
   engine: MapEngine;
   sharing: SessionSharing;
-  log: KeptLog;
+  log: LogLines;
   timers: TestTimers;
 }
 
@@ -64,7 +65,7 @@ export function fleetHost(options: HostOptions): Host {
   const { server, clock, label = 'smtp' } = options;
   const limits = { ...usualLimits, ...options.limits };
   const engine = new MapEngine(server);
-  const log = new KeptLog();
+  const log = new LogLines();
   const timers = new TestTimers();
   const sharing = new SessionSharing({
     engine,

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { LogLines } from '../../log-lines.ts';
 import { readEngineFile } from '../../../src/fleet/engine/engine-file.ts';
 import type { Engine } from '../../../src/fleet/engine/engine.ts';
 import { openEngine } from '../../../src/fleet/engine/open-engine.ts';
@@ -20,7 +21,7 @@ import {
   supportsAll,
   TestClock,
 } from '../../contracts/session-cache.ts';
-import { KeptLog, scratchDirectory } from '../../sessions/scratch.ts';
+import { scratchDirectory } from '../../sessions/scratch.ts';
 import { RedisServer, skipWithoutRedis, until } from '../redis-server.ts';
 import { localCache, usualLimits } from './fleet-host.ts';
 
@@ -32,7 +33,7 @@ let server: RedisServer;
 interface RealHost {
   cache: FleetCache;
   engine: Engine;
-  log: KeptLog;
+  log: LogLines;
   close: () => void;
 }
 
@@ -52,7 +53,7 @@ async function realHost(options: RealHostOptions = {}): Promise<RealHost> {
     file,
     `servers = ${server.address}\nkey_prefix = ${prefix}\nread_limit_ms = ${readLimitMs}\n`,
   );
-  const log = new KeptLog();
+  const log = new LogLines();
   const engine = await openEngine(readEngineFile(file), { log, clock: systemClock });
   engine.start();
   await until(() => engine.connection === 'up');
