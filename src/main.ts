@@ -10,6 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { StartRecord } from './daemon/start-record.ts';
 import { nameProcess } from './daemon/process-name.ts';
 import { codeCacheVariable, loadCompiled } from './system/code-cache.ts';
+import { lowerHelperThreads } from './system/helper-threads.ts';
 
 // Without a handler Node opens its debugger on a port at this signal, as root if root runs it.
 process.on('SIGUSR1', () => process.kill(process.pid, 'SIGTERM'));
@@ -19,6 +20,7 @@ const [first] = args;
 const isOfMaster = process.env['GENERATION'] !== undefined;
 const forPeople = ['--help', '-h', '--version'];
 
+lowerHelperThreads();
 nameProcess(args, isOfMaster ? process.env['MAIL_CONFIG'] : undefined);
 
 if (first !== undefined && (!first.startsWith('-') || isForPeople(first))) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parseStartRecord, startRecordPath } from '../../src/daemon/start-record.ts';
@@ -69,6 +70,25 @@ describe('the life of tlsmgr under a real Postfix', { skip: skipWithoutPostfix }
     }
     assert.equal(rootOf(pid), postfix.queueDirectory);
   });
+
+  test(
+    "V8's threads have a lower priority than requests and disk, and V8 has one",
+    { skip: !testsOurs },
+    async () => {
+      const pid = await served();
+      const usual = getPriority(pid);
+      const threads = readdirSync(`/proc/${pid}/task`).map(Number);
+      const lowered = threads.filter((thread) => getPriority(thread) > usual);
+      // Beside the one that collects garbage there are one of Node's timer and one for SIGUSR1.
+      assert.ok(
+        lowered.length > 0 && lowered.length <= 3,
+        `${lowered.length} of ${threads.length}`,
+      );
+      assert.ok(!lowered.includes(pid));
+      // libuv's four, which write files, and the main one.
+      assert.ok(threads.length - lowered.length >= 5, `${lowered.length} of ${threads.length}`);
+    },
+  );
 
   test("has closed the record of its start, which is root's alone", async (t) => {
     if (!testsOurs) {
