@@ -65,21 +65,23 @@ class Intake implements ReadBackRecords {
       const end = offset + recordBytes(idBytes, sessionBytes);
       const idStart = offset + recordHeaderBytes;
       const id = { buffer: bytes, start: idStart, end: idStart + idBytes };
-      if (!this.#skip(arrival, id) && this.#isWanted(arrival, id, storedAt)) {
-        const record = bytes.subarray(offset, end);
-        this.#append(record, arrival, id, storedAt, idBytes + sessionBytes);
+      if (!this.#skip(arrival, id)) {
+        const hash = this.#records.hashOf(id);
+        if (this.#isWanted(arrival, id, hash, storedAt)) {
+          this.#append({ buffer: bytes, start: offset, end }, arrival, hash, storedAt);
+        }
       }
       offset = end;
     }
   }
 
   /** Whether the record is valid and newer than what the log has under its id, which then goes. */
-  #isWanted(arrival: number, id: ByteSpan, storedAt: number): boolean {
+  #isWanted(arrival: number, id: ByteSpan, hash: number, storedAt: number): boolean {
     if (this.#retention.hasExpired(storedAt, this.#now) || id.end - id.start > longestIdBytes) {
       this.rejected.push(arrival);
       return false;
     }
-    const known = this.#records.find(id, this.#records.hashOf(id));
+    const known = this.#records.find(id, hash);
     if (known === noLocator) {
       return true;
     }
@@ -98,14 +100,13 @@ class Intake implements ReadBackRecords {
     return true;
   }
 
-  #append(record: Buffer, arrival: number, id: ByteSpan, storedAt: number, rawBytes: number): void {
-    const segment = this.#segmentFor(record.length);
+  #append(record: ByteSpan, arrival: number, hash: number, storedAt: number): void {
+    const segment = this.#segmentFor(record.end - record.start);
     if (segment === undefined) {
       this.rejected.push(arrival);
       return;
     }
-    const hash = this.#records.hashOf(id);
-    this.#records.appendCopy(segment, record, { hash, storedAt, rawBytes });
+    this.#records.appendCopy(segment, record, hash, storedAt);
   }
 
   #segmentFor(size: number): Segment | undefined {

@@ -168,17 +168,16 @@ export class Records implements RecordMatcher, MovableRecords {
   }
 
   /** Appends a copy of a whole record that comes from a file, with a hash and a time of this process. */
-  appendCopy(
-    segment: Segment,
-    record: Buffer,
-    { hash, storedAt, rawBytes }: { hash: number; storedAt: number; rawBytes: number },
-  ): void {
+  appendCopy(segment: Segment, record: ByteSpan, hash: number, storedAt: number): void {
     const offset = segment.used;
-    record.copy(segment.buffer, offset);
-    segment.words[(offset >> 2) + word.hash] = hash;
-    segment.words[(offset >> 2) + word.storedAt] = storedAt;
+    const at = offset >> 2;
+    record.buffer.copy(segment.buffer, offset, record.start, record.end);
+    const { words } = segment;
+    words[at + word.hash] = hash;
+    words[at + word.storedAt] = storedAt;
     segment.lastArrival = segment.arrivalAt(offset);
-    this.#adopt(segment, record.length, hash, rawBytes);
+    const rawBytes = words[at + word.idLength]! + words[at + word.sessionLength]!;
+    this.#adopt(segment, record.end - record.start, hash, rawBytes);
   }
 
   /**
