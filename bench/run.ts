@@ -2,18 +2,20 @@
  * npm run bench: ours beside Postfix's own tlsmgr, in one run on one machine.
  *
  *     npm run bench -- [--rounds N] [--scale F] [--json FILE] [--node PATH] [--rows TEXT] [--check]
- *                      [--only requests | handshakes] [--seconds S]
+ *                      [--only requests | handshakes | start | million] [--seconds S]
  *
  * Both run under a real master(8), pinned to one processor; rounds alternate
  * between them and the floor. Prints one table of medians; ratios are taken
  * within a round and given with their spread. In the rows `logged` both log each
  * operation of the caches (smtpd_tls_loglevel = 2), to a postlogd(8) of their own. `--check` fails when a ratio is
- * under half of its goal: a gross loss, not noise. Needs root, Postfix, a C
- * compiler and taskset.
+ * under half of its goal: a gross loss, not noise. Whole handshakes, the start and
+ * memory (start.ts), and a million sessions beside a thousand (cache-sizes.ts,
+ * cache.ts) follow. Needs root, Postfix, a C compiler and taskset.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
   clientProcessor,
@@ -94,15 +96,40 @@ interface Contestants {
   floor: Contestant;
 }
 
-if (values.only !== 'handshakes') {
+/** `--check` looks at the requests alone. */
+function isWanted(part: 'requests' | 'handshakes' | 'start' | 'million'): boolean {
+  return values.only === undefined ? part === 'requests' || !values.check : values.only === part;
+}
+
+if (isWanted('requests')) {
   await measureRequests();
 }
-if (values.only === 'handshakes' || (values.only === undefined && !values.check)) {
+if (isWanted('handshakes')) {
   console.log();
   await measureHandshakes({
     tlsmgr: ourTlsmgr(values.node),
     rounds,
     seconds: Number(values.seconds),
+  });
+}
+if (isWanted('start')) {
+  console.log();
+  const node = values.node === undefined ? [] : ['--node', values.node];
+  runBeside('start.ts', ...node);
+}
+if (isWanted('million')) {
+  for (let round = 0; round < rounds; round += 1) {
+    console.log();
+    runBeside('cache-sizes.ts', '--ours', '1000', '1000000');
+  }
+  console.log();
+  runBeside('cache.ts', '1000000');
+}
+
+/** A benchmark of its own, which prints. */
+function runBeside(program: string, ...args: string[]): void {
+  execFileSync(process.execPath, ['--import', 'tsx', join(import.meta.dirname, program), ...args], {
+    stdio: 'inherit',
   });
 }
 
