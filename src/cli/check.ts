@@ -179,7 +179,7 @@ async function postfixFindings(postfix: Postfix, choice: Choice, io: CliIo): Pro
     const announcement =
       ours && config !== undefined ? config.announce : announcementFor(mailVersion);
     const running = { socketPath: postfix.socketPath, announcement, ours };
-    findings.push(...(await runningFindings(running, ours ? config : undefined, findings)));
+    findings.push(...(await runningFindings(running, config, findings)));
     if (!ours && config !== undefined) {
       // So that it is known before install.
       findings.push(...(await metricsPortFindings(config, undefined)));

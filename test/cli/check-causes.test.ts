@@ -114,6 +114,22 @@ describe('the running daemon', () => {
     assert.deepEqual(await findings(told), []);
   });
 
+  test('that only waits for a reload tells what is wrong with it all the same', async () => {
+    problems = [
+      { severity: 'warning', name: 'fleet-differs', text: 'fleet: mx2 has OpenSSL 1, here 2' },
+      {
+        severity: 'warning',
+        name: 'engine-away',
+        text: 'engine a:1 is away: x (tlsmgr_fleet_engine)',
+      },
+    ];
+    assert.deepEqual(kinds(await findings([], false)), [
+      'warning other-answers',
+      'warning fleet-differs',
+      'warning engine-away',
+    ]);
+  });
+
   test('a node that is gone is one error', async () => {
     const path = '/opt/node-20/bin/node';
     const why = `${path} is missing: install Node.js, then run tlsmgr install again`;

@@ -23,6 +23,7 @@ export interface Running {
 
 const patienceMs = 5000;
 
+/** @param config of main.cf. A daemon that only waits for a reload to end isn't compared with it. */
 export async function runningFindings(
   { socketPath, announcement, ours }: Running,
   config: Config | undefined,
@@ -42,12 +43,21 @@ export async function runningFindings(
       },
     ];
   }
-  if (ours !== undefined && ours !== (answer.kind === 'ours')) {
-    return [ours ? handedOverFinding(socketPath, known) : otherFinding(false)];
-  }
   if (answer.kind !== 'ours') {
-    return [];
+    return ours === true ? [handedOverFinding(socketPath, known)] : [];
   }
+  const findings = await reportedFindings(answer, { socketPath, ours }, config, known);
+  return ours === false ? [otherFinding(false), ...findings] : findings;
+}
+
+/** What one of ours that answers says of itself. */
+async function reportedFindings(
+  answer: Extract<Answer, { kind: 'ours' }>,
+  { socketPath, ours }: Pick<Running, 'socketPath' | 'ours'>,
+  config: Config | undefined,
+  known: readonly Finding[],
+): Promise<Finding[]> {
+  const compared = ours === false ? undefined : config;
   let report: Report;
   try {
     report = requireReport(answer.report);
@@ -61,8 +71,9 @@ export async function runningFindings(
       },
     ];
   }
-  const taken = config === undefined ? [] : await metricsPortFindings(config, report.pid);
-  const findings = [...reportFindings(report, config, [...known, ...taken]), ...taken];
+  const taken = compared === undefined ? [] : await metricsPortFindings(compared, report.pid);
+  const problems = problemFindings(report, config, [...known, ...taken]);
+  const findings = [...reportFindings(report, compared, problems, [...known, ...taken]), ...taken];
   if (!answer.givesSeeds) {
     findings.unshift({
       severity: 'error',
@@ -118,6 +129,7 @@ function otherFinding(ours: boolean): Finding {
 function reportFindings(
   report: Report,
   config: Config | undefined,
+  problems: readonly Finding[],
   known: readonly Finding[],
 ): Finding[] {
   const findings: Finding[] = [];
@@ -129,7 +141,6 @@ function reportFindings(
       remedy: 'postfix reload',
     });
   }
-  const problems = problemFindings(report, config, known);
   const stale = Object.keys(report.caches).filter((label) => {
     const wanted = config?.caches.get(label);
     return wanted !== undefined && wanted.database !== report.caches[label]!.database;
