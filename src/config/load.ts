@@ -143,7 +143,7 @@ class Checks {
     const fleet = fleetSettings(this.#fleet.values(), {
       caches,
       setText: (name) => settings.setText(name),
-      refuse: (parameter, message) => this.#useDefault(parameter, message),
+      refuse: (parameter, message) => this.#useDefault(parameter, message, ':'),
     });
     let text: ReadonlyMap<string, string> | undefined;
     return Object.freeze({
@@ -219,16 +219,18 @@ class Checks {
       if (parameter.ours !== true || !(thrown instanceof FatalError)) {
         throw thrown;
       }
-      this.#useDefault(parameter, thrown.message);
+      const { name, allowed } = parameter;
+      this.#useDefault(parameter, thrown.message, `: ${name} takes ${allowed};`);
       return this.#value(parameter);
     }
   }
 
-  #useDefault(parameter: Parameter, message: string): void {
-    const { name, allowed } = parameter;
+  /** @param words between the message and what follows from it. */
+  #useDefault(parameter: Parameter, message: string, words: string): void {
+    const { name } = parameter;
     this.#settings.forget(name);
     const used = parameter.default === '' ? 'empty' : parameter.default;
-    const text = `${message}: ${name} takes ${allowed}; its default is used: ${used}`;
+    const text = `${message}${words} its default is used: ${used}`;
     this.faults.push({ name, message, text });
   }
 
