@@ -1,4 +1,5 @@
 /** What is wrong with a fleet at this moment, as far as this host knows. */
+import { isRefused } from '../fleet/engine/engine-fault.ts';
 import type { EngineReport } from '../fleet/engine/engine.ts';
 import type { FleetReport } from '../fleet/report.ts';
 import type { Problem } from './report.ts';
@@ -36,7 +37,7 @@ function engineProblems(engine: EngineReport, fleet: FleetReport): Problem[] {
       {
         severity: 'warning',
         name: 'engine-away',
-        text: `engine ${server} is away: ${reason}: ${consequence(fleet)} (tlsmgr_fleet_engine)`,
+        text: `engine ${server} ${isRefused(reason) ? 'refuses this host' : 'is away'}: ${reason}: ${consequence(fleet)} (tlsmgr_fleet_engine)`,
       },
     ];
   }

@@ -75,7 +75,7 @@ describe('the set-up of a fleet', { skip: noCDaemon }, () => {
     assert.match(missing[0]!.text, /^tlsmgr_fleet_engine = redis:DIR\/engine\.cf: .*No such file/u);
     writeFileSync(setUp.path('engine.cf'), 'servers = 127.0.0.1:1\n', { mode: 0o600 });
     const [away, ...more] = await setUp.findings(shared);
-    assert.deepEqual([kinds([away!]), more], [['note engine-not-asked'], []]);
+    assert.deepEqual([kinds([away!]), more], [['warning engine-unusable'], []]);
     assert.match(away!.text, /^engine 127\.0\.0\.1:1 can't be reached from here: /u);
     assert.match(away!.remedy, /^redis-cli -h 127\.0\.0\.1 -p 1 ping/u);
   });
@@ -160,16 +160,18 @@ describe('an engine that is asked', () => {
     }
   });
 
-  test('that is away is a note, unless the daemon has told of it', async () => {
+  test('that is away is a warning, unless the daemon has told of it', async () => {
     const engine = engineOf(() => undefined);
     engine.connection = 'away';
     const found = await askedFindings(engine, []);
-    assert.deepEqual(kinds(found), ['note engine-not-asked']);
+    assert.deepEqual(kinds(found), ['warning engine-unusable']);
     requirePasteable(found[0]!.remedy);
     const told: Finding = { severity: 'warning', name: 'engine-away', text: '', remedy: '' };
     assert.deepEqual(await askedFindings(engine, [told]), []);
     engine.connection = 'opening';
-    assert.deepEqual(kinds(await askedFindings(engine, [], 20)), ['note engine-not-asked']);
+    assert.deepEqual(kinds(await askedFindings(engine, [], { limitMs: 20 })), [
+      'warning engine-unusable',
+    ]);
   });
 
   test('that does not tell is a note', async () => {
@@ -183,6 +185,24 @@ describe('an engine that is asked', () => {
   test('has a command that names it', () => {
     assert.equal(redisCli('[2001:db8::1]:6380'), 'redis-cli -h 2001:db8::1 -p 6380');
     assert.equal(redisCli('a;b'), "redis-cli -h 'a;b'");
+    const access = {
+      username: '',
+      password_file: '',
+      tls: false,
+      tls_ca_file: '/ca',
+      tls_cert_file: '/c',
+      tls_key_file: '/k',
+      tls_server_name: 'n',
+    };
+    assert.equal(redisCli('a:1', access), 'redis-cli -h a -p 1');
+    assert.equal(
+      redisCli('a:1', { ...access, username: 'u v', password_file: "/p'w", tls: true }),
+      `REDISCLI_AUTH="$(cat '/p'\\''w')" redis-cli -h a -p 1 --tls --cacert /ca --cert /c --key /k --sni n --user 'u v'`,
+    );
+    assert.equal(
+      redisCli('a:1', { ...access, password_file: '/p' }),
+      'REDISCLI_AUTH="$(cat /p)" redis-cli -h a -p 1',
+    );
   });
 });
 

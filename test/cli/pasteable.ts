@@ -44,6 +44,7 @@ export function requirePasteable(remedy: string): void {
 
 function commandsIn(remedy: string): string[] {
   return remedy
+    .replaceAll(/"\$\(cat (?:[^'\s)]|'(?:[^'\\]|\\.)*')+\)"/gu, 'quoted')
     .replaceAll(/\$?'(?:[^'\\]|\\.)*'/gu, 'quoted')
     .replace(/(?:^| )#.*$/su, '')
     .split(/;|&&|\|\||[()]/u)

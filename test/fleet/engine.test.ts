@@ -136,7 +136,7 @@ describe('an engine of Redis', { skip: skipWithoutRedis, concurrency: 4 }, () =>
       );
       await until(() => open.engine.connection === 'away');
       assert.deepEqual(open.log.take(), [
-        `error: fleet: engine ${server.address}: WRONGPASS invalid username-password pair or user is disabled.`,
+        `error: fleet: engine ${server.address}: WRONGPASS invalid username-password pair or user is disabled`,
       ]);
       await assert.rejects(open.engine.get(['a']), EngineError);
       await server.command('ACL', 'SETUSER', 'fleet', '>another');

@@ -8,19 +8,21 @@ import { TlsmgrError } from '../../errors.ts';
 import { adviceOf, type Advice } from '../../fleet/engine-advice.ts';
 import { type Engine, EngineError } from '../../fleet/engine/engine.ts';
 import { readEngineFile } from '../../fleet/engine/engine-file.ts';
+import { isAnswer, isRefused } from '../../fleet/engine/engine-fault.ts';
 import { openEngine } from '../../fleet/engine/open-engine.ts';
 import { systemClock } from '../../system/clock.ts';
 import { unheard } from '../findings/cache-files.ts';
 import type { Finding } from '../findings/finding.ts';
-import { redisCli } from '../findings/redis-cli.ts';
+import { type EngineAccess, engineAccess, pingRemedy, redisCli } from '../findings/redis-cli.ts';
 
 const patienceMs = 3000;
 
 /** @param known what is told of the engine already, by its file or by the daemon. */
 export async function fleetEngineFindings(
-  { fleet: { engine: named } }: Config,
+  config: Config,
   known: readonly Finding[],
 ): Promise<Finding[]> {
+  const named = config.fleet.engine;
   const isTold = known.some(({ name }) => name === 'fleet-engine-unusable');
   if (named === undefined || isTold || process.getuid?.() !== 0) {
     return [];
@@ -36,29 +38,32 @@ export async function fleetEngineFindings(
     return [];
   }
   try {
-    return await askedFindings(engine, known);
+    return await askedFindings(engine, known, { access: engineAccess(config) });
   } finally {
     engine.closeNow();
   }
 }
 
-/** @param engine not started. */
+/**
+ * @param engine not started.
+ * @param access for the commands that mend something.
+ */
 export async function askedFindings(
   engine: Engine,
   known: readonly Finding[],
-  limitMs = patienceMs,
+  { access, limitMs = patienceMs }: { access?: EngineAccess | undefined; limitMs?: number } = {},
 ): Promise<Finding[]> {
   const isUp = await comesUp(engine, limitMs);
   const { server, reason } = engine.report();
   if (!isUp) {
     return known.some(({ name }) => name === 'engine-away')
       ? []
-      : [unreachedFinding(server, reason || 'no answer')];
+      : [unusableFinding(server, reason || 'no answer', access)];
   }
   try {
     const persistence = await engine.info('persistence');
     const memory = await engine.info('memory');
-    return adviceOf({ persistence, memory }).map((advice) => adviceFinding(server, advice));
+    return adviceOf({ persistence, memory }).map((advice) => adviceFinding(server, advice, access));
   } catch (thrown) {
     if (!(thrown instanceof EngineError)) {
       throw thrown;
@@ -68,7 +73,7 @@ export async function askedFindings(
         severity: 'note',
         name: 'engine-not-asked',
         text: `engine ${server} doesn't tell its settings: ${thrown.message}: they were not examined`,
-        remedy: `${redisCli(server)} info persistence  # aof_enabled:0 and no dumps; the user of this host needs the right to do so: +info`,
+        remedy: `${redisCli(server, access)} info persistence  # aof_enabled:0 and no dumps; the user of this host needs the right to do so: +info`,
       },
     ];
   }
@@ -94,18 +99,34 @@ function comesUp(engine: Engine, limitMs: number): Promise<boolean> {
   });
 }
 
-function unreachedFinding(server: string, reason: string): Finding {
+function unusableFinding(
+  server: string,
+  reason: string,
+  access: EngineAccess | undefined,
+): Finding {
+  const what = isRefused(reason)
+    ? 'refuses this host'
+    : isAnswer(reason)
+      ? "answers, but doesn't serve"
+      : "can't be reached from here";
   return {
-    severity: 'note',
-    name: 'engine-not-asked',
-    text: `engine ${server} can't be reached from here: ${reason}: its settings were not examined`,
-    remedy: `${redisCli(server)} ping  # without it, this host shares nothing that is new`,
+    severity: 'warning',
+    name: 'engine-unusable',
+    text: `engine ${server} ${what}: ${reason}: without it this host shares nothing that is new; its settings were not examined`,
+    remedy: pingRemedy(server, access, reason),
   };
 }
 
-function adviceFinding(server: string, { name, text, setting, value }: Advice): Finding {
-  const set = `${redisCli(server)} config set ${setting} ${value === '' ? "''" : value}`;
-  const remedy = `${set} && ${redisCli(server)} config rewrite  # as a user of the engine who may do so`;
+function adviceFinding(
+  server: string,
+  { name, text, setting, value }: Advice,
+  access: EngineAccess | undefined,
+): Finding {
+  const client = redisCli(server, access);
+  const set = `${client} config set ${setting} ${value === '' ? "''" : value}`;
+  const user = access?.username ?? '';
+  const instead = user === '' ? '' : `, in the place of ${user}`;
+  const remedy = `${set} && ${client} config rewrite  # as a user of the engine who may do so${instead}`;
   return name === 'engine-persistent'
     ? { severity: 'warning', name: 'engine-persistent', text: `engine ${server} ${text}`, remedy }
     : { severity: 'warning', name: 'engine-eviction', text: `engine ${server} ${text}`, remedy };

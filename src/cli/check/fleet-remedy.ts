@@ -1,17 +1,24 @@
 /** What mends what the running daemon says of its fleet. */
+import type { Config } from '../../config/config.ts';
 import type { Problem, Report } from '../../report/report.ts';
-import { redisCli } from '../findings/redis-cli.ts';
+import { engineAccess, pingRemedy, redisCli } from '../findings/redis-cli.ts';
 
 const parameterName = /\b(?:smtpd?|lmtp|tls|tlsmgr)_\w+/u;
 
-export function fleetRemedy({ name, text }: Problem, { fleet }: Partial<Report>): string {
-  const server = fleet?.engine?.server;
-  const ask = server === undefined ? 'postconf tlsmgr_fleet_engine' : redisCli(server);
+/** @param config of main.cf, which tells how this host signs in to the engine. */
+export function fleetRemedy(
+  { name, text }: Problem,
+  { fleet }: Partial<Report>,
+  config: Config | undefined,
+): string {
+  const { server, reason = '' } = fleet?.engine ?? {};
+  const access = engineAccess(config);
+  const ask = server === undefined ? 'postconf tlsmgr_fleet_engine' : redisCli(server, access);
   switch (name) {
     case 'engine-away':
       return server === undefined
         ? `${ask}  # whether the server that its file names runs, and can be reached from here`
-        : `${ask} ping  # whether it runs, can be reached from here, and takes this password; it is tried again by itself`;
+        : pingRemedy(server, access, reason);
     case 'engine-paused':
       return server === undefined
         ? `${ask}  # how long the server that its file names takes; it is tried again by itself`

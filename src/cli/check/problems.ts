@@ -85,7 +85,7 @@ function remedyFor(problem: Problem, report: Report, config: Config | undefined)
     case 'engine-refuses-writes':
     case 'fleet-differs':
     case 'fleet-clock':
-      return fleetRemedy(problem, report);
+      return fleetRemedy(problem, report, config);
     case 'cache-too-small':
       return `postconf ${parameterIn(text)}  # raise it, then postfix reload`;
     case 'source-failing':

@@ -20,7 +20,7 @@ import type { Timer } from '../../system/timers.ts';
 import { pauseSeconds } from './back-off.ts';
 import type { After } from './deadlines.ts';
 import type { EngineClient, EngineCommands, EngineLibrary } from './engine-commands.ts';
-import { faultOf, type FaultText } from './engine-fault.ts';
+import { type FaultText, isRefused } from './engine-fault.ts';
 import type { EngineConnection } from './engine.ts';
 
 /** One PING at a time, a second after the answer to the last one. */
@@ -194,7 +194,7 @@ export class Connection {
     const { library, random, faultText } = this.#dependencies;
     const wasUp = this.#state === 'up';
     this.#dropClient();
-    const isRefusal = ['not signed in', 'not allowed'].includes(faultOf(thrown));
+    const isRefusal = isRefused(thrown);
     // Of a round, what says most: a server that refuses us is there.
     if (this.#tried === 0 || isRefusal) {
       this.#failure = { server: client.server, reason: faultText(thrown), isRefusal };

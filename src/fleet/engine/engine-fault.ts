@@ -40,12 +40,18 @@ export function faultOf(thrown: unknown): EngineFault {
   return faults.get(word) ?? 'other';
 }
 
+/** Whether the engine is there, and doesn't let this host do what it needs. */
+export function isRefused(thrown: unknown): boolean {
+  const fault = faultOf(thrown);
+  return fault === 'not signed in' || fault === 'not allowed';
+}
+
 /** Whether the engine has answered so: it isn't a fault of the connection. */
 export function isAnswer(thrown: unknown): boolean {
   return kindOfError.test(messageOf(thrown));
 }
 
-/** What a failure says, in one line of at most 200 characters. */
+/** What a failure says, in one line of at most 200 characters, without a full stop at its end. */
 export type FaultText = (thrown: unknown) => string;
 
 /** @param secrets that are left out, whoever has quoted them. */
@@ -54,7 +60,10 @@ export function faultTextWithout(secrets: readonly string[]): FaultText {
   return (thrown) => {
     const words = wordsOf(thrown).replace(quotedCommand, '');
     const told = known.reduce((text, secret) => text.replaceAll(secret, '***'), words);
-    const text = told.replaceAll(/\s+/gu, ' ').trim();
+    const text = told
+      .replaceAll(/\s+/gu, ' ')
+      .trim()
+      .replace(/(?<!\.)\.$/u, '');
     return text.length > longestReason ? `${text.slice(0, longestReason - 3)}...` : text;
   };
 }

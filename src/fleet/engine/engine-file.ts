@@ -43,7 +43,7 @@ export interface EngineSettings {
 
 /** Reads them with the rights of this process. @param file an absolute path. */
 export function readEngineFile(file: string): EngineSettings {
-  const values = parseEngineFile(readPublicFile(file).toString('latin1'), file);
+  const values = readEngineValues(file);
   return {
     name: `redis:${file}`,
     servers: values.servers,
@@ -60,6 +60,11 @@ export function readEngineFile(file: string): EngineSettings {
     queueSizeLimit: values.queue_size_limit,
     nearSizeLimit: values.near_size_limit,
   };
+}
+
+/** What stands in the file, without reading the files that it names. */
+export function readEngineValues(file: string): EngineValues {
+  return parseEngineFile(readPublicFile(file).toString('latin1'), file);
 }
 
 function readPassword(path: string): string | undefined {
