@@ -45,7 +45,10 @@ describe('the set-up of a fleet', { skip: noCDaemon }, () => {
     const missing = await setUp.findings(derived);
     assert.deepEqual(kinds(missing), ['error fleet-secret-unusable']);
     assert.match(missing[0]!.text, /^tlsmgr_fleet_secret_file = DIR\/secret: No such file/u);
-    assert.match(missing[0]!.remedy, /^tlsmgr fleet-secret DIR\/secret && postfix reload/u);
+    assert.match(
+      missing[0]!.remedy,
+      /^scp -p OTHERHOST:DIR\/secret DIR\/secret && postfix reload {2}# .*on the very first host, in the place of scp: tlsmgr fleet-secret DIR\/secret$/u,
+    );
     writeFileSync(path, `${'ab'.repeat(32)}\n`, { mode: 0o644 });
     chmodSync(path, 0o644);
     const [open, ...more] = await setUp.findings(derived);
@@ -84,7 +87,7 @@ describe('the set-up of a fleet', { skip: noCDaemon }, () => {
     for (const [parameters, remedy] of [
       [
         { tlsmgr_ticket_keys: 'shared' },
-        /^tlsmgr fleet-secret \/etc\/postfix\/tlsmgr-fleet-secret && postconf tlsmgr_fleet_secret_file=/u,
+        /^scp -p OTHERHOST:(\S+) \1 && postconf tlsmgr_fleet_secret_file=\1 && postfix reload {2}# .*: tlsmgr fleet-secret \1$/u,
       ],
       [{ ...derived, tlsmgr_ticket_keys: 'shared' }, /^postconf tlsmgr_fleet_engine=redis:/u],
       [

@@ -18,6 +18,7 @@ const programs = new Set([
   'postfix',
   'redis-cli',
   'rm',
+  'scp',
   'sed',
   'set',
   'systemctl',

@@ -1,3 +1,5 @@
+import { firstHost, secretCopied } from './fleet.ts';
+
 /** What gives a parameter of the fleet that which it lacks, as config/fleet-settings.ts says it. */
 
 const secretFile = '/etc/postfix/tlsmgr-fleet-secret';
@@ -7,7 +9,7 @@ export function fleetFaultRemedy(message: string): string | undefined {
   const lack = /^tlsmgr_\w+ = .* needs (\w+)/u.exec(message)?.[1];
   switch (lack) {
     case 'tlsmgr_fleet_secret_file':
-      return `tlsmgr fleet-secret ${secretFile} && postconf tlsmgr_fleet_secret_file=${secretFile} && postfix reload  # on the first host; the others get a copy of that file, for root alone`;
+      return `${secretCopied(secretFile)} && postconf tlsmgr_fleet_secret_file=${secretFile} && postfix reload  # ${firstHost(secretFile)}`;
     case 'tlsmgr_fleet_engine':
       return 'postconf tlsmgr_fleet_engine=redis:/etc/postfix/tlsmgr-fleet.cf && postfix reload  # that file says how the engine is reached';
     case 'smtpd_tls_session_cache_timeout':

@@ -26,6 +26,16 @@ export function fleetFindings(config: Config): Finding[] {
   return [...secretFindings(config), ...engineFileFindings(config)];
 }
 
+/** A second secret would part this host from the others for good, so the copy comes first. */
+export function secretCopied(path: string): string {
+  const word = shellWord(path);
+  return `scp -p OTHERHOST:${word} ${word}`;
+}
+
+export function firstHost(path: string): string {
+  return `OTHERHOST: one that has the file; on the very first host, in the place of scp: tlsmgr fleet-secret ${shellWord(path)}`;
+}
+
 function secretFindings({ fleet: { secretFile: path } }: Config): Finding[] {
   const word = shellWord(path);
   const fault = (text: string, remedy: string): Finding[] => [
@@ -40,7 +50,7 @@ function secretFindings({ fleet: { secretFile: path } }: Config): Finding[] {
   if (found === undefined) {
     return fault(
       'No such file or directory',
-      `tlsmgr fleet-secret ${word} && postfix reload  # on the first host; the others get a copy of that file, for root alone`,
+      `${secretCopied(path)} && postfix reload  # ${firstHost(path)}`,
     );
   }
   if (found.isFile() && (found.uid !== 0 || (found.mode & 0o077) !== 0)) {
