@@ -22,10 +22,12 @@ export function fleetProblems(fleet: FleetReport | null): Problem[] {
 function offProblem({ fault, keys }: FleetReport): Problem {
   const what = keys === null ? 'nothing is' : 'no session is';
   const parameter = /\btlsmgr_(?:fleet|ticket)_\w+/u.exec(fault)?.[0] ?? usualParameter;
+  // Named at the end, as in all these texts.
+  const reason = fault.replace(`${parameter} = `, '');
   return {
     severity: 'error',
     name: 'fleet-off',
-    text: `${what} shared with other hosts: ${fault} (${parameter})`,
+    text: `${what} shared with other hosts: ${reason} (${parameter})`,
   };
 }
 

@@ -102,7 +102,7 @@ describe('the screen of status', () => {
       'fleet       mx1.example.net, key set tlsmgr: sharing, 6 keys known, 5 confirmed, exchanged 12s ago, next period in 19m 0s',
       'engine      redis.example.net:6379 up for 1d 1h, half within 0.42 ms, 99% within 1.3 ms, 3 reads late, clock 0s from ours',
       '            smtp: 3000 found (75% of what was not here), 2400 written, 10 not asked',
-      '            smtpd: 0 found, 100 written',
+      '            smtpd: 0 found, 100 written, 5000 not shared, as no other host is asked for them',
       'hosts       2 others, 1 away: mx2.example.net, mx3.example.net (away for 5m 30s)',
     ]);
   });
@@ -131,6 +131,17 @@ describe('the screen of status', () => {
       'advice: engine A writes its data to disk\n',
     ]) {
       assert.ok(text.includes(part), text);
+    }
+    fleet.keys = { ...sampleFleet().keys!, state: 'joining', known: 1, confirmed: 0 };
+    fleet.engine!.reason = 'WRONGPASS no such user';
+    const newcomer = screenLines({ ...report(), fleet }, '/s', { ...plain, columns: 200 }).join(
+      '\n',
+    );
+    for (const part of [
+      ': joining, for up to 95s, until all hosts have a key in common, 1 key known, 0 confirmed, ',
+      ':6379 refuses this host for 1d 1h: WRONGPASS no such user, ',
+    ]) {
+      assert.ok(newcomer.includes(part), newcomer);
     }
     const derived = sampleFleet();
     Object.assign(derived, { engine: null, caches: {} });

@@ -110,9 +110,10 @@ describe('what is wrong with a fleet', () => {
   });
 
   test('what main.cf asks for and nobody gives is an error', () => {
-    for (const [fault, parameter] of [
-      ['tlsmgr_fleet_secret_file = /x: no', 'tlsmgr_fleet_secret_file'],
-      ['something else', 'tlsmgr_fleet_engine'],
+    for (const [fault, text] of [
+      ['tlsmgr_fleet_secret_file = /x: no', '/x: no (tlsmgr_fleet_secret_file)'],
+      ['tlsmgr_fleet_engine = redis:/x: no', 'redis:/x: no (tlsmgr_fleet_engine)'],
+      ['something else', 'something else (tlsmgr_fleet_engine)'],
     ] as const) {
       assert.deepEqual(
         broken((fleet) => Object.assign(fleet, { fault, engine: null, keys: null, caches: {} })),
@@ -120,7 +121,7 @@ describe('what is wrong with a fleet', () => {
           {
             severity: 'error',
             name: 'fleet-off',
-            text: `nothing is shared with other hosts: ${fault} (${parameter})`,
+            text: `nothing is shared with other hosts: ${text}`,
           },
         ],
       );

@@ -2,12 +2,14 @@
  * What a screen tells of a fleet: how the ticket keys and the engine are, what
  * was found there, and which hosts there are. Rows of a label and a text.
  */
+import { isRefused } from '../../fleet/engine/engine-fault.ts';
 import type { EngineReport } from '../../fleet/engine/engine.ts';
 import type {
   FleetCacheReport,
   FleetHost,
   FleetKeysReport,
   FleetReport,
+  SharedKeysState,
 } from '../../fleet/report.ts';
 import { duration, percent } from '../output.ts';
 
@@ -45,7 +47,22 @@ function keysText(keys: FleetKeysReport | null): string {
     exchangedBeforeSeconds === null
       ? 'no exchange yet'
       : `exchanged ${duration(exchangedBeforeSeconds)} ago`;
-  return `${state}, ${known} keys known, ${confirmed} confirmed, ${exchanged}, ${next}`;
+  const held = `${known} key${known === 1 ? '' : 's'} known`;
+  return `${stateText(state)}, ${held}, ${confirmed} confirmed, ${exchanged}, ${next}`;
+}
+
+/** What is for a while tells for how long, or what it means. */
+function stateText(state: SharedKeysState): string {
+  switch (state) {
+    case 'joining':
+      return 'joining, for up to 95s, until all hosts have a key in common';
+    case 'continuing':
+      return 'continuing older keys, as the engine was away when new ones were due';
+    case 'alone':
+      return 'alone, as the engine has not been read since the start';
+    default:
+      return state;
+  }
 }
 
 function engineText(
@@ -56,7 +73,8 @@ function engineText(
     ...(reads === 'paused' ? ['reads paused'] : []),
     ...(writes === 'paused' ? ['writes paused'] : []),
   ];
-  const state = `${connection} for ${duration(sinceSeconds)}${reason === '' ? '' : `: ${reason}`}`;
+  const how = connection === 'away' && isRefused(reason) ? 'refuses this host' : connection;
+  const state = `${how} for ${duration(sinceSeconds)}${reason === '' ? '' : `: ${reason}`}`;
   const waits =
     latencyMs === null
       ? []
@@ -68,11 +86,21 @@ function engineText(
 
 function cacheText(
   label: string,
-  { nearHits, engineHits, engineMisses, notAsked, written, dropped, notOpened }: FleetCacheReport,
+  {
+    nearHits,
+    engineHits,
+    engineMisses,
+    notAsked,
+    written,
+    notShared,
+    dropped,
+    notOpened,
+  }: FleetCacheReport,
 ): string {
   const found = nearHits + engineHits;
   const asked = found + engineMisses + notAsked;
   const rest = [
+    ...(notShared === 0 ? [] : [`${notShared} not shared, as no other host is asked for them`]),
     ...(notAsked === 0 ? [] : [`${notAsked} not asked`]),
     ...(dropped === 0 ? [] : [`${dropped} dropped`]),
     ...(notOpened === 0 ? [] : [`${notOpened} not opened`]),
