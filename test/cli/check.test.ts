@@ -231,7 +231,7 @@ describe('tlsmgr check', { skip: noCDaemon }, () => {
         'warning',
         'parameter-unknown',
         /^tlsmgr_conection_limit in main\.cf: .* no effect$/u,
-        /^postconf -X tlsmgr_conection_limit; postfix reload {2}# tlsmgr_connection_limit was meant\?$/u,
+        /^postconf 'tlsmgr_connection_limit=100'; postconf -X tlsmgr_conection_limit; postfix reload {2}# tlsmgr_connection_limit was meant\?$/u,
       ],
       [
         { tlsmgr_session_cache_key_file: '/x' },

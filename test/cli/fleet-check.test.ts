@@ -102,6 +102,68 @@ describe('the set-up of a fleet', { skip: noCDaemon }, () => {
   });
 });
 
+describe('a mistake in main.cf', { skip: noCDaemon }, () => {
+  let setUp: CheckSetUp;
+  before(() => {
+    setUp = new CheckSetUp();
+    writeFileSync(setUp.path('secret'), `${'ab'.repeat(32)}\n`, { mode: 0o600 });
+    writeFileSync(setUp.path('engine.cf'), 'servers = 127.0.0.1:1\n', { mode: 0o600 });
+  });
+  after(() => setUp.remove());
+
+  for (const [what, mistake, command] of [
+    [
+      'a relative path',
+      { tlsmgr_fleet_engine: 'redis:engine.cf' },
+      "postconf 'tlsmgr_fleet_engine=redis:DIR/engine.cf'",
+    ],
+    [
+      'a path without its type',
+      { tlsmgr_fleet_engine: '/DIR/engine.cf' },
+      "postconf 'tlsmgr_fleet_engine=redis:/DIR/engine.cf'",
+    ],
+    ['a misspelt value', { tlsmgr_ticket_keys: 'derivd' }, "postconf 'tlsmgr_ticket_keys=derived'"],
+    [
+      'misspelt values',
+      { tlsmgr_ticket_keys: 'share,derivd' },
+      "postconf 'tlsmgr_ticket_keys=shared, derived'",
+    ],
+    [
+      'a misspelt name',
+      { tlsmgr_fleet_engin: 'redis:$config_directory/engine.cf' },
+      "postconf 'tlsmgr_fleet_engine=redis:$config_directory/engine.cf'; postconf -X tlsmgr_fleet_engin",
+    ],
+    [
+      'a value that says nothing of what was meant',
+      { tlsmgr_ticket_keys: 'everything' },
+      'postconf tlsmgr_ticket_keys; postconf -d tlsmgr_ticket_keys',
+    ],
+  ] as const) {
+    test(`${what} is mended by a command that keeps what was chosen`, async () => {
+      const found = await setUp.findings({
+        tlsmgr_fleet_secret_file: '$config_directory/secret',
+        ...mistake,
+      });
+      assert.deepEqual(
+        found.map(({ name }) => name),
+        [what === 'a misspelt name' ? 'parameter-unknown' : 'config-fault'],
+      );
+      assert.equal(found[0]!.remedy.replace(/(?:; postfix reload)?(?: {2}#.*)?$/u, ''), command);
+    });
+  }
+
+  test('in a name that is set as it should be, too, takes the other one away', async () => {
+    const engine = 'redis:$config_directory/engine.cf';
+    const found = await setUp.findings({
+      tlsmgr_fleet_secret_file: '$config_directory/secret',
+      tlsmgr_fleet_engine: engine,
+      tlsmgr_fleet_engin: engine,
+    });
+    const unknown = found.find(({ name }) => name === 'parameter-unknown')!;
+    assert.match(unknown.remedy, /^postconf -X tlsmgr_fleet_engin; postfix reload/u);
+  });
+});
+
 describe('names of smtpd services', () => {
   const lines = [
     'smtp inet n - y - - smtpd',

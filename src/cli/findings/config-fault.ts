@@ -10,6 +10,7 @@ import type { ParameterFault } from '../../config/config.ts';
 import type { MainCf } from '../../config/settings.ts';
 import { fromByteText } from '../../config/byte-text.ts';
 import { printableText } from '../../log/line.ts';
+import { correctedValue, inBytes } from './corrected-value.ts';
 import type { Finding } from './finding.ts';
 import { fleetFaultRemedy } from './fleet-fault.ts';
 import { type Origins, originRemedy, originText } from './origin.ts';
@@ -50,16 +51,26 @@ export function configFinding(
 }
 
 /** Of a parameter of ours: the daemon serves with its default. */
-export function parameterFault({ name, text }: ParameterFault, origins: Origins): Finding {
+export function parameterFault(
+  { name, text }: ParameterFault,
+  mainCf: MainCf | undefined,
+  origins: Origins,
+): Finding {
   return {
     severity: 'error',
     name: 'config-fault',
     text: `${text}${originText(name, origins)}`,
-    remedy:
-      originRemedy(name, origins) ??
-      fleetFaultRemedy(text) ??
-      `postconf -X ${name}; postfix reload  # goes back to the default; or correct it`,
+    remedy: originRemedy(name, origins) ?? fleetFaultRemedy(text) ?? valueRemedy(name, mainCf),
   };
+}
+
+/** What was chosen stays, corrected where that can be guessed. */
+function valueRemedy(name: string, mainCf: MainCf | undefined): string {
+  const given = fromByteText(mainCf?.settings.get(name) ?? '');
+  const value = correctedValue(name, given, mainCf?.directory ?? '/');
+  return value === undefined
+    ? `postconf ${name}; postconf -d ${name}  # what is set, and the default: correct it, or go back to the default with postconf -X ${name}; then postfix reload`
+    : `postconf ${shellWord(`${name}=${value}`)}; postfix reload`;
 }
 
 /**
@@ -152,10 +163,9 @@ function specialRemedy(
   mainCf: MainCf | undefined,
 ): string | undefined {
   const value = fromByteText(mainCf?.settings.get(name) ?? '');
-  const size = /^(?<count>\d{1,6})\s*(?<unit>[kmg])i?b?$/iu.exec(value)?.groups;
-  if (message.startsWith('bad numerical configuration') && size !== undefined) {
-    const factor = 1024 ** ('kmg'.indexOf(size['unit']!.toLowerCase()) + 1);
-    return `postconf ${name}=${Number(size['count']) * factor}; postfix reload  # in bytes, without a unit`;
+  const bytes = inBytes(value);
+  if (message.startsWith('bad numerical configuration') && bytes !== undefined) {
+    return `postconf ${name}=${bytes}; postfix reload  # in bytes, without a unit`;
   }
   if (name === 'inet_interfaces') {
     return 'postconf inet_interfaces=loopback-only; postfix stop; postfix start  # or addresses of this host, which ip address shows';

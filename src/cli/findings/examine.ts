@@ -70,7 +70,7 @@ export function examineSetUp(setUp: SetUp): Examined {
     return { config: undefined, mainCf, findings: [...others, fault] };
   }
   findings.push(
-    ...config.faults.map((fault) => parameterFault(fault, origins)),
+    ...config.faults.map((fault) => parameterFault(fault, mainCf, origins)),
     ...directoryFindings(config),
     ...cacheFindings(config),
     ...randomFindings(config),

@@ -8,6 +8,7 @@ import type { CacheName } from '../../config/cache-names.ts';
 import { findParameter, parameters, parametersFor } from '../../config/parameters.ts';
 import { cacheOfParameter } from '../../config/parameters/caches.ts';
 import { nearestOf } from '../nearest.ts';
+import { isTaken } from './corrected-value.ts';
 import type { Finding } from './finding.ts';
 import { type Origins, withoutOption } from './origin.ts';
 import { shellWord } from './shell-word.ts';
@@ -41,15 +42,29 @@ export function misspeltFindings(
       (patterns.some((pattern) => pattern.test(name)) || isOfNoCache(name)),
   );
   const odd = [...mainCf.settings.keys()].filter((name) => name.search(oddBytes) >= 0);
-  const unknown = (settings: readonly Setting[]): string[] =>
-    settings.map(({ name }) => name).filter((name) => isUnknown(name));
+  const unknown = (settings: readonly Setting[]): Setting[] =>
+    settings.filter(({ name }) => isUnknown(name));
   return [
     ...odd.map((name) => oddFinding(name, join(mainCf.directory, 'main.cf'))),
-    ...inMainCf.map((name) => finding(name, 'main.cf', `postconf -X ${name}; postfix reload`)),
-    ...unknown(origins.masterCf).map((name) =>
-      finding(name, 'the tlsmgr line of master.cf', withoutOption(origins.service, name)),
+    ...inMainCf.map((name) =>
+      finding(name, {
+        where: 'main.cf',
+        without: `postconf -X ${name}; postfix reload`,
+        meant: renaming(name, fromByteText(mainCf.settings.get(name)!), mainCf.settings),
+        set: (setting) => `postconf ${shellWord(setting)}`,
+      }),
     ),
-    ...unknown(origins.command).map((name) => finding(name, 'an -o of this command', '')),
+    ...unknown(origins.masterCf).map(({ name, value }) =>
+      finding(name, {
+        where: 'the tlsmgr line of master.cf',
+        without: withoutOption(origins.service, name),
+        meant: renaming(name, value, namesOf(origins.masterCf)),
+        set: (setting) => `postconf -P ${shellWord(`${origins.service}/${setting}`)}`,
+      }),
+    ),
+    ...unknown(origins.command).map(({ name }) =>
+      finding(name, { where: 'an -o of this command', without: '' }),
+    ),
   ];
 }
 
@@ -92,7 +107,36 @@ function bytesText(name: string): string {
   );
 }
 
-function finding(name: string, where: string, remedy: string): Finding {
+interface Place {
+  where: string;
+  /** The command that takes the name away; empty where there is none. */
+  without: string;
+  /** `NAME=VALUE`, with the name that was meant; undefined when none can be set. */
+  meant?: string | undefined;
+  /** The command that makes a setting there. */
+  set?: (setting: string) => string;
+}
+
+function namesOf(settings: readonly Setting[]): Map<string, string> {
+  return new Map(settings.map(({ name, value }) => [name, value]));
+}
+
+/** The value stays, under the name that was meant, where nothing is set and that takes it. */
+function renaming(
+  name: string,
+  value: string,
+  set: ReadonlyMap<string, string>,
+): string | undefined {
+  const nearest = nearestOf(name, ours);
+  return nearest !== undefined &&
+    value !== '' &&
+    !set.has(nearest) &&
+    (value.includes('$') || isTaken(findParameter(nearest)!, value))
+    ? `${nearest}=${value}`
+    : undefined;
+}
+
+function finding(name: string, { where, without: remedy, meant, set }: Place): Finding {
   const cache = findParameter(name) === undefined ? cacheOfParameter(name) : undefined;
   if (cache !== undefined && nearestOf(name, ours, misspeltBy) === undefined) {
     return {
@@ -103,11 +147,12 @@ function finding(name: string, where: string, remedy: string): Finding {
     };
   }
   const nearest = nearestOf(name, ours);
-  const meant = nearest === undefined ? '' : `  # ${nearest} was meant?`;
+  const question = nearest === undefined ? '' : `  # ${nearest} was meant?`;
+  const kept = meant === undefined || set === undefined ? '' : `${set(meant)}; `;
   return {
     severity: 'warning',
     name: 'parameter-unknown',
     text: `${name} in ${where}: tlsmgr has no such parameter: it has no effect`,
-    remedy: `${remedy}${meant}`.trim() || '# leave it out',
+    remedy: `${kept}${remedy}${question}`.trim() || '# leave it out',
   };
 }
