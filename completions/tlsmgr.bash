@@ -165,7 +165,7 @@ _tlsmgr() {
       esac
       ;;
     fleet-secret)
-      options='--rotate -h --help'
+      options='--rotate --force -h --help'
       [ -n "$done" ] || [[ $cur == -* ]] || case $(_tlsmgr_place) in
         0) _tlsmgr_value FILE ;;
       esac

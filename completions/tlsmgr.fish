@@ -81,6 +81,7 @@ complete -c tlsmgr -n '__fish_seen_subcommand_from uninstall' -l wait -x -d 'how
 complete -c tlsmgr -n '__fish_seen_subcommand_from uninstall' -s h -l help -d 'show how it is used'
 complete -c tlsmgr -n __fish_use_subcommand -a fleet-secret -d 'make or replace the secret that the hosts of a fleet have in common'
 complete -c tlsmgr -n '__fish_seen_subcommand_from fleet-secret' -l rotate -d 'go one step on in replacing the secret: the new one is added, then it seals, then the old one goes'
+complete -c tlsmgr -n '__fish_seen_subcommand_from fleet-secret' -l force -d 'with --rotate: remove the old secret though sessions may still need it, for one that has leaked'
 complete -c tlsmgr -n '__fish_seen_subcommand_from fleet-secret' -s h -l help -d 'show how it is used'
 complete -c tlsmgr -n '__fish_seen_subcommand_from fleet-secret' -F
 complete -c tlsmgr -n __fish_use_subcommand -a bench -d 'measure a running tlsmgr, beside another one if asked'

@@ -61,7 +61,10 @@ function verbSynopsis() {
 }
 
 function verbList() {
-  const items = verbs.map((verb) => `.It Ic ${verbMacros(verb)}\n${sentence(verb.summary)}`);
+  const items = verbs.map((verb) => {
+    const paragraphs = (verb.details ?? []).map((text) => `\n.Pp\n${sentence(text)}`);
+    return `.It Ic ${verbMacros(verb)}\n${sentence(verb.summary)}${paragraphs.join('')}`;
+  });
   return ['.Bl -tag -width Ds', ...items, '.El'].join('\n');
 }
 

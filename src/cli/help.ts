@@ -25,7 +25,7 @@ tlsmgr(8).
 
 /** With options explained. */
 export function verbHelp(verb: Verb): string {
-  const { summary, options, statuses } = verb;
+  const { summary, details = [], options, statuses } = verb;
   const rows = [
     ...Object.entries(options).map(([name, option]) => optionRow(name, option)),
     optionRow('help', { type: 'boolean', short: 'h', help: 'show this' }),
@@ -34,7 +34,8 @@ export function verbHelp(verb: Verb): string {
     statuses === undefined
       ? ''
       : `\n${wrap(`exit status: ${statuses.text}`, columns).join('\n')}\n`;
-  return `${usageText(verb)}\n${capital(summary)}.\n\n${rows.join('')}${meaning}`;
+  const paragraphs = details.map((text) => `${wrap(text, columns).join('\n')}\n\n`).join('');
+  return `${usageText(verb)}\n${capital(summary)}.\n\n${paragraphs}${rows.join('')}${meaning}`;
 }
 
 /** `usage: tlsmgr VERB ...`, in lines. */

@@ -138,6 +138,10 @@ export const fleetSecretOptions = {
     type: 'boolean',
     help: 'go one step on in replacing the secret: the new one is added, then it seals, then the old one goes',
   },
+  force: {
+    type: 'boolean',
+    help: 'with --rotate: remove the old secret though sessions may still need it, for one that has leaked',
+  },
 } as const;
 
 export const benchOptions = {

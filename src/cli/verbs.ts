@@ -40,6 +40,8 @@ export interface Statuses {
 interface Row<Known extends Options> {
   readonly name: string;
   readonly summary: string;
+  /** What a line doesn't tell; each text is a paragraph. */
+  readonly details?: readonly string[];
   readonly words?: readonly Word[];
   readonly options: Known;
   readonly statuses?: Statuses;
@@ -146,6 +148,10 @@ export const verbs: readonly Verb[] = [
   verb({
     name: 'fleet-secret',
     summary: 'make or replace the secret that the hosts of a fleet have in common',
+    details: [
+      'Without --rotate FILE is made, with one secret, for its owner alone; one that is there stays as it is. Do this once, on the first host, and copy the file to the others, with scp -p for one.',
+      'With --rotate the secret is replaced, in three steps. Each call does one, and says what comes next: 1. a new secret is added, and the old one still seals; 2. the new one seals, and the old one still opens; 3. the old one goes. After each step copy FILE to all hosts, and run postfix reload there. Before step 3 wait twice the longest session lifetime and 10 minutes: a step 3 that comes sooner is refused.',
+    ],
     words: [{ name: 'FILE' }],
     options: fleetSecretOptions,
     load: async () => (await import('./fleet-secret.ts')).runFleetSecret,

@@ -13,6 +13,7 @@
  * far a replacement is (secret-rotation.ts):
  *
  *     mark   = "# " ( "current" / "new" / "old" ) " secret" [ ", made " time ]
+ *     step   = "# " time ": " text, what the last step of a replacement has done
  *     time   = for example 2026-11-26T23:10Z
  *
  * No string is made of a secret.
@@ -45,6 +46,8 @@ export interface FleetSecret {
 
 export interface FleetSecretFile {
   readonly secrets: readonly FleetSecret[];
+  /** Of the last step; undefined: not told. */
+  readonly steppedAt: Date | undefined;
   readonly uid: number;
   readonly gid: number;
 }
@@ -87,7 +90,9 @@ export function readFleetSecretFile(
       return `the file belongs to user ${uid}: it must be root's, or of the user who reads it`;
     }
     const secrets = parseFleetSecrets(content);
-    return typeof secrets === 'string' ? secrets : { secrets, uid, gid };
+    return typeof secrets === 'string'
+      ? secrets
+      : { secrets, steppedAt: timeOfLastStep(content), uid, gid };
   } finally {
     wipe(content, 0, content.length);
   }
@@ -158,6 +163,27 @@ function markAt(content: Buffer, start: number, end: number): SecretMark | undef
     ? line.toString('latin1', words.length, words.length + timeBytes)
     : '';
   return { role, made: timeSyntax.test(time) ? time : '' };
+}
+
+/** A line that begins as the note of a step does; no other line is looked into. */
+function timeOfLastStep(content: Buffer): Date | undefined {
+  const start = '# ';
+  const end = ': ';
+  for (
+    let at = 0;
+    at < content.length;
+    at = indexOrEnd(content, lineFeed, at, content.length) + 1
+  ) {
+    const line = content.subarray(at);
+    if (startsWith(line, start) && startsWith(line.subarray(start.length + timeBytes), end)) {
+      const text = line.toString('latin1', start.length, start.length + timeBytes);
+      const time = new Date(timeSyntax.test(text) ? text : Number.NaN);
+      if (!Number.isNaN(time.getTime())) {
+        return time;
+      }
+    }
+  }
+  return undefined;
 }
 
 function startsWith(line: Buffer, words: string): boolean {

@@ -12,7 +12,7 @@
  */
 import { longestKeyFileBytes } from '../system/key-file.ts';
 import { writeHex } from '../system/hex.ts';
-import type { FleetSecret, SecretRole } from './secret-file.ts';
+import type { FleetSecret, FleetSecretFile, SecretRole } from './secret-file.ts';
 
 /** What has been done, and what an administrator does next. `FILE` stands for the file. */
 export interface Advice {
@@ -93,6 +93,25 @@ export function rotatedSecretFile(
   return 'it does not tell which of its secrets is new or old: leave only the one that all hosts have, or write "# new secret" or "# old secret" above the second one of two';
 }
 
+/** Sessions that were found late are stored anew, and clocks differ. */
+const graceSeconds = 600;
+
+/**
+ * When nothing that the old secret has sealed is in use any more: its removal,
+ * before that, would cost sessions.
+ * @param lifetimeSeconds the longest of a session.
+ * @returns undefined when the next step is another one, or the file doesn't tell.
+ */
+export function removalTime(
+  { secrets, steppedAt }: Pick<FleetSecretFile, 'secrets' | 'steppedAt'>,
+  lifetimeSeconds: number,
+): Date | undefined {
+  const isNext = secrets.length === 2 && secrets[1]!.mark?.role === 'old';
+  return isNext && steppedAt !== undefined
+    ? new Date(steppedAt.getTime() + (2 * lifetimeSeconds + graceSeconds) * 1000)
+    : undefined;
+}
+
 function entryOf({ bytes, mark }: FleetSecret, role: SecretRole): Entry {
   return { role, made: mark?.made ?? '', bytes };
 }
@@ -120,6 +139,6 @@ function head({ state, next, later }: Advice, now: Date): string {
 }
 
 /** In minutes, UTC. */
-function timeText(time: Date): string {
+export function timeText(time: Date): string {
   return `${time.toISOString().slice(0, 16)}Z`;
 }

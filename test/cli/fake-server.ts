@@ -97,7 +97,15 @@ export interface Ran {
   screen: string;
 }
 
-export async function runHere(verb: string, ...args: string[]): Promise<Ran> {
+export function runHere(verb: string, ...args: string[]): Promise<Ran> {
+  return runIn({}, verb, ...args);
+}
+
+export async function runIn(
+  environment: NodeJS.ProcessEnv,
+  verb: string,
+  ...args: string[]
+): Promise<Ran> {
   const ran = { out: '', err: '', screen: '' };
   const status = await runVerb(verb, args, {
     out: (text) => void (ran.out += text),
@@ -106,7 +114,7 @@ export async function runHere(verb: string, ...args: string[]): Promise<Ran> {
       ran.out += text;
       ran.screen += text;
     },
-    environment: {},
+    environment,
   });
   return { status, ...ran };
 }

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, test } from 'node:test';
 import { readFleetSecrets } from '../../src/fleet/secret-file.ts';
 import { scratchDirectory } from '../config/scratch.ts';
-import { type Ran, runHere } from './fake-server.ts';
+import { type Ran, runHere, runIn } from './fake-server.ts';
 
 const folder = realpathSync(scratchDirectory());
 const isRoot = process.geteuid!() === 0;
@@ -98,11 +98,73 @@ describe('tlsmgr fleet-secret FILE', () => {
   });
 
   test('wants a file, and one only', async () => {
-    for (const args of [[], [''], [path, 'b'], [path, '--force']]) {
+    for (const args of [[], [''], [path, 'b'], [path, '--force'], [path, '--x']]) {
       const { status, out, err } = await runHere('fleet-secret', ...args);
       assert.deepEqual([status, out], [2, '']);
-      assert.match(err, /^usage: tlsmgr fleet-secret FILE \[--rotate\]$/mu);
+      assert.match(err, /^usage: tlsmgr fleet-secret FILE \[--rotate\] \[--force\]$/mu);
     }
+  });
+});
+
+/** As if the last step had been done so long ago. */
+function backdate(file: string, seconds: number): void {
+  const then = new Date(Date.now() - seconds * 1000).toISOString().slice(0, 16);
+  const text = readFileSync(file, 'latin1');
+  assert.match(text, /^# \d{4}-\d\d-\d\dT\d\d:\d\dZ: step/mu);
+  writeFileSync(file, text.replace(/^# [-\dT:]+Z: step/mu, `# ${then}Z: step`), 'latin1');
+}
+
+describe('tlsmgr fleet-secret FILE --rotate, before its time', () => {
+  beforeEach(async () => {
+    await runHere('fleet-secret', path);
+    await runHere('fleet-secret', path, '--rotate');
+    // All hosts may have the file within moments: no time is known that it takes.
+    assert.equal((await runHere('fleet-secret', path, '--rotate')).status, 0);
+  });
+
+  test('keeps the old secret for twice the longest lifetime and ten minutes', async () => {
+    const before = readFileSync(path);
+    const early = await runHere('fleet-secret', path, '--rotate');
+    assert.deepEqual([early.status, early.out], [1, '']);
+    assert.match(
+      early.err,
+      /: step 2 was done at \S+Z, and the old secret is needed until \S+Z, .* or now with --force, /u,
+    );
+    assertTellsNothing(early, path);
+    assert.deepEqual(readFileSync(path), before);
+    backdate(path, 128 * 60);
+    assert.equal((await runHere('fleet-secret', path, '--rotate')).status, 1);
+    backdate(path, 131 * 60);
+    assert.equal((await runHere('fleet-secret', path, '--rotate')).status, 0);
+    assert.equal(secretsIn(path).length, 1);
+  });
+
+  test('goes by the lifetimes in main.cf', async () => {
+    const configDirectory = join(path, '..');
+    writeFileSync(join(configDirectory, 'main.cf'), 'smtp_tls_session_cache_timeout = 1d\n');
+    const rotate = async (): Promise<number> =>
+      (await runIn({ MAIL_CONFIG: configDirectory }, 'fleet-secret', path, '--rotate')).status;
+    backdate(path, 48 * 3600);
+    assert.equal(await rotate(), 1);
+    backdate(path, 49 * 3600);
+    assert.equal(await rotate(), 0);
+  });
+
+  test('is done all the same when it is forced', async () => {
+    const forced = await runHere('fleet-secret', path, '--rotate', '--force');
+    assert.equal(forced.status, 0, forced.err);
+    assert.equal(secretsIn(path).length, 1);
+  });
+
+  test('a step in the future, of another clock, waits too', async () => {
+    backdate(path, -3600);
+    assert.equal((await runHere('fleet-secret', path, '--rotate')).status, 1);
+  });
+
+  test('a file that tells of no time goes on', async () => {
+    const text = readFileSync(path, 'latin1').replace(/^# \d.*$/mu, '# ');
+    writeFileSync(path, text, 'latin1');
+    assert.equal((await runHere('fleet-secret', path, '--rotate')).status, 0);
   });
 });
 
@@ -120,6 +182,7 @@ describe('tlsmgr fleet-secret FILE --rotate', () => {
     const switched = await runHere('fleet-secret', path, '--rotate');
     assert.deepEqual(secretsIn(path), [fresh, old]);
     assert.match(switched.out, /: step 2 of 3: the new secret seals/u);
+    backdate(path, 131 * 60);
     const removed = await runHere('fleet-secret', path, '--rotate');
     assert.deepEqual(secretsIn(path), [fresh]);
     assert.match(removed.out, /: step 3 of 3: the old secret is gone/u);

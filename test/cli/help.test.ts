@@ -29,6 +29,12 @@ describe('help', () => {
       }
       assert.deepEqual(await runHere(verb.name, '-h'), await runHere('help', verb.name));
     }
+    const secret = (await runHere('fleet-secret', '--help')).out.replaceAll(/\s+/gu, ' ');
+    assert.match(secret, /Without --rotate FILE is made, .* on the first host, and copy the file/u);
+    assert.match(
+      secret,
+      /three steps\. .* 1\. a new secret .* 2\. the new one .* 3\. the old one/u,
+    );
     assert.match(
       (await runHere('check', '--help')).out,
       /^exit status: 0 nothing or a note, 1 a w/mu,
