@@ -73,6 +73,11 @@ export class UnopenedFields {
   }
 }
 
+/** Whose heartbeat can't be opened isn't known: its name is sealed as well. */
+const remedy = 'give all hosts the same tlsmgr_fleet_secret_file, then postfix reload there';
+
 function textFor(count: number): string {
-  return `heartbeats that no secret of this host opens: ${count} (tlsmgr_fleet_secret_file)`;
+  return count === 1
+    ? `1 other host, whose name can't be read here, has another secret: ${remedy}`
+    : `${count} other hosts, whose names can't be read here, have another secret: ${remedy}`;
 }

@@ -308,6 +308,21 @@ describe('what the running daemon says of its fleet', () => {
     }
   });
 
+  test('of another secret has the command that finds the host', () => {
+    const text =
+      "fleet: 1 other host, whose name can't be read here, has another secret: give all hosts the same tlsmgr_fleet_secret_file, then postfix reload there";
+    const problems = [{ severity: 'warning', name: 'fleet-differs', text }];
+    const report = { ...sampleReport(), fleet: sampleFleet(), problems } as never;
+    const config = { fleet: { secretFile: '/etc/a secret' } } as unknown as Config;
+    const [found] = problemFindings(report, config, []);
+    assert.match(found!.remedy, /^sha256sum '\/etc\/a secret' {2}# run it on each host: /u);
+    requirePasteable(found!.remedy);
+    assert.match(
+      told({ name: 'fleet-differs', text })[0]!.remedy,
+      /^postconf tlsmgr_fleet_secret/u,
+    );
+  });
+
   test('is told once', () => {
     const known: Finding = { severity: 'error', name: 'fleet-secret-open', text: '', remedy: '' };
     assert.deepEqual(told({ name: 'fleet-off' }, [known]), []);

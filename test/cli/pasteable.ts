@@ -21,6 +21,7 @@ const programs = new Set([
   'scp',
   'sed',
   'set',
+  'sha256sum',
   'systemctl',
   'timedatectl',
   'tlsmgr',

@@ -2,6 +2,7 @@
 import type { Config } from '../../config/config.ts';
 import type { Problem, Report } from '../../report/report.ts';
 import { engineAccess, pingRemedy, redisCli } from '../findings/redis-cli.ts';
+import { shellWord } from '../findings/shell-word.ts';
 
 const parameterName = /\b(?:smtpd?|lmtp|tls|tlsmgr)_\w+/u;
 
@@ -30,12 +31,17 @@ export function fleetRemedy(
     case 'fleet-clock':
       return 'timedatectl  # whether the clock is synchronized: it has to be, here and on the engine';
     default:
-      return differenceRemedy(text);
+      return differenceRemedy(text, config);
   }
 }
 
-function differenceRemedy(text: string): string {
+function differenceRemedy(text: string, config: Config | undefined): string {
   const parameter = parameterName.exec(text)?.[0];
+  const secretFile = config?.fleet.secretFile ?? '';
+  if (parameter === 'tlsmgr_fleet_secret_file' && secretFile !== '') {
+    const word = shellWord(secretFile);
+    return `sha256sum ${word}  # run it on each host: where it differs, put the file of another host there (scp -p OTHERHOST:${word} ${word}), then postfix reload`;
+  }
   if (parameter !== undefined) {
     return `postconf ${parameter}  # give all hosts of the fleet the same, then postfix reload there`;
   }
