@@ -185,6 +185,18 @@ describe('the exchange', () => {
     assert.equal(host.keys.report().counts.failedExchanges, 10);
   });
 
+  test('that fails before there is a first connection is not counted', async () => {
+    const fleet = new TestFleet();
+    const host = fleet.host('mx1', { engine: 'fails' });
+    host.engine.change({ connection: 'opening' });
+    host.keys.start();
+    await fleet.time.settle();
+    assert.equal(host.keys.report().counts.failedExchanges, 0);
+    host.engine.change({ connection: 'away' });
+    await fleet.time.pass(2);
+    assert.notEqual(host.keys.report().counts.failedExchanges, 0);
+  });
+
   test('begins when the engine can be reached again', async () => {
     const { fleet, host } = await inState.sharing();
     host.engine.change({ connection: 'away' });

@@ -96,7 +96,7 @@ export class KeyExchange {
   }
 
   async #run(): Promise<void> {
-    const { counts, onEnd, unopened } = this.#parts;
+    const { counts, engine, onEnd, unopened } = this.#parts;
     let failed = false;
     try {
       await this.#exchange();
@@ -110,7 +110,8 @@ export class KeyExchange {
     }
     this.#failures = failed ? this.#failures + 1 : 0;
     counts.exchanges += failed ? 0 : 1;
-    counts.failedExchanges += failed ? 1 : 0;
+    // Before the first connection there was nothing to exchange with.
+    counts.failedExchanges += failed && engine.connection !== 'opening' ? 1 : 0;
     unopened.tell();
     this.#arm();
     onEnd(failed);
