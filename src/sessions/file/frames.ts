@@ -26,7 +26,7 @@
  * if a frame of deaths is missing, nobody knows which records of the slot were
  * deleted, and all of them are dropped.
  */
-import { crc32 } from 'node:zlib';
+import { crc32 } from '../../system/crc32.ts';
 import { type FileKeys, sealBytes } from './cache-keys.ts';
 import { recordBytes, recordHeaderBytes, word, wordsOf } from '../memory/segment.ts';
 

@@ -31,7 +31,7 @@
  * as a manifest without it is written. A manifest without entries is written for a
  * cache that isn't persistent, and after a write that failed.
  */
-import { crc32 } from 'node:zlib';
+import { crc32 } from '../../system/crc32.ts';
 import { TlsmgrError } from '../../errors.ts';
 import type { TimeMark } from '../memory/cache-time.ts';
 import { mostSlots } from './geometry.ts';
