@@ -174,7 +174,9 @@ export class OtherHosts {
 }
 
 function moreText(count: number): string {
-  return `${count} more hosts differ from this one`;
+  return count === 1
+    ? '1 more host differs from this one'
+    : `${count} more hosts differ from this one`;
 }
 
 /** Two services of one host, with key sets of their own, have heartbeats of their own. */

@@ -134,12 +134,14 @@ describe('the screen of status', () => {
     }
     fleet.keys = { ...sampleFleet().keys!, state: 'joining', known: 1, confirmed: 0 };
     fleet.engine!.reason = 'WRONGPASS no such user';
+    fleet.engine!.counts.late = 1;
     const newcomer = screenLines({ ...report(), fleet }, '/s', { ...plain, columns: 200 }).join(
       '\n',
     );
     for (const part of [
       ': joining, for up to 95s, until all hosts have a key in common, 1 key known, 0 confirmed, ',
       ':6379 refuses this host for 1d 1h: WRONGPASS no such user, ',
+      ', 1 read late',
     ]) {
       assert.ok(newcomer.includes(part), newcomer);
     }

@@ -91,6 +91,16 @@ describe('heartbeats', () => {
     assert.equal(one.log.at(-1), 'warning: fleet: 110 more hosts differ from this one');
   });
 
+  test('count one more host as one', async () => {
+    const fleet = new TestFleet();
+    const one = fleet.host('mx1', facts);
+    for (let number = 10; number < 21; number += 1) {
+      fleet.host(`mx${number}`, { ...facts, authorities: 'bbbb' });
+    }
+    await fleet.pass(40);
+    assert.equal(one.log.at(-1), 'warning: fleet: 1 more host differs from this one');
+  });
+
   test('compare the clock with the engine, and tell once that it is wrong', async () => {
     const fleet = new TestFleet();
     fleet.store.aheadMs = -74_000;

@@ -80,7 +80,7 @@ function engineText(
       ? []
       : [`half within ${milliseconds(latencyMs.p50)}, 99% within ${milliseconds(latencyMs.p99)}`];
   const clock = clockDifferenceMs === null ? [] : [`clock ${seconds(clockDifferenceMs)} from ours`];
-  const late = counts.late === 0 ? [] : [`${counts.late} reads late`];
+  const late = counts.late === 0 ? [] : [`${counts.late} read${counts.late === 1 ? '' : 's'} late`];
   return [`${server} ${state}`, ...paused, ...waits, ...late, ...clock].join(', ');
 }
 
