@@ -49,7 +49,7 @@ describe('a file of an engine', () => {
       keyPrefix: 'tlsmgr:',
       tls: undefined,
       connectTimeoutMs: 1000,
-      readLimitMs: 50,
+      readLimitMs: 45,
       queueSizeLimit: 4_194_304,
       nearSizeLimit: 16_777_216,
     });

@@ -232,9 +232,9 @@ describe('an engine of Redis', { skip: skipWithoutRedis, concurrency: 4 }, () =>
     test('and is stopped, ends what is under way within the limit, is away after 3 s, and comes back', async () => {
       server.stop();
       const begun = performance.now();
-      await assert.rejects(open.engine.get(['a']), { message: 'no answer within 50 ms' });
+      await assert.rejects(open.engine.get(['a']), { message: 'no answer within 45 ms' });
       const took = performance.now() - begun;
-      assert.ok(took >= 49 && took < 3000, `${took} ms`);
+      assert.ok(took >= 44 && took < 3000, `${took} ms`);
       await until(() => open.engine.connection === 'away');
       assert.ok(performance.now() - begun < 4000);
       assert.match(
@@ -338,7 +338,7 @@ describe('an engine of Redis', { skip: skipWithoutRedis, concurrency: 4 }, () =>
         };
         assert.ok(calls > 3000, `${calls} calls`);
         t.diagnostic(`${calls} calls, the longest ${longestMs} ms, ${grownMb} MB more`);
-        // The limit is 50 ms; the rest is for a busy machine.
+        // The limit is 45 ms; the rest is for a busy machine.
         assert.ok(longestMs < 1500, `the longest took ${longestMs} ms`);
         // Some 2 MB; the rest is for a collector of garbage that hasn't had its turn.
         assert.ok(grownMb <= 32, `${grownMb} MB more`);

@@ -43,7 +43,7 @@ const rows = {
   tls_server_name: row('', oneWord),
   /** Seconds. */
   connect_timeout: row('1s', (name, text) => timeValue(name, text, { min: 1, max: 60 }, fail)),
-  read_limit_ms: row('50', (name, text) => integerValue(name, text, { min: 1, max: 1000 })),
+  read_limit_ms: row('45', (name, text) => integerValue(name, text, { min: 1, max: 1000 })),
   queue_size_limit: row('4194304', (name, text) => sizeValue(name, text, { min: 0 })),
   near_size_limit: row('16777216', (name, text) => sizeValue(name, text, { min: 0 })),
 } as const;
