@@ -120,7 +120,6 @@ describe('a reply of another type', () => {
         );
         const calls: (() => Promise<unknown>)[] = [
           () => commands.get('k'),
-          () => commands.hgetall('k'),
           () => commands.hscan('k', 10),
           () => commands.hsetnx('k', 'f', Buffer.alloc(0)),
           () => commands.time(),

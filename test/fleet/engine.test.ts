@@ -14,7 +14,7 @@ import { RedisServer, skipWithoutRedis, until } from './redis-server.ts';
 
 /** As docs/fleet.md gives it. */
 const rights =
-  '~tlsmgr:* +get +set +unlink +hgetall +hsetnx +hset +hdel +hscan +pexpireat +time +ping +hello +auth +select +role +info +client|setname';
+  '~tlsmgr:* +get +set +unlink +hsetnx +hset +hdel +hscan +pexpireat +time +ping +hello +auth +select +role +info +client|setname';
 const password = 'the password of the fleet';
 const inAnHour = (): number => Date.now() + 3_600_000;
 const value = Buffer.from([0, 1, 2, 255, 13, 10, 36]);

@@ -98,7 +98,6 @@ export class FakeClient implements EngineClient {
       'set',
       'unlink',
       'time',
-      'hgetall',
       'hscan',
       'hsetnx',
       'hset',

@@ -129,7 +129,7 @@ describe('a call', () => {
     const { engine, library } = await Scene.up();
     const many = new Map(Array.from({ length: 20 }, (_, index) => [`f${index}`, value]));
     const few = engine.fields('h', 8);
-    library.last.take('hgetall').answer(many);
+    library.last.take('hscan').answer(many);
     assert.equal((await few).size, 8);
     const paged = engine.fields('h', 1000);
     library.last.take('hscan').answer(many);

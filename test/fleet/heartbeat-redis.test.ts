@@ -115,7 +115,7 @@ describe('heartbeats through a real server', { skip: skipWithoutRedis }, () => {
     const server = await serverWith({
       users: [
         'default on nopass ~* +@all',
-        'fleet on >secret ~tlsmgr:* +hgetall +hscan +hset +hdel +pexpireat +time +ping +hello +auth +role +client|setname +select',
+        'fleet on >secret ~tlsmgr:* +hscan +hset +hdel +pexpireat +time +ping +hello +auth +role +client|setname +select',
       ],
     });
     const user = [{ username: 'fleet' }, { password: 'secret' }] as const;

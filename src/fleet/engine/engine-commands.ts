@@ -18,8 +18,7 @@ export interface EngineCommands {
   unlink(key: string): Promise<void>;
   /** Milliseconds since 1970. */
   time(): Promise<number>;
-  hgetall(key: string): Promise<Map<string, Buffer>>;
-  /** One page after the other until `most` fields are there, or there are no more. */
+  /** Fields of a hash: one page after the other until `most` are there, or there are no more. */
   hscan(key: string, most: number): Promise<Map<string, Buffer>>;
   /** @returns false when the field has a value already. */
   hsetnx(key: string, field: string, value: Buffer): Promise<boolean>;

@@ -17,8 +17,6 @@ import { Flow } from './flow.ts';
 
 /** What a command takes beyond its words. */
 const commandBytes = 100;
-/** A hash that may have more fields is read in pages. */
-const mostFieldsAtOnce = 64;
 
 export interface GuardSettings {
   /** `redis:FILE`. */
@@ -148,10 +146,7 @@ export class GuardedEngine implements Engine {
   }
 
   async fields(key: string, most: number): Promise<Map<string, Buffer>> {
-    const found =
-      most > mostFieldsAtOnce
-        ? await this.#other('HSCAN', 0, (commands) => commands.hscan(key, most))
-        : await this.#other('HGETALL', 0, (commands) => commands.hgetall(key));
+    const found = await this.#other('HSCAN', 0, (commands) => commands.hscan(key, most));
     return found.size > most ? new Map([...found].slice(0, most)) : found;
   }
 

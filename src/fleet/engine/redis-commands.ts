@@ -46,12 +46,6 @@ export class RedisCommands implements EngineCommands {
     return number(seconds) * 1000 + Math.floor(number(microseconds) / 1000);
   }
 
-  async hgetall(key: string): Promise<Map<string, Buffer>> {
-    const found = new Map<string, Buffer>();
-    addFields(found, await this.#send('HGETALL', key));
-    return found;
-  }
-
   async hscan(key: string, most: number): Promise<Map<string, Buffer>> {
     const found = new Map<string, Buffer>();
     let cursor = '0';
