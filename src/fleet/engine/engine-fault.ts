@@ -29,6 +29,18 @@ const faults: ReadonlyMap<string, EngineFault> = new Map([
 
 const longestReason = 200;
 
+const notUnderstood = 'an answer that is not understood';
+
+/** An answer of a type or a size that its command doesn't have. Nothing of it is told: it may be a value. */
+export class UnexpectedReply extends Error {
+  constructor() {
+    super(notUnderstood);
+  }
+}
+
+/** The client library's words for bytes that are no RESP. */
+const noResp = /^Unknown RESP type/u;
+
 /** An error that the engine answers with begins with its kind. */
 const kindOfError = /^[A-Z]{3,}(?: |$)/u;
 
@@ -48,7 +60,7 @@ export function isRefused(thrown: unknown): boolean {
 
 /** Whether the engine has answered so: it isn't a fault of the connection. */
 export function isAnswer(thrown: unknown): boolean {
-  return kindOfError.test(messageOf(thrown));
+  return thrown instanceof UnexpectedReply || kindOfError.test(messageOf(thrown));
 }
 
 /** What a failure says, in one line of at most 200 characters, without a full stop at its end. */
@@ -73,5 +85,22 @@ function wordsOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.errors.length > 0) {
     return wordsOf(thrown.errors[0]);
   }
-  return reasonOf(thrown);
+  return isOfCode(thrown) ? notUnderstood : (tlsReason(thrown) ?? reasonOf(thrown));
+}
+
+/** Words about code, which tell an administrator nothing: an answer has led the code astray. */
+function isOfCode(thrown: unknown): boolean {
+  return (
+    thrown instanceof TypeError || thrown instanceof RangeError || noResp.test(messageOf(thrown))
+  );
+}
+
+/** Of an error of OpenSSL without the places in its source; undefined: it is another error. */
+function tlsReason(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error && 'library' in thrown && 'reason' in thrown)) {
+    return undefined;
+  }
+  return thrown.reason === 'wrong version number'
+    ? 'the server speaks no TLS'
+    : `TLS: ${String(thrown.reason)}`;
 }

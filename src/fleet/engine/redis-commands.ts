@@ -1,8 +1,9 @@
 /**
  * The commands of the engine in the words of Redis. Replies are checked for their
- * types: what is to be bytes or a number and isn't rejects.
+ * types: what is to be bytes or a number and isn't rejects with UnexpectedReply.
  */
 import type { EngineCommands, InfoSection } from './engine-commands.ts';
+import { UnexpectedReply } from './engine-fault.ts';
 
 export type Word = string | Buffer;
 
@@ -17,6 +18,9 @@ export interface RedisConnection {
 /** Fields of a page of HSCAN, and pages of a hash: an engine that never ends is left. */
 const pageFields = 500;
 const mostPages = 100;
+
+/** The end of the year 9999: later times don't fit into what is sealed. */
+const latestMs = Date.UTC(10_000, 0) - 1;
 
 export class RedisCommands implements EngineCommands {
   readonly #connection: RedisConnection;
@@ -43,7 +47,11 @@ export class RedisCommands implements EngineCommands {
   async time(): Promise<number> {
     const [reply] = await this.#connection.sendToAll(['TIME']);
     const [seconds, microseconds] = list(reply);
-    return number(seconds) * 1000 + Math.floor(number(microseconds) / 1000);
+    const milliseconds = number(seconds) * 1000 + Math.floor(number(microseconds) / 1000);
+    if (milliseconds < 0 || milliseconds > latestMs) {
+      throw new UnexpectedReply();
+    }
+    return milliseconds;
   }
 
   async hscan(key: string, most: number): Promise<Map<string, Buffer>> {
@@ -110,7 +118,7 @@ function addFields(found: Map<string, Buffer>, reply: unknown): void {
 
 function bytes(reply: unknown): Buffer {
   if (!Buffer.isBuffer(reply)) {
-    throw unexpected();
+    throw new UnexpectedReply();
   }
   return reply;
 }
@@ -126,19 +134,14 @@ function text(reply: unknown): string {
 function number(reply: unknown): number {
   const value = typeof reply === 'number' ? reply : Number(text(reply));
   if (!Number.isSafeInteger(value)) {
-    throw unexpected();
+    throw new UnexpectedReply();
   }
   return value;
 }
 
 function list(reply: unknown): unknown[] {
   if (!Array.isArray(reply)) {
-    throw unexpected();
+    throw new UnexpectedReply();
   }
   return reply;
-}
-
-/** Nothing of the reply: it may be a value. */
-function unexpected(): Error {
-  return new Error('a reply of an unexpected type');
 }

@@ -8,13 +8,15 @@
  *   again.
  * - A node of a Cluster: the library finds the others, and sends each command to
  *   the node that has the key, also while slots move. When the connection to one of
- *   the masters is lost, all are opened anew.
+ *   the masters is lost, all are opened anew. Before the library asks the node for
+ *   its list of slots, we do, as the library believes any list.
  */
 import { Attempt } from './attempt.ts';
 import type { EngineClient, EngineCommands, EngineLibrary } from './engine-commands.ts';
 import { faultOf } from './engine-fault.ts';
 import { type ServerAddress, serverText } from './engine-values.ts';
 import { RedisCommands, type RedisConnection, type Word } from './redis-commands.ts';
+import { addressIn, checkSlots } from './redis-address.ts';
 import { commonOptions, credentials, socketTo, socketToAny, type Ways } from './redis-options.ts';
 
 /** What we use of the library; scripts/build.mjs names it as well. */
@@ -94,12 +96,15 @@ export class RedisLibrary implements EngineLibrary {
     if (!Array.isArray(reply)) {
       throw new Error(`the Sentinel knows no master ${name}`);
     }
-    const master = { host: String(reply[0]), port: Number(reply[1]) };
+    const master = addressIn(reply[0], reply[1]);
     attempt.server = serverText(master);
     return this.#toServer(attempt, master);
   }
 
   async #toCluster(attempt: Attempt, place: ServerAddress): Promise<EngineCommands> {
+    const node = await this.#open(attempt, place, credentials(this.#ways.settings));
+    checkSlots(await node.sendCommand(['CLUSTER', 'SLOTS']));
+    attempt.drop(node);
     const cluster = new this.#redis.RedisCluster({
       RESP: 3,
       rootNodes: [{ socket: place }],
@@ -167,11 +172,15 @@ export class RedisLibrary implements EngineLibrary {
       commandOptions: noTimeout,
     });
     let isUp = false;
-    client.on('error', (thrown: unknown) => {
-      // Until then connect() rejects.
-      if (isUp) {
-        attempt.failed(client, thrown);
-      }
+    // connect() goes on to wait when what comes is no RESP.
+    const failed = new Promise<never>((_, reject) => {
+      client.on('error', (thrown: unknown) => {
+        if (isUp) {
+          attempt.failed(client, thrown);
+        } else {
+          reject(thrown);
+        }
+      });
     });
     client.on('connect', () => {
       // destroy() doesn't reach a socket that is still connecting. Now it does.
@@ -180,7 +189,7 @@ export class RedisLibrary implements EngineLibrary {
       }
     });
     attempt.hold(client);
-    await client.connect();
+    await Promise.race([client.connect(), failed]);
     isUp = true;
     return client;
   }
