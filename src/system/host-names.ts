@@ -19,7 +19,7 @@ export function readHostsFile(path = '/etc/hosts'): string {
 
 /**
  * The addresses of a host in a text of hosts(5), in its order. localhost needs no
- * line, RFC 6761 6.3.
+ * line, RFC 6761 6.3: it is reached by either family.
  */
 export function addressesInHosts(host: string, text: string): string[] {
   const name = host.toLowerCase();
@@ -28,7 +28,7 @@ export function addressesInHosts(host: string, text: string): string[] {
     .map((line) => line.replace(/#.*/u, '').trim().toLowerCase().split(/\s+/u))
     .filter(([address = '', ...names]) => isIP(address) !== 0 && names.includes(name))
     .map(([address]) => address!);
-  return found.length === 0 && name === 'localhost' ? ['127.0.0.1'] : found;
+  return found.length === 0 && name === 'localhost' ? ['127.0.0.1', '::1'] : found;
 }
 
 /** Whether a name server has said that there is no such address. */

@@ -1,11 +1,18 @@
 /** Addresses of servers: from the hosts file, name servers, and what was known before. */
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import type { LookupAddress } from 'node:dns';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { Names, type NameServers } from '../../src/fleet/engine/names.ts';
+import { notBuilt } from '../cli/standalone.ts';
+import { poll } from '../postfix/poll.ts';
+import { openTestEngine } from './open-test-engine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-names-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -34,12 +41,24 @@ class Servers implements NameServers {
   }
 }
 
+/** As a Redis that has just started. */
+function answer(socket: Socket, text: string): void {
+  const replies: Readonly<Record<string, string>> = {
+    HELLO: '%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n',
+    ROLE: '*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n',
+    PING: '+PONG\r\n',
+  };
+  for (const [name] of text.matchAll(/HELLO|ROLE|PING/gu)) {
+    socket.write(replies[name]!);
+  }
+}
+
 describe('the address of a server', () => {
   test('is in the hosts file, and nobody is asked', async () => {
     const nameServers = new Servers();
     const names = new Names({ hostsPath, nameServers });
     assert.deepEqual(await names.addressesOf('Redis1.example'), ['192.0.2.7', '2001:db8::7']);
-    assert.deepEqual(await names.addressesOf('localhost'), ['127.0.0.1']);
+    assert.deepEqual(await names.addressesOf('localhost'), ['127.0.0.1', '::1']);
     assert.deepEqual(await names.addressesOf('192.0.2.1'), ['192.0.2.1']);
     assert.equal(nameServers.asked, 0);
   });
@@ -61,6 +80,25 @@ describe('the address of a server', () => {
     clearInterval(alive);
     const took = performance.now() - begun;
     assert.ok(took > 900 && took < 3000, `${took} ms`);
+  });
+
+  test('is tried in each family: one on ::1 alone is reached as localhost', async () => {
+    for (const host of ['::1', '127.0.0.1']) {
+      const server = createServer((socket) => {
+        socket.on('error', () => {}).on('data', (text) => answer(socket, text.toString('latin1')));
+      });
+      server.listen(0, host);
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const open = await openTestEngine(
+        { servers: `localhost:${port}` },
+        { names: { hostsPath: '/nonexistent', nameServers: new Servers() } },
+      );
+      await open.up();
+      assert.deepEqual(open.log.take(), []);
+      open.close();
+      server.close();
+    }
   });
 
   test('that nobody knows rejects with a reason', async () => {
@@ -89,3 +127,46 @@ describe('the address of a server', () => {
     assert.ok(thrown instanceof Error);
   });
 });
+
+/** No name server, as nobody ever answers there. */
+const silentAddress = '127.0.0.67';
+const unshared =
+  process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0
+    ? false
+    : 'a mount namespace is to be had by root alone';
+
+test(
+  'a daemon with an engine ends at once though no name server answers',
+  { skip: notBuilt || unshared, timeout: 60_000 },
+  async () => {
+    const silent = createSocket('udp4').bind(53, silentAddress);
+    await once(silent, 'listening');
+    const path = (name: string): string => join(folder, name);
+    writeFileSync(path('resolv.conf'), `nameserver ${silentAddress}\n`);
+    writeFileSync(path('secret'), `${'ab'.repeat(32)}\n`, { mode: 0o600 });
+    writeFileSync(path('fleet.cf'), 'servers = redis.example.com:6379\n');
+    const parameters = [
+      'tlsmgr_ticket_keys=shared',
+      `tlsmgr_fleet_secret_file=${path('secret')}`,
+      `tlsmgr_fleet_engine=redis:${path('fleet.cf')}`,
+    ];
+    const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
+    const options = parameters.flatMap((parameter) => ['-o', parameter]);
+    const launcher = join(import.meta.dirname, '../../bin/tlsmgr');
+    const daemon = spawn(
+      'unshare',
+      ['-m', 'sh', '-c', script, path('resolv.conf'), launcher, 'serve', ...options],
+      { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let said = '';
+    daemon.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    await poll('the engine away', () => said.includes('is away (redis.example.com: no'));
+    // Names are asked for again by now, or soon. The system's look-up would take ten seconds.
+    const toldMs = performance.now();
+    daemon.kill('SIGTERM');
+    await once(daemon, 'exit');
+    const tookMs = performance.now() - toldMs;
+    assert.ok(tookMs < 4000, `${tookMs} ms: ${said}`);
+    silent.close();
+  },
+);
