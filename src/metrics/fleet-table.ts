@@ -148,7 +148,7 @@ export const fleetMetrics: readonly Metric[] = [
     'counter',
     'tlsmgr_fleet_sessions_total',
     'result',
-    'Sessions stored here: written to the engine, dropped before that, not_shared as nobody elsewhere could use them, fresh as the engine has a copy with most of its life left.',
+    'Sessions stored here: written to the engine, dropped before that (removals too), not_shared as nobody elsewhere could use them, fresh as the engine has a copy with most of its life left.',
     ({ written, dropped, notShared, fresh }) => ({
       written,
       dropped,

@@ -4,8 +4,9 @@
  * a removal. A later one replaces an earlier one.
  *
  * While the engine is away or paused, entries wait. When the queue is full, the
- * oldest go. A session is overwritten when it leaves, and only its sealed form is
- * under way.
+ * oldest go. A removal that is larger than the whole queue is sent at once, or lost.
+ * What is lost is counted, sessions and removals alike. A session is overwritten when
+ * it leaves, and only its sealed form is under way.
  */
 import type { CacheName } from '../../config/cache-names.ts';
 import type { ByteSpan } from '../../sessions/session-cache.ts';
@@ -87,7 +88,7 @@ export class WriteQueue {
       return undefined;
     }
     if (this.#leftMs(entry) <= 0) {
-      this.#drop(entry);
+      this.#expire(entry);
       return undefined;
     }
     return entry.session ?? 'removed';
@@ -106,19 +107,25 @@ export class WriteQueue {
       replaced.session?.wipe();
     }
     const bytes = entryBytes + key.length + lengthOf(id) + lengthOf(session);
-    if (bytes > limitBytes) {
-      owner.dropped += session === undefined ? 0 : 1;
+    const isTooLarge = bytes > limitBytes;
+    if (isTooLarge && (session !== undefined || !this.#maySend())) {
+      owner.dropped += 1;
       return;
     }
     const [ownId, ownSession] = session === undefined ? [copyOf(id)] : copiesOf(id, session);
-    this.#entries.set(key, {
+    const entry: QueueEntry = {
       place,
       id: ownId,
       session: ownSession && new FoundSession(ownSession, clock.nowSeconds()),
       deadlineMs: clock.monotonicMs() + lifetimeSeconds * 1000,
       lifetimeSeconds,
       bytes,
-    });
+    };
+    if (isTooLarge) {
+      void this.#send(entry, lifetimeSeconds * 1000);
+      return;
+    }
+    this.#entries.set(key, entry);
     this.#bytes += bytes;
     owner.queueEntries += 1;
     owner.queueBytes += bytes;
@@ -171,7 +178,7 @@ export class WriteQueue {
       }
       const leftMs = this.#leftMs(entry);
       if (leftMs <= 0) {
-        this.#drop(entry);
+        this.#expire(entry);
       } else {
         this.#take(entry);
         void this.#send(entry, leftMs);
@@ -202,8 +209,8 @@ export class WriteQueue {
       if (session !== undefined) {
         session.wipe();
         fresh.forget(hash);
-        owner.dropped += 1;
       }
+      owner.dropped += 1;
       this.#rest ??= schedule(restSeconds, () => this.#endRest());
       failed(error);
     } finally {
@@ -225,19 +232,22 @@ export class WriteQueue {
   #dropExpired(): boolean {
     for (const entry of this.#entries.values()) {
       if (this.#leftMs(entry) <= 0) {
-        this.#drop(entry);
+        this.#expire(entry);
       }
     }
     return this.#entries.size > 0;
   }
 
+  /** Removes an entry whose time is over. What a removal is about has expired in the engine as well. */
+  #expire(entry: QueueEntry): void {
+    this.#drop(entry, entry.session !== undefined);
+  }
+
   /** Removes an entry that won't be written. */
-  #drop(entry: QueueEntry): void {
+  #drop(entry: QueueEntry, isLost = true): void {
     this.#take(entry);
-    if (entry.session !== undefined) {
-      entry.session.wipe();
-      entry.place.owner.dropped += 1;
-    }
+    entry.session?.wipe();
+    entry.place.owner.dropped += isLost ? 1 : 0;
   }
 
   #take({ place: { key, owner }, bytes }: QueueEntry): void {

@@ -171,6 +171,43 @@ describe('the write queue', () => {
     assert.deepEqual([counts.queueEntries, counts.queueBytes, counts.dropped], [0, 0, 1]);
   });
 
+  test('sends a removal that is larger than itself at once, or counts it as lost', async () => {
+    const { engine, counts, put } = writeQueue(0);
+    put('gone', undefined);
+    while (engine.done.length < 1) {
+      await turn();
+    }
+    assert.deepEqual([engine.done, counts.dropped, counts.queueEntries], [['unlink'], 0, 0]);
+    engine.become({ connection: 'away' });
+    put('lost', undefined);
+    assert.deepEqual([counts.dropped, counts.queueEntries], [1, 0]);
+  });
+
+  test('counts removals that are lost: to later ones, and by a failure', async () => {
+    const { engine, counts, put } = writeQueue(2000);
+    engine.become({ connection: 'away' });
+    for (let number = 0; number < 5; number += 1) {
+      put(`id ${number}`, undefined);
+    }
+    assert.deepEqual([counts.queueEntries, counts.dropped], [3, 2]);
+    engine.travel = () => Promise.reject(new EngineError('late'));
+    engine.become({ connection: 'up' });
+    put('id 5', undefined);
+    while (counts.queueEntries > 0 || engine.underWay > 0) {
+      await turn();
+    }
+    assert.equal(counts.dropped, 6);
+  });
+
+  test('loses no removal whose session has expired in the engine as well', () => {
+    const { clock, timers, engine, counts, put } = writeQueue(100_000);
+    engine.become({ connection: 'away' });
+    put('id', undefined);
+    clock.pass(lifetimeSeconds);
+    timers.run();
+    assert.deepEqual([counts.queueEntries, counts.dropped], [0, 0]);
+  });
+
   test('holds 16,384 entries at most', () => {
     const { engine, counts, put } = writeQueue(2 ** 30);
     engine.become({ writes: 'paused' });
