@@ -17,10 +17,10 @@
  *
  * A derived ticket key is 80 bytes of K("ticket" 0 set 0 u32 P u64 n).
  */
-import { createCipheriv, createDecipheriv, createHmac, randomFillSync } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { CacheName } from '../config/cache-names.ts';
 import type { ByteSpan } from '../sessions/session-cache.ts';
-import { wipe } from '../system/secret-memory.ts';
+import { gcmExtraBytes, gcmOpen, gcmSealInto } from '../system/aes-gcm.ts';
 import {
   associatedData,
   bytesOf,
@@ -34,22 +34,19 @@ import type { KeyPlace, OpenedValue, Seals } from './seals.ts';
 import { fleetSecretBytes, mostFleetSecrets } from './secret-file.ts';
 import { Subkeys } from './subkeys.ts';
 
-/** Bytes that sealing adds. */
-export const sealedExtraBytes = 39;
-
-/** Longer values aren't opened, so that a faulty engine can't keep the process busy. */
-export const longestSealedBytes = 1_048_576;
-const longestSealedKeyBytes = 512;
-const longestSealedHeartbeatBytes = 33_000;
-
-const algorithm = 'aes-256-gcm';
 const version = 1;
 const idStart = 1;
 const expiryStart = 5;
 const expiryBytes = 6;
 const nonceStart = 11;
-const bodyStart = 23;
-const tagBytes = 16;
+
+/** Bytes that sealing adds. */
+export const sealedExtraBytes = nonceStart + gcmExtraBytes;
+
+/** Longer values aren't opened, so that a faulty engine can't keep the process busy. */
+export const longestSealedBytes = 1_048_576;
+const longestSealedKeyBytes = 512;
+const longestSealedHeartbeatBytes = 33_000;
 
 const nameCharacters = 22;
 const derivedKeyBytes = 80;
@@ -166,13 +163,8 @@ class SecretSeals implements Seals {
     sealed[0] = version;
     id.copy(sealed, idStart);
     sealed.writeUIntBE(Math.floor(expiresAtMs), expiryStart, expiryBytes);
-    const nonce = sealed.subarray(nonceStart, bodyStart);
-    randomFillSync(nonce);
-    const cipher = createCipheriv(algorithm, keys.of(place.purpose), nonce);
-    cipher.setAAD(associatedData(sealed.subarray(0, nonceStart), place));
-    cipher.update(value).copy(sealed, bodyStart);
-    cipher.final();
-    cipher.getAuthTag().copy(sealed, bodyStart + value.length);
+    const associated = associatedData(sealed.subarray(0, nonceStart), place);
+    gcmSealInto(sealed.subarray(nonceStart), keys.of(place.purpose), value, associated);
     return sealed;
   }
 
@@ -183,18 +175,18 @@ class SecretSeals implements Seals {
     latestMs: number,
     placeAt: (expiresAtMs: number) => Place,
   ): OpenedValue | undefined {
-    const { length } = sealed;
-    if (length < sealedExtraBytes || length > longestSealedBytes || sealed[0] !== version) {
+    if (sealed.length > longestSealedBytes || !isOurs(sealed)) {
       return undefined;
     }
-    const expiresAtMs = sealed.readUIntBE(expiryStart, expiryBytes);
+    const expiresAtMs = expiryOf(sealed);
     if (!(nowMs < expiresAtMs && expiresAtMs <= latestMs)) {
       return undefined;
     }
     for (const { id, keys } of this.#secrets) {
       if (id.compare(sealed, idStart, expiryStart) === 0) {
         const place = placeAt(expiresAtMs);
-        const bytes = opened(sealed, keys.of(place.purpose), place);
+        const associated = associatedData(sealed.subarray(0, nonceStart), place);
+        const bytes = gcmOpen(sealed.subarray(nonceStart), keys.of(place.purpose), associated);
         if (bytes !== undefined) {
           return { bytes, expiresAtMs };
         }
@@ -204,19 +196,11 @@ class SecretSeals implements Seals {
   }
 }
 
-/** @returns undefined when the tag doesn't fit. */
-function opened(sealed: Buffer, key: Buffer, place: Place): Buffer | undefined {
-  const tagStart = sealed.length - tagBytes;
-  const decipher = createDecipheriv(algorithm, key, sealed.subarray(nonceStart, bodyStart));
-  decipher.setAAD(associatedData(sealed.subarray(0, nonceStart), place));
-  decipher.setAuthTag(sealed.subarray(tagStart));
-  const bytes = decipher.update(sealed.subarray(bodyStart, tagStart));
-  try {
-    decipher.final();
-    return bytes;
-  } catch {
-    // Damaged, or sealed for another place. The caller counts it.
-    wipe(bytes, 0, bytes.length);
-    return undefined;
-  }
+/** As far as its layout tells. */
+function isOurs(sealed: Buffer): boolean {
+  return sealed.length >= sealedExtraBytes && sealed[0] === version;
+}
+
+function expiryOf(sealed: Buffer): number {
+  return sealed.readUIntBE(expiryStart, expiryBytes);
 }

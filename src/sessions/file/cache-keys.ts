@@ -14,21 +14,19 @@
  * nonces of one key never come near their limit, and a frame of one cache can't
  * pass for a frame of another.
  */
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { FatalError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
+import { gcmExtraBytes, gcmOpen, gcmSealInto } from '../../system/aes-gcm.ts';
 import { reasonOf } from '../../system/calls.ts';
 import { bytesOfHex, hexDigit } from '../../system/hex.ts';
 import { type KeyFile, readKeyFile } from '../../system/key-file.ts';
 import type { CacheName } from '../../config/cache-names.ts';
 
 const keyBytes = 32;
-const nonceBytes = 12;
-const tagBytes = 16;
-const algorithm = 'aes-256-gcm';
 
 /** Bytes that sealing adds to a payload. */
-export const sealBytes = nonceBytes + tagBytes;
+export const sealBytes = gcmExtraBytes;
 
 /** Seals and opens the payloads of one cache file. */
 export interface FileKeys {
@@ -116,32 +114,15 @@ function fileKeysOf(keys: NamedKey[], label: CacheName, fileId: Buffer): FileKey
   return {
     currentId: current.id,
     seal: (payload, associated) => {
-      const nonce = randomBytes(nonceBytes);
-      const cipher = createCipheriv(algorithm, current.key, nonce);
-      cipher.setAAD(associated);
-      const body = cipher.update(payload);
-      cipher.final();
-      return Buffer.concat([nonce, body, cipher.getAuthTag()]);
+      const sealed = Buffer.allocUnsafe(sealBytes + payload.length);
+      gcmSealInto(sealed, current.key, payload, associated);
+      return sealed;
     },
     open: (keyId, sealed, associated) => {
       const named = ofFile.find(({ id }) => id === keyId);
-      if (named === undefined || sealed.length < sealBytes) {
-        return undefined;
-      }
-      const tagStart = sealed.length - tagBytes;
-      const nonce = sealed.subarray(0, nonceBytes);
-      const decipher = createDecipheriv(algorithm, named.key, nonce);
-      decipher.setAAD(associated);
-      decipher.setAuthTag(sealed.subarray(tagStart));
-      const payload = decipher.update(sealed.subarray(nonceBytes, tagStart));
-      try {
-        decipher.final();
-        return payload;
-      } catch {
-        // The tag doesn't fit: the payload is damaged. The caller reports that.
-        payload.fill(0);
-        return undefined;
-      }
+      return named === undefined || sealed.length < sealBytes
+        ? undefined
+        : gcmOpen(sealed, named.key, associated);
     },
   };
 }
