@@ -41,7 +41,7 @@ const processBytes = 9;
 
 export interface HeartbeatsOptions {
   engine: Engine;
-  seals: Pick<Seals, 'heartbeatField' | 'sealHeartbeat' | 'openHeartbeat'>;
+  seals: Pick<Seals, 'heartbeatField' | 'sealHeartbeat' | 'openHeartbeat' | 'forged'>;
   /** tlsmgr_fleet_host. */
   host: string;
   facts: HostFacts;

@@ -8,7 +8,7 @@ import { type Heartbeat, parseHeartbeat } from './heartbeat-value.ts';
 import { differencesOf, type HostFacts } from './host-facts.ts';
 import { OwnName } from './own-name.ts';
 import type { FleetHost, FleetReport, FleetWarning } from './report.ts';
-import type { Seals } from './seals.ts';
+import { mostForged, type Seals } from './seals.ts';
 import { UnopenedFields } from './unopened-fields.ts';
 
 /** Further ones aren't looked at. */
@@ -35,14 +35,14 @@ interface Host {
 }
 
 export interface OtherHostsOptions {
-  seals: Pick<Seals, 'openHeartbeat'>;
+  seals: Pick<Seals, 'openHeartbeat' | 'forged'>;
   self: Pick<Heartbeat, 'host' | 'process'>;
   clock: Clock;
   log: Logger;
 }
 
 export class OtherHosts {
-  readonly #seals: Pick<Seals, 'openHeartbeat'>;
+  readonly #seals: Pick<Seals, 'openHeartbeat' | 'forged'>;
   readonly #self: Pick<Heartbeat, 'host' | 'process'>;
   readonly #log: Logger;
   readonly #unopened: UnopenedFields;
@@ -80,7 +80,11 @@ export class OtherHosts {
     const ofOwnName: Heartbeat[] = [];
     const stale: string[] = [];
     const unopened = new Map<string, Buffer>();
+    const forgedUntil = this.#seals.forged + mostForged;
     for (const [field, sealed] of fields) {
+      if (this.#seals.forged >= forgedUntil) {
+        break;
+      }
       const opened = this.#seals.openHeartbeat(field, sealed, nowMs);
       if (opened === undefined) {
         unopened.set(field, sealed);

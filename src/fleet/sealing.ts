@@ -74,6 +74,7 @@ export function sealsOf(secrets: readonly Buffer[]): Seals {
 
 class SecretSeals implements Seals {
   #secrets: readonly Secret[];
+  #forged = 0;
 
   constructor(secrets: readonly Buffer[]) {
     this.#secrets = secrets.map((secret) => {
@@ -84,6 +85,14 @@ class SecretSeals implements Seals {
 
   get secrets(): number {
     return this.#secrets.length;
+  }
+
+  get forged(): number {
+    return this.#forged;
+  }
+
+  hasExpired(sealed: Buffer, nowMs: number): boolean {
+    return isOurs(sealed) && expiryOf(sealed) <= nowMs;
   }
 
   sessionKeys(cache: CacheName, id: ByteSpan): string[] {
@@ -190,6 +199,7 @@ class SecretSeals implements Seals {
         if (bytes !== undefined) {
           return { bytes, expiresAtMs };
         }
+        this.#forged += 1;
       }
     }
     return undefined;

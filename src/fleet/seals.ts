@@ -16,6 +16,12 @@ export interface KeyPlace {
   readonly name: Buffer;
 }
 
+/**
+ * When so many forged values were found in one reading of the engine, the rest of
+ * it isn't opened. So an engine can't keep the process busy.
+ */
+export const mostForged = 64;
+
 export interface OpenedValue {
   /** Memory of its own. The caller overwrites it. */
   readonly bytes: Buffer;
@@ -26,6 +32,13 @@ export interface OpenedValue {
 export interface Seals {
   /** How many secrets there are. */
   readonly secrets: number;
+  /**
+   * Values that a secret ought to have opened, by what they say of themselves, and
+   * hasn't. Each has cost the decryption of all of it.
+   */
+  readonly forged: number;
+  /** What a value says of itself, which wasn't opened: its time is over. */
+  hasExpired(sealed: Buffer, nowMs: number): boolean;
 
   /** The engine's keys for a session, without the prefix: one a secret, that of the first secret first. */
   sessionKeys(cache: CacheName, id: ByteSpan): string[];

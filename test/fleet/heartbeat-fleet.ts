@@ -14,7 +14,7 @@ import type { OpenedValue, Seals } from '../../src/fleet/seals.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import { TestClock, TestTimers } from '../log/scratch.ts';
 
-type HeartbeatSeals = Pick<Seals, 'heartbeatField' | 'sealHeartbeat' | 'openHeartbeat'>;
+type HeartbeatSeals = Pick<Seals, 'heartbeatField' | 'sealHeartbeat' | 'openHeartbeat' | 'forged'>;
 
 /** What all hosts reach. */
 export class Store {
@@ -135,6 +135,7 @@ let nonce = 0;
 /** With a name in the place of a secret. */
 export function marks(secret: string, ...older: string[]): HeartbeatSeals {
   return {
+    forged: 0,
     heartbeatField: (host) => `${secret}(${host})`,
     sealHeartbeat: (field, expiresAtMs, value) => {
       nonce += 1;

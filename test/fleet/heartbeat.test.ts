@@ -248,6 +248,34 @@ describe('heartbeats', () => {
   });
 });
 
+describe('false heartbeats', () => {
+  test('that only look like ours are decrypted 64 times in a reading, and hosts that are known stay', async () => {
+    const fleet = new TestFleet();
+    const secret = Buffer.alloc(32, 1);
+    const seals = sealsOf([Buffer.from(secret)]);
+    const one = fleet.host('mx1', facts, seals);
+    fleet.host('mx2', facts, sealsOf([Buffer.from(secret)]));
+    await fleet.pass(40);
+    assert.deepEqual(names(one.heartbeats.hosts()), ['mx2']);
+    const others = [...fleet.store.hash];
+    fleet.store.hash.clear();
+    for (let number = 0; number < 4000; number += 1) {
+      fleet.store.hash.set(`f${number}`, seals.sealHeartbeat('x', fleet.clock.ms + 60_000, secret));
+    }
+    for (const [field, value] of others) {
+      fleet.store.hash.set(field, value);
+    }
+    const { fields } = fleet.store.calls;
+    const { forged } = seals;
+    while (fleet.store.calls.fields < fields + 2) {
+      await fleet.pass(1);
+    }
+    assert.ok(seals.forged - forged <= 64, `${seals.forged - forged}`);
+    assert.ok(seals.forged > forged);
+    assert.deepEqual(names(one.heartbeats.hosts()), ['mx2']);
+  });
+});
+
 describe('advice about an engine', () => {
   test('is given once for what it writes to disk, and taken back', async () => {
     const fleet = new TestFleet();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { sealsOf } from '../../src/fleet/sealing.ts';
 import { fieldOf } from '../../src/fleet/keys/known-key.ts';
 import type { SharedKeysState } from '../../src/fleet/report.ts';
 import { expiryOf } from '../../src/tickets/ticket-key.ts';
@@ -313,6 +314,31 @@ describe('values of the engine', () => {
       await fleet.time.pass(30);
     }
     assert.deepEqual(host.lines, [notOpened(1), notOpened(2)]);
+  });
+
+  test('whose time is over by a clock that is ahead are not told as damaged', async () => {
+    const { fleet } = await inState.sharing();
+    const ahead = fleet.host('mx2', { ahead: 4 * periodSeconds });
+    ahead.keys.start();
+    await fleet.time.pass(35);
+    assert.equal(ahead.keys.report().counts.notOpened, 0);
+    assert.ok(!ahead.lines.includes(notOpened(1)), ahead.lines.join('\n'));
+  });
+
+  test('that only look like ours are decrypted 64 times in an exchange, and no more', async () => {
+    const seals = sealsOf([Buffer.alloc(32, 's')]);
+    const fleet = new TestFleet();
+    for (let count = 0; count < 1000; count += 1) {
+      const key = randomKey();
+      const place = { set: 'smtpd', periodSeconds, period: n + (count % 3), name: key };
+      const sealed = seals.sealKey(place, (n + 2) * periodSeconds * 1000, key);
+      fleet.putSealed(place.period, key.toString('base64url', 0, 16), sealed);
+    }
+    const host = fleet.host('mx1', { seals });
+    host.keys.start();
+    await fleet.time.settle();
+    assert.equal(seals.forged, 64);
+    assert.equal(host.keys.fleetState, 'joining', 'it makes keys of its own');
   });
 
   test('of another set are another matter', async () => {

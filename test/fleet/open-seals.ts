@@ -16,6 +16,13 @@ export class OpenSeals implements Seals {
     return this.#secrets.length;
   }
 
+  readonly forged = 0;
+
+  hasExpired(sealed: Buffer, nowMs: number): boolean {
+    const head = sealed.toString('latin1', 0, Math.max(0, sealed.indexOf('\n')));
+    return Number(head.slice(head.lastIndexOf(' ') + 1)) <= nowMs && head.includes(' ');
+  }
+
   sealKey(place: KeyPlace, expiresAtMs: number, value: Buffer): Buffer {
     const head = Buffer.from(`${textOf(place)} ${expiresAtMs}\n`, 'latin1');
     return Buffer.concat([head, value]);

@@ -218,6 +218,20 @@ describe('sealed values', () => {
     assert.equal(opened(seals, other), undefined);
   });
 
+  test('are decrypted once a secret at most, and only when they look like its own', () => {
+    const [first, second] = [randomBytes(32), randomBytes(32)];
+    const seals = sealsOf([Buffer.from(first), second]);
+    const forgery = session(sealsOf([first]));
+    forgery[forgery.length - 1]! ^= 1;
+    assert.equal(opened(seals, forgery), undefined);
+    assert.equal(seals.forged, 1);
+    assert.equal(opened(seals, session(sealsOf([randomBytes(32)]))), undefined);
+    assert.equal(seals.forged, 1, 'of another secret: not even tried');
+    assert.equal(seals.hasExpired(forgery, expiresAtMs - 1), false);
+    assert.equal(seals.hasExpired(forgery, expiresAtMs), true);
+    assert.equal(seals.hasExpired(forgery.subarray(0, 38), expiresAtMs), false);
+  });
+
   test('of all hours open, also when more hours have been than keys are kept', () => {
     const seals = sealsOf([randomBytes(32)]);
     const day = Array.from({ length: 100 }, (_, index) => expiresAtMs + index * hour);

@@ -15,7 +15,7 @@ const { lifetimeSeconds } = usualLimits;
 const tls13 = Buffer.from('3081860201010202030404021301', 'hex');
 const tls12 = Buffer.from('3081860201010202030304021301', 'hex');
 
-type Options = Partial<Omit<HostOptions, 'server' | 'clock'>>;
+type Options = Partial<Omit<HostOptions, 'server'>>;
 
 interface Fleet {
   clock: TestClock;
@@ -153,6 +153,17 @@ describe('a look-up', () => {
       'warning: fleet: value not opened (other secret, or damaged): 1',
       'warning: fleet: value not opened (other secret, or damaged): 5',
     ]);
+  });
+
+  test('is a plain miss when the value has expired by a clock that is ahead', async () => {
+    const { a, add, clock, store } = fleet();
+    await store(a, 'id', 'session');
+    const ahead = new TestClock();
+    ahead.setWall(clock.wallSeconds + lifetimeSeconds + 1);
+    const b = add({ clock: ahead });
+    assert.equal(await lookupText(b.cache, 'id'), null);
+    const { engineMisses, notOpened } = b.cache.report();
+    assert.deepEqual([engineMisses, notOpened, b.log.lines], [1, 0, []]);
   });
 
   test('finds sessions of either secret while it is replaced', async () => {

@@ -27,6 +27,9 @@ export function openSeals(names: readonly string[] = ['secret']): Seals {
     get secrets() {
       return secrets.length;
     },
+    forged: 0,
+    hasExpired: (sealed, nowMs) =>
+      (JSON.parse(sealed.toString()) as { expiresAtMs: number }).expiresAtMs <= nowMs,
     sessionKeys: (cache, id) => secrets.map((secret) => nameOf(secret, cache, textOf(id))),
     sealSession(cache, id, expiresAtMs, session) {
       const value = {
