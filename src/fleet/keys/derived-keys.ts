@@ -3,7 +3,6 @@
  * that hosts share them without an engine. Whoever has ever had the secret can open
  * all tickets that were sealed with it.
  */
-import { TlsmgrError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Timer } from '../../system/timers.ts';
@@ -38,19 +37,21 @@ interface Serving {
 
 export class DerivedKeys implements KeySource {
   readonly #options: DerivedKeysOptions;
-  readonly #lifetime: LifetimePeriods;
-  #state: KeySourceState = 'off';
-  #serving: Serving | undefined;
+  readonly #lifetime: LifetimePeriods<Serving>;
   #turning: Timer | undefined;
 
   constructor(options: DerivedKeysOptions) {
     this.#options = options;
-    this.#lifetime = new LifetimePeriods(options.log);
+    this.#lifetime = new LifetimePeriods({
+      log: options.log,
+      begin: (periods) => this.#begin(periods),
+      end: (serving) => this.#end(serving),
+    });
     this.changeLifetime(options.lifetimeSeconds);
   }
 
   get state(): KeySourceState {
-    return this.#state;
+    return this.#lifetime.state;
   }
 
   current(): Buffer {
@@ -70,32 +71,19 @@ export class DerivedKeys implements KeySource {
   }
 
   changeLifetime(lifetimeSeconds: number): void {
-    if (this.#state === 'closed') {
-      return;
-    }
-    const periods = this.#lifetime.change(lifetimeSeconds);
-    if (periods === undefined) {
-      this.#forget('off');
-    } else if (this.#state === 'off') {
-      const { clock, keySet, seals } = this.#options;
-      const derived = new DerivedSet({ periods, keySet, seals, clock });
-      this.#serving = {
-        periods,
-        answers: new KeyAnswers({ periods, clock, derived, rules: undefined }),
-      };
-      this.#state = 'serving';
-    }
+    this.#lifetime.change(lifetimeSeconds);
   }
 
   wipe(): void {
-    this.#forget('closed');
+    this.#lifetime.close();
   }
 
   report(): FleetKeysReport {
     const known = this.describe().length;
+    const { state } = this;
     return {
       source: 'derived',
-      state: this.#state === 'serving' ? 'sharing' : this.#state,
+      state: state === 'serving' ? 'sharing' : state,
       ...this.#lifetime.report(this.#options.clock.nowSeconds()),
       known,
       confirmed: known,
@@ -104,20 +92,31 @@ export class DerivedKeys implements KeySource {
     };
   }
 
+  #begin(periods: Periods): Serving {
+    const { clock, keySet, seals } = this.#options;
+    const derived = new DerivedSet({ periods, keySet, seals, clock });
+    return { periods, answers: new KeyAnswers({ periods, clock, derived, rules: undefined }) };
+  }
+
+  #end({ answers }: Serving): void {
+    this.#turning?.cancel();
+    this.#turning = undefined;
+    answers.wipe();
+  }
+
   /** Throws when no keys are given out. */
   #needed(): KeyAnswers {
-    const answers = this.#answers();
-    if (answers === undefined) {
-      throw new TlsmgrError('CLOSED', 'no ticket keys are given out');
-    }
-    return answers;
+    return this.#used(this.#lifetime.needed());
   }
 
   #answers(): KeyAnswers | undefined {
-    if (this.#serving !== undefined) {
-      this.#turning ??= this.#arm(this.#serving);
-    }
-    return this.#serving?.answers;
+    const { serving } = this.#lifetime;
+    return serving && this.#used(serving);
+  }
+
+  #used(serving: Serving): KeyAnswers {
+    this.#turning ??= this.#arm(serving);
+    return serving.answers;
   }
 
   /** Keys are derived when somebody asks, and overwritten when their time is over. */
@@ -131,13 +130,5 @@ export class DerivedKeys implements KeySource {
         this.#turning = this.#arm({ answers, periods });
       }
     });
-  }
-
-  #forget(state: 'off' | 'closed'): void {
-    this.#state = state;
-    this.#turning?.cancel();
-    this.#turning = undefined;
-    this.#serving?.answers.wipe();
-    this.#serving = undefined;
   }
 }
