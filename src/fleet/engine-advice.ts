@@ -64,9 +64,10 @@ function hasDumped(all: ReadonlyMap<string, string>): boolean {
   );
 }
 
+/** Of one short printable word: a value gets into the log and the status. */
 function valuesIn(text: string): Map<string, string> {
   return new Map(
-    [...text.matchAll(/^(\w+):([^\r\n]*)\r?$/gmu)].map(([, name, value]) => [name!, value!]),
+    [...text.matchAll(/^(\w+):([!-~]{0,64})\r?$/gmu)].map(([, name, value]) => [name!, value!]),
   );
 }
 

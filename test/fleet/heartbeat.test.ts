@@ -306,6 +306,17 @@ describe('advice about an engine', () => {
     assert.equal(log.length, 3);
   });
 
+  test('takes no policy that is long, or has what a terminal would obey', async () => {
+    for (const policy of ['x'.repeat(1_000_000), 'a\u001b[31m', 'a b']) {
+      const fleet = new TestFleet();
+      fleet.store.persistence = '';
+      fleet.store.memory = `maxmemory:1\r\nmaxmemory_policy:${policy}\r\n`;
+      const { heartbeats, log } = fleet.host('mx1', facts);
+      await fleet.pass(10);
+      assert.deepEqual([heartbeats.warnings(), log], [[], []]);
+    }
+  });
+
   test('leaves an engine in peace that has what is advised, or tells nothing', async () => {
     const fleet = new TestFleet();
     const { heartbeats } = fleet.host('mx1', facts);
