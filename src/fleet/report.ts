@@ -52,7 +52,7 @@ export interface FleetCacheReport {
   notAsked: number;
   /** Sessions written to the engine. */
   written: number;
-  /** Sessions that left the queue unwritten, the oldest first, or that the engine refused. */
+  /** Sessions and removals that left the queue unwritten, the oldest first, or that the engine refused. */
   dropped: number;
   /** Sessions that aren't written: they are never looked up, or their id is of this host alone. */
   notShared: number;
