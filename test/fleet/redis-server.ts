@@ -13,13 +13,18 @@ import { join } from 'node:path';
 import { mustRun } from '../postfix/run-command.ts';
 import { makeTlsFiles, type TlsFiles } from './tls-files.ts';
 
-const program = '/usr/bin/redis-server';
-const client = '/usr/bin/redis-cli';
+/** TLSMGR_TEST_REDIS is the path of another server, for example of valkey-server. */
+const program = process.env['TLSMGR_TEST_REDIS'] ?? '/usr/bin/redis-server';
+/** redis-cli or valkey-cli, in the same folder. */
+const client = program.replace(/-server$/u, '-cli');
 
 /** Why no real redis-server can be run, or false. */
-export const skipWithoutRedis: string | false = [program, client].every((path) => existsSync(path))
-  ? false
-  : `no Redis: ${program} is missing`;
+export const skipWithoutRedis: string | false = skip();
+
+function skip(): string | false {
+  const missing = [program, client].find((path) => !existsSync(path));
+  return missing === undefined ? false : `no Redis: ${missing} is missing`;
+}
 
 /** A port that was free a moment ago may be taken: so many are tried. */
 const mostStarts = 5;
