@@ -404,6 +404,41 @@ describe('the connection', () => {
     assert.equal(scene.engine.report().reason, '');
   });
 
+  test('that fails for one key again and again says so once, and once more after a quiet minute', async () => {
+    const scene = await Scene.up();
+    const { engine, library, log } = scene;
+    const read = async (reply: 'fails' | 'answers'): Promise<void> => {
+      const asked = engine.get(['s:smtpd:k']);
+      const call = library.last.take('get');
+      if (reply === 'fails') {
+        call.refuse('WRONGTYPE x');
+        await assert.rejects(asked);
+      } else {
+        call.answer(value);
+        await asked;
+      }
+    };
+    const lines = [
+      'warning: fleet: engine server0:6379 fails at GET: WRONGTYPE x',
+      'fleet: engine server0:6379 answers GET again',
+    ];
+    for (let times = 0; times < 5; times += 1) {
+      await read('fails');
+      await read('answers');
+    }
+    assert.deepEqual(log.take(), lines);
+    await scene.pass(61_000, 100);
+    await read('fails');
+    await read('answers');
+    assert.deepEqual(log.take(), lines);
+    await read('fails');
+    assert.equal(engine.report().reason, 'WRONGTYPE x');
+    await scene.pass(61_000, 100);
+    await read('fails');
+    assert.deepEqual(log.take(), lines.slice(0, 1), 'it lasts');
+    engine.closeNow();
+  });
+
   test('ends for good, and leaves no timer', async () => {
     const scene = await Scene.up();
     const asked = scene.engine.timeMs();
@@ -474,6 +509,44 @@ describe('a right that we lack', () => {
     await assert.rejects(put, { message: words });
     assert.deepEqual(log.take(), [`error: fleet: engine server0:6379: ${words}`]);
     assert.deepEqual([engine.reads, engine.writes], ['open', 'open']);
+  });
+
+  test('to some of the keys is said once, while others are answered', async () => {
+    const words = 'NOPERM this user has no permissions to access one of the keys used as arguments';
+    const scene = await Scene.up();
+    const { engine, library, log } = scene;
+    for (let times = 0; times < 3; times += 1) {
+      const keys = engine.fields('k:tlsmgr:1800:1', 8);
+      library.last.take('hscan').answer(new Map());
+      await keys;
+      const heartbeats = engine.fields('h', 8);
+      library.last.take('hscan').refuse(words);
+      await assert.rejects(heartbeats, { message: words });
+      assert.equal(engine.report().reason, words);
+    }
+    assert.deepEqual(log.take(), [`error: fleet: engine server0:6379: ${words}`]);
+    engine.closeNow();
+  });
+
+  test('to a command for all keys is said once', async () => {
+    const words = "NOPERM this user has no permissions to run the 'hscan' command";
+    const scene = await Scene.up();
+    const { engine, library, log } = scene;
+    for (const key of ['k:tlsmgr:1800:1', 'h', 'k:tlsmgr:1800:1', 'h']) {
+      const fields = engine.fields(key, 8);
+      library.last.take('hscan').refuse(words);
+      await assert.rejects(fields, { message: words });
+    }
+    for (const key of ['k:tlsmgr:1800:1', 'h']) {
+      const fields = engine.fields(key, 8);
+      library.last.take('hscan').answer(new Map());
+      await fields;
+    }
+    assert.deepEqual(log.take(), [
+      `error: fleet: engine server0:6379: ${words}`,
+      'fleet: engine server0:6379 allows HSCAN again',
+    ]);
+    engine.closeNow();
   });
 });
 

@@ -9,6 +9,7 @@
  * - A call that can't be sent at once rejects at once (connection.ts, flow.ts).
  */
 import type { Clock } from '../../system/clock.ts';
+import type { CommandPlace } from './command-faults.ts';
 import type { Connection } from './connection.ts';
 import { type After, Deadlines } from './deadlines.ts';
 import type { EngineCommands } from './engine-commands.ts';
@@ -21,10 +22,8 @@ const otherLimitMs = 5000;
 export const mostCommands = 1000;
 const mostBytes = 4 * 1024 * 1024;
 
-export interface Call<Result> {
+export interface Call<Result> extends CommandPlace {
   kind: CallKind;
-  /** As Redis names it. */
-  command: string;
   /** How many commands it sends, and their bytes. */
   commands: number;
   bytes: number;
@@ -65,7 +64,7 @@ export class Calls {
 
   /** Rejects with EngineError. */
   begin<Result>(call: Call<Result>): Promise<Result> {
-    const { kind, command } = call;
+    const { kind } = call;
     const { commands } = this.#connection;
     if (commands === undefined) {
       return Promise.reject(new EngineError('the engine is away'));
@@ -98,7 +97,7 @@ export class Calls {
           if (kind === 'read') {
             this.latencies.add(this.#clock.monotonicMs() - begunMs);
           }
-          this.#flow.done(kind, command);
+          this.#flow.done(kind, call);
           resolve(result);
         }
       };
@@ -146,21 +145,21 @@ export class Calls {
     }
   }
 
-  #refused({ kind, command }: Call<unknown>, commands: EngineCommands, thrown: unknown): void {
+  #refused(call: Call<unknown>, commands: EngineCommands, thrown: unknown): void {
     switch (faultOf(thrown)) {
       case 'not signed in':
       case 'does not serve':
         this.#connection.fail(commands, thrown);
         break;
       case 'not allowed':
-        this.#flow.denied(kind, command, this.#faultText(thrown));
+        this.#flow.denied(call.kind, call, this.#faultText(thrown));
         break;
       case 'takes no writes':
         this.#flow.writesRefused(this.#faultText(thrown));
         break;
       case 'other':
         if (isAnswer(thrown)) {
-          this.#flow.failing(command, this.#faultText(thrown));
+          this.#flow.failing(call, this.#faultText(thrown));
         }
         break;
     }

@@ -9,10 +9,11 @@
  *
  * While the engine is slow, sessions are neither read nor written, so nothing
  * piles up. A pause ends by itself. Each kind of trouble is logged once, until a
- * command shows that it is over.
+ * command shows that it is over (command-faults.ts).
  */
 import type { Logger } from '../../log/logger.ts';
 import type { Timer } from '../../system/timers.ts';
+import { CommandFaults, type CommandPlace } from './command-faults.ts';
 import type { After } from './deadlines.ts';
 import type { EngineFlow } from './engine.ts';
 
@@ -46,15 +47,27 @@ export class Flow {
     read: undefined,
     write: undefined,
   };
-  /** By command: why we may not use it. */
-  readonly #denied = new Map<string, string>();
-  /** By command: what it answers in the place of a result. */
-  readonly #failing = new Map<string, string>();
+  /** Commands that we may not use. */
+  readonly #denied: CommandFaults;
+  /** Commands that are answered with an error that tells nothing of us. */
+  readonly #failing: CommandFaults;
   /** Why it takes no writes; empty when it does. */
   #refusesWrites = '';
 
   constructor(dependencies: FlowDependencies) {
     this.#dependencies = dependencies;
+    const { log, server, after } = dependencies;
+    this.#denied = new CommandFaults({
+      after,
+      begins: (_, reason) => log.error(`fleet: engine ${server()}: ${reason}`),
+      ends: (command) => log.info(`fleet: engine ${server()} allows ${command} again`),
+    });
+    this.#failing = new CommandFaults({
+      after,
+      begins: (command, reason) =>
+        log.warning(`fleet: engine ${server()} fails at ${command}: ${reason}`),
+      ends: (command) => log.info(`fleet: engine ${server()} answers ${command} again`),
+    });
   }
 
   get reads(): EngineFlow {
@@ -67,26 +80,22 @@ export class Flow {
 
   /** What is wrong; empty when nothing is. */
   get reason(): string {
-    const [trouble] = [...this.#denied.values(), ...this.#failing.values()];
+    const trouble = this.#denied.reason ?? this.#failing.reason;
     return trouble ?? (this.#refusesWrites || (this.#slow === 'no' ? '' : 'it is too slow'));
   }
 
   /** A command was answered, and not with an error. */
-  done(kind: CallKind, command: string): void {
+  done(kind: CallKind, place: CommandPlace): void {
     if (kind === 'read') {
       this.#lateReads = 0;
     }
     if (this.#denied.size + this.#failing.size === 0 && this.#refusesWrites === '') {
       return;
     }
-    const { log, server } = this.#dependencies;
-    if (this.#denied.delete(command)) {
-      log.info(`fleet: engine ${server()} allows ${command} again`);
-    }
-    if (this.#failing.delete(command)) {
-      log.info(`fleet: engine ${server()} answers ${command} again`);
-    }
-    if (this.#refusesWrites !== '' && addingCommands.has(command)) {
+    this.#denied.succeeded(place);
+    this.#failing.succeeded(place);
+    if (this.#refusesWrites !== '' && addingCommands.has(place.command)) {
+      const { log, server } = this.#dependencies;
       this.#refusesWrites = '';
       log.info(`fleet: engine ${server()} takes writes again`);
     }
@@ -126,24 +135,16 @@ export class Flow {
   }
 
   /** @param reason in the engine's words. */
-  denied(kind: CallKind, command: string, reason: string): void {
-    const { log, server } = this.#dependencies;
-    if (!this.#denied.has(command)) {
-      log.error(`fleet: engine ${server()}: ${reason}`);
-    }
-    this.#denied.set(command, reason);
+  denied(kind: CallKind, place: CommandPlace, reason: string): void {
+    this.#denied.failed(place, reason);
     if (kind !== 'other') {
       this.#pause(kind, deniedPauseSeconds);
     }
   }
 
   /** It answers a command with an error that tells nothing of us. @param reason in the engine's words. */
-  failing(command: string, reason: string): void {
-    const { log, server } = this.#dependencies;
-    if (!this.#failing.has(command)) {
-      log.warning(`fleet: engine ${server()} fails at ${command}: ${reason}`);
-    }
-    this.#failing.set(command, reason);
+  failing(place: CommandPlace, reason: string): void {
+    this.#failing.failed(place, reason);
   }
 
   /** @param reason in the engine's words. */
@@ -159,6 +160,8 @@ export class Flow {
   close(): void {
     this.#pauses.read?.cancel();
     this.#pauses.write?.cancel();
+    this.#denied.close();
+    this.#failing.close();
   }
 
   #startAnew(): void {

@@ -115,6 +115,7 @@ export class GuardedEngine implements Engine {
     return this.#calls.begin({
       kind: 'read',
       command: 'GET',
+      part: partOf(keys),
       commands: keys.length,
       bytes: bytesOf(keys),
       send: (commands) => Promise.all(keys.map((key) => commands.get(key))),
@@ -125,6 +126,7 @@ export class GuardedEngine implements Engine {
     return this.#calls.begin({
       kind: 'write',
       command: 'SET',
+      part: partOf([key]),
       commands: 1,
       bytes: bytesOf([key]) + value.length,
       send: (commands) => commands.set(key, value, expiresAtMs),
@@ -135,6 +137,7 @@ export class GuardedEngine implements Engine {
     await this.#calls.begin({
       kind: 'write',
       command: 'UNLINK',
+      part: partOf(keys),
       commands: keys.length,
       bytes: bytesOf(keys),
       send: (commands) => Promise.all(keys.map((key) => commands.unlink(key))),
@@ -142,44 +145,48 @@ export class GuardedEngine implements Engine {
   }
 
   timeMs(): Promise<number> {
-    return this.#other('TIME', 0, (commands) => commands.time());
+    return this.#other('TIME', [], 0, (commands) => commands.time());
   }
 
   async fields(key: string, most: number): Promise<Map<string, Buffer>> {
-    const found = await this.#other('HSCAN', 0, (commands) => commands.hscan(key, most));
+    const found = await this.#other('HSCAN', [key], 0, (commands) => commands.hscan(key, most));
     return found.size > most ? new Map([...found].slice(0, most)) : found;
   }
 
   putFieldOnce(key: string, field: string, value: Buffer): Promise<boolean> {
-    return this.#other('HSETNX', value.length, (commands) => commands.hsetnx(key, field, value));
+    return this.#other('HSETNX', [key], value.length, (commands) =>
+      commands.hsetnx(key, field, value),
+    );
   }
 
   putField(key: string, field: string, value: Buffer): Promise<void> {
-    return this.#other('HSET', value.length, (commands) => commands.hset(key, field, value));
+    return this.#other('HSET', [key], value.length, (commands) => commands.hset(key, field, value));
   }
 
   async removeFields(key: string, fields: readonly string[]): Promise<void> {
     if (fields.length > 0) {
-      await this.#other('HDEL', bytesOf(fields), (commands) => commands.hdel(key, fields));
+      await this.#other('HDEL', [key], bytesOf(fields), (commands) => commands.hdel(key, fields));
     }
   }
 
   expireAt(key: string, expiresAtMs: number): Promise<void> {
-    return this.#other('PEXPIREAT', 0, (commands) => commands.pexpireat(key, expiresAtMs));
+    return this.#other('PEXPIREAT', [key], 0, (commands) => commands.pexpireat(key, expiresAtMs));
   }
 
   info(section: InfoSection): Promise<string> {
-    return this.#other('INFO', 0, (commands) => commands.info(section));
+    return this.#other('INFO', [], 0, (commands) => commands.info(section));
   }
 
   #other<Result>(
     command: string,
+    keys: readonly string[],
     bytes: number,
     send: (commands: EngineCommands) => Promise<Result>,
   ): Promise<Result> {
     return this.#calls.begin({
       kind: 'other',
       command,
+      part: partOf(keys),
       commands: 1,
       bytes: bytes + commandBytes,
       send,
@@ -210,4 +217,9 @@ export class GuardedEngine implements Engine {
 /** Of so many commands, with a word each. */
 function bytesOf(words: readonly string[]): number {
   return words.reduce((sum, word) => sum + commandBytes + word.length, 0);
+}
+
+/** Of our keys, all of which begin with it. */
+function partOf([key = '']: readonly string[]): string {
+  return key.split(':', 1)[0]!;
 }
