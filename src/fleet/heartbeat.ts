@@ -73,7 +73,13 @@ export class Heartbeats {
     this.#facts = facts;
     this.#engineClock = new EngineClock({ engine, clock, log });
     this.#adviser = new EngineAdviser({ engine, clock, log });
-    this.#others = new OtherHosts({ seals, self: { host, process: this.#process }, clock, log });
+    this.#others = new OtherHosts({
+      seals,
+      self: { host, process: this.#process },
+      clock,
+      log,
+      isStopped: () => this.#isStopped,
+    });
   }
 
   /** From now on there is a heartbeat while the engine is up. */
@@ -175,8 +181,8 @@ export class Heartbeats {
     if (this.#isStopped) {
       return;
     }
-    const stale = this.#others.take(fields, this.#ownFacts(), nowMs, this.#firstPutMs);
-    if (stale.length > 0) {
+    const stale = await this.#others.take(fields, this.#ownFacts(), nowMs, this.#firstPutMs);
+    if (stale.length > 0 && !this.#isStopped) {
       await engine.removeFields(hashKey, stale);
     }
   }

@@ -2,6 +2,7 @@
  * The other hosts of a fleet, as their heartbeats tell of them: who is there, and
  * where they differ from this one. Bounded, whatever is in the engine.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '../log/logger.ts';
 import type { Clock } from '../system/clock.ts';
 import { type Heartbeat, parseHeartbeat } from './heartbeat-value.ts';
@@ -15,6 +16,8 @@ import { UnopenedFields } from './unopened-fields.ts';
 export const mostHosts = 4096;
 /** In a report. */
 const mostShown = 100;
+/** Opened in a turn of the event loop: requests mustn't wait. */
+const mostInTurn = 32;
 /** Warnings, and lines of the log that one reading makes. */
 const mostTold = 10;
 
@@ -39,6 +42,8 @@ export interface OtherHostsOptions {
   self: Pick<Heartbeat, 'host' | 'process'>;
   clock: Clock;
   log: Logger;
+  /** Whether nothing is to be told any more. */
+  isStopped: () => boolean;
 }
 
 export class OtherHosts {
@@ -47,15 +52,17 @@ export class OtherHosts {
   readonly #log: Logger;
   readonly #unopened: UnopenedFields;
   readonly #ownName: OwnName;
+  readonly #isStopped: () => boolean;
   /** By hostKey(). */
   #hosts = new Map<string, Host>();
   /** What the log has been told of a host's faults. */
   readonly #told = new Map<string, string>();
 
-  constructor({ seals, self, clock, log }: OtherHostsOptions) {
+  constructor({ seals, self, clock, log, isStopped }: OtherHostsOptions) {
     this.#seals = seals;
     this.#self = self;
     this.#log = log;
+    this.#isStopped = isStopped;
     this.#unopened = new UnopenedFields(clock, log);
     this.#ownName = new OwnName(self, log);
   }
@@ -65,23 +72,33 @@ export class OtherHosts {
   }
 
   /**
-   * Takes in what the engine has.
+   * Takes in what the engine has, a few in each turn of the event loop.
    * @param nowMs by the engine's clock.
    * @param startedMs when this process has put its first heartbeat, by that clock.
    * @returns the fields that nobody needs any more.
    */
-  take(
+  async take(
     fields: ReadonlyMap<string, Buffer>,
     here: HostFacts,
     nowMs: number,
     startedMs: number,
-  ): string[] {
+  ): Promise<string[]> {
     const found = new Map<string, Host>();
     const ofOwnName: Heartbeat[] = [];
     const stale: string[] = [];
     const unopened = new Map<string, Buffer>();
     const forgedUntil = this.#seals.forged + mostForged;
+    let inTurn = 0;
     for (const [field, sealed] of fields) {
+      inTurn += 1;
+      if (inTurn > mostInTurn) {
+        inTurn = 1;
+        await nextTurn();
+        if (this.#isStopped()) {
+          // The secrets have been overwritten: nothing opens.
+          return [];
+        }
+      }
       if (this.#seals.forged >= forgedUntil) {
         break;
       }

@@ -249,6 +249,59 @@ describe('heartbeats', () => {
 });
 
 describe('false heartbeats', () => {
+  test('of thousands of hosts are opened a few in a turn of the event loop, and no more after the end', async () => {
+    const fleet = new TestFleet();
+    const some = marks('one');
+    const put = (count: number): void => {
+      for (let n = 0; n < count; n += 1) {
+        const field = some.heartbeatField(`tlsmgr mx${n}`);
+        const value = { host: `mx${n}`, process: `${n}`, atMs: fleet.clock.ms, facts };
+        const sealed = some.sealHeartbeat(field, fleet.clock.ms + 1e9, heartbeatBytes(value));
+        fleet.store.hash.set(field, sealed);
+      }
+    };
+    let inTurn = 0;
+    let mostInTurn = 0;
+    const counts = { opened: 0 };
+    let turns = 0;
+    const seals: typeof some = {
+      ...some,
+      openHeartbeat: (...words) => {
+        counts.opened += 1;
+        inTurn += 1;
+        mostInTurn = Math.max(mostInTurn, inTurn);
+        return some.openHeartbeat(...words);
+      },
+    };
+    const turn = (): void => {
+      turns += 1;
+      inTurn = 0;
+      if (turns < 1000) {
+        setImmediate(turn);
+      }
+    };
+    put(3000);
+    const watcher = fleet.host('me', facts, seals);
+    turn();
+    await fleet.pass(200);
+    assert.equal(watcher.heartbeats.report().hostCounts.seen, 3000);
+    assert.equal(counts.opened, 3000);
+    assert.ok(mostInTurn <= 64, `${mostInTurn} in a turn`);
+    watcher.heartbeats.stop();
+
+    counts.opened = 0;
+    const stopped = fleet.host('him', facts, seals);
+    while (counts.opened === 0) {
+      await fleet.pass(1);
+    }
+    stopped.heartbeats.stop();
+    const before = counts.opened;
+    await fleet.pass(200);
+    assert.equal(counts.opened, before);
+    assert.ok(before < 3000);
+    assert.deepEqual([...watcher.log, ...stopped.log], []);
+  });
+
   test('that only look like ours are decrypted 64 times in a reading, and hosts that are known stay', async () => {
     const fleet = new TestFleet();
     const secret = Buffer.alloc(32, 1);
