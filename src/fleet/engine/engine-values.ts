@@ -3,6 +3,10 @@
  * them: `name = value`, comments, and continuation; nothing in a value is
  * expanded. What main.cf is warned of is a fault here, a name that is set twice,
  * for one. Throws FatalError with the path, the name and the reason.
+ *
+ * A message quotes no line, and no value but that of a number or of yes and no: the
+ * file may be another one by mistake, that of the secret for one, or have a password
+ * where none belongs.
  */
 import { fromByteText } from '../../config/byte-text.ts';
 import { addressText, parseListenAddress } from '../../config/listen-address.ts';
@@ -25,6 +29,9 @@ interface Row<Value> {
   /** Throws an Error that names the parameter. */
   read: (name: string, text: string) => Value;
 }
+
+/** Of the names in such a file. Others aren't told. */
+const nameText = /^[a-z_]{1,32}$/u;
 
 /** What may stand in the file. */
 const rows = {
@@ -57,10 +64,11 @@ export type EngineValues = {
 
 /** @param text one character a byte. @param file its path, for messages. */
 export function parseEngineFile(text: string, file: string): EngineValues {
-  const given = parseMainCf(text, file, fail);
+  const given = namesAndValues(text, file);
   for (const name of given.keys()) {
     if (!Object.hasOwn(rows, name)) {
-      throw new FatalError(`${file}: unknown name: ${fromByteText(name)}`);
+      const told = nameText.test(name) ? name : "not shown, as it isn't of a to z and _";
+      throw new FatalError(`${file}: unknown name: ${told}`);
     }
   }
   const names = Object.keys(rows) as Name[];
@@ -75,6 +83,20 @@ export function parseEngineFile(text: string, file: string): EngineValues {
     throw new FatalError(`${file}: ${fault}`);
   }
   return found;
+}
+
+function namesAndValues(text: string, file: string): Map<string, string> {
+  try {
+    return parseMainCf(text, file, fail);
+  } catch (thrown) {
+    throw new FatalError(withoutQuotation(messageOf(thrown), file));
+  }
+}
+
+/** Without what follows the reason: `: "LINE"`, or of a name that is set twice `=VALUE`. */
+function withoutQuotation(message: string, file: string): string {
+  const reason = message.slice(file.length);
+  return file + reason.replace(/(?:: "|(?<=: overriding earlier entry: \w+)=).*$/su, '');
 }
 
 /** Messages of FatalError begin with the path of the file. */
@@ -118,10 +140,10 @@ function faultBetween(found: EngineValues): string | undefined {
 }
 
 function addresses(name: string, text: string): ServerAddress[] {
-  return words(text).map((word) => {
+  return words(text).map((word, index) => {
     const address = parseListenAddress(word);
     if (address?.kind !== 'tcp') {
-      throw new FatalError(`${name}: neither host:port nor [address]:port: ${word}`);
+      throw new FatalError(`${name}: word ${index + 1} is neither host:port nor [address]:port`);
     }
     return { host: address.host, port: address.port };
   });
@@ -129,21 +151,21 @@ function addresses(name: string, text: string): ServerAddress[] {
 
 function absolutePath(name: string, text: string): string {
   if (text !== '' && !text.startsWith('/')) {
-    throw new FatalError(`${name}: not an absolute path: ${text}`);
+    throw new FatalError(`${name}: not an absolute path`);
   }
   return text;
 }
 
 function oneWord(name: string, text: string): string {
   if (/\s/u.test(text)) {
-    throw new FatalError(`${name}: more than one word: ${text}`);
+    throw new FatalError(`${name}: more than one word`);
   }
   return text;
 }
 
 function keyPrefix(name: string, text: string): string {
   if (!/^[!-~]{0,64}$/u.test(text)) {
-    throw new FatalError(`${name}: not at most 64 printable characters without blanks: ${text}`);
+    throw new FatalError(`${name}: not at most 64 printable characters without blanks`);
   }
   return text;
 }
