@@ -96,7 +96,9 @@ const fleet = object({
       ),
     ),
   ),
-  hosts: listOf(object({ host: text, secondsAgo: number, away: flag })),
+  hosts: listOf(
+    object({ ...texts('host', 'keySet'), secondsAgo: number, away: flag, differs: listOf(text) }),
+  ),
   hostCounts: object(numbers('seen', 'away', 'differing')),
   clockDifferenceMs: orNull(number),
   warnings: listOf(object(texts('name', 'text'))),

@@ -235,8 +235,18 @@ function isFaulty({ away, faults }: Host): boolean {
 }
 
 function worstFirst(one: Host, other: Host): number {
-  const rank = (host: Host): number => (isFaulty(host) ? 0 : host.away ? 1 : 2);
-  return rank(one) - rank(other) || (one.host < other.host ? -1 : 1);
+  return rankOf(one) - rankOf(other) || (one.host < other.host ? -1 : 1);
+}
+
+/** A secret that isn't everybody's yet comes before a host that is away: who replaces it looks for it. */
+function rankOf(host: Host): number {
+  if (isFaulty(host)) {
+    return 0;
+  }
+  if (host.away) {
+    return 2;
+  }
+  return host.differs.length > 0 ? 1 : 3;
 }
 
 function describe({ host, keySet, version, atMs, away, differs }: Host, nowMs: number): FleetHost {

@@ -153,6 +153,25 @@ describe('the screen of status', () => {
     assert.ok(!rows.join('\n').includes('hosts '));
   });
 
+  test('a host that differs, or has another key set, is named with that', () => {
+    const fleet = sampleFleet();
+    const [second, third] = fleet.hosts;
+    second!.differs = [
+      'OpenSSL 3.0.16, here 3.0.17',
+      'another first secret in tlsmgr_fleet_secret_file than this host',
+    ];
+    const text = 'mx2.example.net has OpenSSL 3.0.16, here 3.0.17';
+    fleet.warnings = [{ name: 'fleet-differs', text }];
+    third!.keySet = 'submission';
+    const rows = screenLines({ ...report(), fleet }, '/s', { ...plain, columns: 200 });
+    assert.ok(
+      rows.includes(
+        'hosts       2 others, 1 away: mx2.example.net (another first secret in tlsmgr_fleet_secret_file than this host), mx3.example.net (key set submission; away for 5m 30s)',
+      ),
+      rows.join('\n'),
+    );
+  });
+
   test('a daemon of an earlier version knows of no fleet', () => {
     const { fleet, ...earlier } = report();
     assert.equal(fleet, null);

@@ -177,17 +177,18 @@ describe('heartbeats', () => {
   test('see a host once while secrets are replaced, and call that no fault', async () => {
     const fleet = new TestFleet();
     const one = fleet.host('mx1', facts, marks('one', 'two'));
+    fleet.host('ant', facts, marks('one', 'two'));
     const before = fleet.host('mx2', facts, marks('one', 'two'));
     await fleet.pass(40);
     before.heartbeats.stop();
     fleet.host('mx2', facts, marks('two', 'one'));
     await fleet.pass(60);
-    assert.deepEqual(names(one.heartbeats.hosts()), ['mx2']);
+    assert.deepEqual(names(one.heartbeats.hosts()), ['mx2', 'ant'], 'who differs comes first');
     assert.deepEqual(one.heartbeats.hosts()[0]!.differs, [
       'another first secret in tlsmgr_fleet_secret_file than this host',
     ]);
     assert.deepEqual([one.heartbeats.warnings(), one.log], [[], []]);
-    assert.equal(fleet.store.hash.size, 3);
+    assert.equal(fleet.store.hash.size, 4);
   });
 
   test('rest while the engine is away, and outlast one that was emptied', async () => {

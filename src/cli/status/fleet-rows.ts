@@ -23,13 +23,13 @@ export function fleetRows(fleet: FleetReport | null | undefined): FleetRow[] {
   if (fleet === undefined || fleet === null) {
     return [];
   }
-  const { host, keySet, keys, engine, caches, hosts, hostCounts, clockDifferenceMs } = fleet;
+  const { host, keySet, keys, engine, caches, clockDifferenceMs } = fleet;
   const advice = fleet.warnings.filter(({ name }) => name === 'engine-settings');
   return [
     ['fleet', `${host}, key set ${keySet}: ${keysText(keys)}`],
     ...(engine === null ? [] : [['engine', engineText(engine, clockDifferenceMs)] as const]),
     ...Object.entries(caches).map(([label, cache]) => ['', cacheText(label, cache)] as const),
-    ...(engine === null ? [] : [['hosts', hostsText(hosts, hostCounts)] as const]),
+    ...(engine === null ? [] : [['hosts', hostsText(fleet)] as const]),
     ...advice.map(({ text }) => ['', `advice: ${text}`] as const),
   ];
 }
@@ -109,18 +109,31 @@ function cacheText(
   return [`${label}: ${found} found${share}`, `${written} written`, ...rest].join(', ');
 }
 
-function hostsText(hosts: readonly FleetHost[], { seen, away }: FleetReport['hostCounts']): string {
+function hostsText({ hosts, hostCounts, keySet, warnings }: FleetReport): string {
+  const { seen, away } = hostCounts;
   if (seen === 0) {
     return 'no others yet';
   }
-  const named = hosts.slice(0, mostNamed).map((one) => hostText(one));
+  // The lines at the top of the screen.
+  const told = warnings.map(({ text }) => text).join('\n');
+  const named = hosts.slice(0, mostNamed).map((one) => hostText(one, keySet, told));
   const more = seen - named.length;
   const names = [...named, ...(more > 0 ? [`${more} more`] : [])].join(', ');
   return `${seen} other${seen === 1 ? '' : 's'}${away === 0 ? '' : `, ${away} away`}: ${names}`;
 }
 
-function hostText({ host, away, secondsAgo }: FleetHost): string {
-  return away ? `${host} (away for ${duration(secondsAgo)})` : host;
+function hostText(
+  { host, keySet, away, secondsAgo, differs }: FleetHost,
+  ownKeySet: string,
+  told: string,
+): string {
+  const notes = [
+    ...(keySet === '' || keySet === ownKeySet ? [] : [`key set ${keySet}`]),
+    ...(away
+      ? [`away for ${duration(secondsAgo)}`]
+      : differs.filter((text) => !told.includes(text))),
+  ];
+  return notes.length === 0 ? host : `${host} (${notes.join('; ')})`;
 }
 
 function milliseconds(value: number): string {
