@@ -19,7 +19,7 @@ import type { Clock } from '../system/clock.ts';
 import { after } from '../system/timers.ts';
 import type { ShareCache } from '../sessions/open-cache.ts';
 import type { KeySource } from '../tickets/key-source.ts';
-import { type EngineSettings, readEngineFile } from './engine/engine-file.ts';
+import { engineFault, type EngineSettings, readEngineFile } from './engine/engine-file.ts';
 import type { Engine } from './engine/engine.ts';
 import { openEngine } from './engine/open-engine.ts';
 import { gatherFacts, opensslVersion, sharedLifetimes } from './facts.ts';
@@ -74,7 +74,7 @@ export class Fleet {
         const settings = readEngineFile(wanted.file);
         opened = { settings, engine: await openEngine(settings, dependencies) };
       } catch (thrown) {
-        fault = `tlsmgr_fleet_engine = ${engineText}: ${messageOf(thrown)}`;
+        fault = `tlsmgr_fleet_engine = ${engineText}${engineFault(engineText, messageOf(thrown))}`;
       }
     }
     const fleet = new Fleet(config, dependencies, seals, opened, fault);

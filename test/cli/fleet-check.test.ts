@@ -83,6 +83,59 @@ describe('the set-up of a fleet', { skip: noCDaemon }, () => {
     assert.match(away!.remedy, /^redis-cli -h 127\.0\.0\.1 -p 1 ping/u);
   });
 
+  test('each fault of the file of an engine has a remedy that leads to it', async () => {
+    const shared = {
+      ...derived,
+      tlsmgr_ticket_keys: 'shared',
+      tlsmgr_fleet_engine: 'redis:$config_directory/other.cf',
+    };
+    writeFileSync(setUp.path('open'), 'x\n', { mode: 0o644 });
+    chmodSync(setUp.path('open'), 0o644);
+    const server = 'servers = 127.0.0.1:1\n';
+    const password = `${server}password_file = `;
+    for (const [lines, fault, remedy] of [
+      [
+        undefined,
+        /other\.cf: No such file/u,
+        /^ls -l DIR\/other\.cf {2}# write it, as docs\/fleet/u,
+      ],
+      [
+        'server = 127.0.0.1:1\n',
+        /cf: unknown name: server: /u,
+        /^cat DIR\/\S+ .* \(servers was meant\?\)/u,
+      ],
+      [
+        `${server}servers = b:1\n`,
+        /cf, line 2: overriding earlier /u,
+        /^cat DIR\/other\.cf {2}# correct that/u,
+      ],
+      [
+        `${server}tls = true\n`,
+        /cf: bad boolean configuration: tls = true: /u,
+        /^cat DIR\/other\.cf /u,
+      ],
+      [
+        `${password}${setUp.path('none')}\n`,
+        /cf: DIR\/none: No such file/u,
+        /^ls -l DIR\/none {2}# DIR\/other\.cf names it: /u,
+      ],
+      [
+        `${password}${setUp.path('open')}\n`,
+        /cf: DIR\/open: file is open to group/u,
+        /^chown root DIR\/open && chmod 600 DIR\/open && postfix reload {2}#/u,
+      ],
+    ] as const) {
+      if (lines !== undefined) {
+        writeFileSync(setUp.path('other.cf'), lines);
+      }
+      const [found, ...more] = await setUp.findings(shared);
+      assert.deepEqual([found!.name, more], ['fleet-engine-unusable', []]);
+      assert.match(found!.text, fault);
+      assert.match(found!.remedy, remedy);
+      requirePasteable(found!.remedy);
+    }
+  });
+
   test('what a parameter lacks is told with the command that gives it', async () => {
     for (const [parameters, remedy] of [
       [

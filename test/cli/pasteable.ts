@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 
 const programs = new Set([
   'apparmor_parser',
+  'cat',
   'chmod',
   'chown',
   'df',

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { FatalError, messageOf } from '../../src/errors.ts';
-import { readEngineFile } from '../../src/fleet/engine/engine-file.ts';
+import { engineFault, readEngineFile } from '../../src/fleet/engine/engine-file.ts';
 import { parseEngineFile, serverText } from '../../src/fleet/engine/engine-values.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-cf-'));
@@ -189,6 +189,17 @@ near_size_limit = 1000
       faultOf(() => readEngineFile(folder)),
       `${folder}: not a regular file`,
     );
+  });
+
+  test('is named once in a fault that stands behind tlsmgr_fleet_engine', () => {
+    for (const [message, fault] of [
+      ['/x.cf: unknown name: a', ': unknown name: a'],
+      ['/x.cf, line 2: overriding earlier entry: a=b', ', line 2: overriding earlier entry: a=b'],
+      ['redis:/x.cf: TLS: no start line', ': TLS: no start line'],
+      ['something else', ': something else'],
+    ]) {
+      assert.equal(engineFault('redis:/x.cf', message!), fault);
+    }
   });
 
   test('is read again as it was written', () => {

@@ -4,8 +4,10 @@
  */
 import type { Config } from '../../config/config.ts';
 import { messageOf, TlsmgrError } from '../../errors.ts';
-import { readEngineFile } from '../../fleet/engine/engine-file.ts';
+import { engineFault, readEngineFile } from '../../fleet/engine/engine-file.ts';
+import { engineNames } from '../../fleet/engine/engine-values.ts';
 import { readFleetSecretFile } from '../../fleet/secret-file.ts';
+import { nearestOf } from '../nearest.ts';
 import { examine } from './access.ts';
 import type { Finding } from './finding.ts';
 import { shellWord } from './shell-word.ts';
@@ -85,31 +87,45 @@ function engineFileFindings({ fleet: { engine, ticketKeys } }: Config): Finding[
     return [];
   }
   const { type, file } = engine;
+  const name = `${type}:${file}`;
   try {
     readEngineFile(file);
     return [];
   } catch (thrown) {
     requireOurs(thrown);
+    const fault = engineFault(name, messageOf(thrown));
     return [
       {
         severity: 'error',
         name: 'fleet-engine-unusable',
-        text: `tlsmgr_fleet_engine = ${type}:${file}: ${reasonIn(thrown, file)}${ticketKeys.includes('derived') ? noSession : nothing}`,
-        remedy: `ls -l ${shellWord(file)}  # correct what it says there, then postfix reload`,
+        text: `tlsmgr_fleet_engine = ${name}${fault}${ticketKeys.includes('derived') ? noSession : nothing}`,
+        remedy: engineFileRemedy(file, fault),
       },
     ];
   }
+}
+
+/** @param fault what is wrong with the file, or with one that it names. */
+function engineFileRemedy(file: string, fault: string): string {
+  const word = shellWord(file);
+  if (examine(file)?.isFile() !== true) {
+    return `ls -l ${word}  # write it, as docs/fleet.md shows, or correct tlsmgr_fleet_engine, then postfix reload`;
+  }
+  const named = /^: (\/.*?): (file (?:is open|belongs) )?/u.exec(fault);
+  if (named === null) {
+    const unknown = /^: unknown name: (\S+)$/u.exec(fault)?.[1] ?? '';
+    const meant = unknown === '' ? undefined : nearestOf(unknown, engineNames);
+    const hint = meant === undefined ? '' : ` (${meant} was meant?)`;
+    return `cat ${word}  # correct that line${hint}, then postfix reload; docs/fleet.md lists what the file may have`;
+  }
+  const other = shellWord(named[1]!);
+  return named[2] === undefined
+    ? `ls -l ${other}  # ${file} names it: correct it, or its name there, then postfix reload`
+    : `chown root ${other} && chmod 600 ${other} && postfix reload  # and replace what it holds, if others may have read it`;
 }
 
 function requireOurs(thrown: unknown): void {
   if (!(thrown instanceof TlsmgrError)) {
     throw thrown;
   }
-}
-
-/** The message, without the path that stands before it already. */
-function reasonIn(thrown: unknown, path: string): string {
-  const message = messageOf(thrown);
-  const start = `${path}: `;
-  return message.startsWith(start) ? message.slice(start.length) : message;
 }

@@ -62,6 +62,17 @@ export function readEngineFile(file: string): EngineSettings {
   };
 }
 
+/**
+ * Why the engine of `tlsmgr_fleet_engine = NAME` can't be used, after that.
+ * @param name `redis:FILE`.
+ * @param message of readEngineFile() or openEngine(), which begins with FILE or NAME.
+ */
+export function engineFault(name: string, message: string): string {
+  const file = name.slice(name.indexOf(':') + 1);
+  const [told] = [name, file].filter((start) => message.startsWith(start));
+  return told === undefined ? `: ${message}` : message.slice(told.length);
+}
+
 /** What stands in the file, without reading the files that it names. */
 export function readEngineValues(file: string): EngineValues {
   return parseEngineFile(readPublicFile(file).toString('latin1'), file);

@@ -57,6 +57,8 @@ const rows = {
 
 type Name = keyof typeof rows;
 
+export const engineNames: readonly string[] = Object.keys(rows);
+
 /** What stands in a file, each value checked; paths as they are written. */
 export type EngineValues = {
   -readonly [Key in Name]: (typeof rows)[Key] extends Row<infer Value> ? Value : never;
