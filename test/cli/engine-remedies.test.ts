@@ -94,7 +94,7 @@ describe("an engine's remedies, pasted", { skip: skipWithoutRedis || !isRoot }, 
       assert.equal(advice.name, 'engine-persistent');
       assert.match(
         advice.remedy,
-        /# as a user of the engine who may do so, in the place of tlsmgr$/u,
+        /# as a user of the engine who may do so, in the place of tlsmgr; or write appendonly no into its redis\.conf and restart it$/u,
       );
       assert.match(pasted(advice.remedy), /NOPERM/u);
       await server.command('acl', 'setuser', 'boss', 'on', '>right', '+@all');

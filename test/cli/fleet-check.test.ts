@@ -7,7 +7,7 @@ import { askedFindings } from '../../src/cli/check/fleet-engine.ts';
 import { fleetServiceFindings } from '../../src/cli/check/fleet-services.ts';
 import { problemFindings } from '../../src/cli/check/problems.ts';
 import type { Finding } from '../../src/cli/findings/finding.ts';
-import { redisCli } from '../../src/cli/findings/redis-cli.ts';
+import { pingRemedy, redisCli } from '../../src/cli/findings/redis-cli.ts';
 import { parseLine } from '../../src/cli/postfix/master-line.ts';
 import type { Config } from '../../src/config/config.ts';
 import { EngineError } from '../../src/fleet/engine/engine.ts';
@@ -276,6 +276,7 @@ describe('an engine that is asked', () => {
     for (const { remedy } of found) {
       requirePasteable(remedy);
     }
+    assert.match(found[0]!.remedy, /; this warning stays until the engine is restarted$/u);
   });
 
   test('that is away is a warning, unless the daemon has told of it', async () => {
@@ -290,6 +291,19 @@ describe('an engine that is asked', () => {
     assert.deepEqual(kinds(await askedFindings(engine, [], { limitMs: 20 })), [
       'warning engine-unusable',
     ]);
+  });
+
+  test('has a hint for each reason why it is away', () => {
+    for (const [reason, hint] of [
+      ['WRONGPASS no such user', /correct username and password_file in/u],
+      ['self-signed certificate in certificate chain', /tls_ca_file has to name/u],
+      ["Hostname/IP does not match certificate's altnames: IP: 1", /tls_server_name a name in it/u],
+      ['Connection refused', /correct servers or tls in the file/u],
+    ] as const) {
+      const remedy = pingRemedy('a:1', undefined, reason);
+      assert.match(remedy, hint);
+      requirePasteable(remedy);
+    }
   });
 
   test('that does not tell is a note', async () => {

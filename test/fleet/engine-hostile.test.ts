@@ -229,6 +229,7 @@ describe('an answer that makes no sense', { concurrency: true }, () => {
     ]) {
       assert.equal(text(thrown), 'an answer that is not understood');
     }
+    assert.equal(text(new Error('is not in the list: ')), 'is not in the list');
   });
 });
 

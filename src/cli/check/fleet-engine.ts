@@ -123,10 +123,14 @@ function adviceFinding(
   access: EngineAccess | undefined,
 ): Finding {
   const client = redisCli(server, access);
-  const set = `${client} config set ${setting} ${value === '' ? "''" : value}`;
+  const given = value === '' ? "''" : value;
+  const set = `${client} config set ${setting} ${given}`;
   const user = access?.username ?? '';
   const instead = user === '' ? '' : `, in the place of ${user}`;
-  const remedy = `${set} && ${client} config rewrite  # as a user of the engine who may do so${instead}`;
+  // INFO counts the dumps since the start.
+  const stays = setting === 'save' ? '; this warning stays until the engine is restarted' : '';
+  const line = `${setting} ${value === '' ? '""' : value}`;
+  const remedy = `${set} && ${client} config rewrite  # as a user of the engine who may do so${instead}; or write ${line} into its redis.conf and restart it${stays}`;
   return name === 'engine-persistent'
     ? { severity: 'warning', name: 'engine-persistent', text: `engine ${server} ${text}`, remedy }
     : { severity: 'warning', name: 'engine-eviction', text: `engine ${server} ${text}`, remedy };

@@ -60,10 +60,20 @@ export function pingRemedy(
   access: EngineAccess | undefined,
   reason: string,
 ): string {
-  const hint = isRefused(reason)
-    ? 'it has to answer PONG: correct username and password_file in the file of tlsmgr_fleet_engine, then postfix reload; or give this user of the engine the password, and the rights that docs/fleet.md lists'
-    : 'it has to answer PONG, from this host: it is tried again by itself';
-  return `${redisCli(server, access)} ping  # ${hint}`;
+  return `${redisCli(server, access)} ping  # ${pingHint(reason)}`;
+}
+
+const inFile = 'in the file of tlsmgr_fleet_engine, then postfix reload';
+
+function pingHint(reason: string): string {
+  if (isRefused(reason)) {
+    return `it has to answer PONG: correct username and password_file ${inFile}; or give this user of the engine the password, and the rights that docs/fleet.md lists`;
+  }
+  // Redis-cli doesn't compare names.
+  if (/certificate|altnames/iu.test(reason)) {
+    return `tls_ca_file has to name the authority of the server's certificate, and tls_server_name a name in it, unless servers does so: correct them ${inFile}`;
+  }
+  return `it has to answer PONG, from this host: if the server is another, or wants TLS, correct servers or tls ${inFile}; once the server is back it is used by itself`;
 }
 
 /** Not on the command line, which every user of this host can see. */

@@ -63,7 +63,7 @@ export function isAnswer(thrown: unknown): boolean {
   return thrown instanceof UnexpectedReply || kindOfError.test(messageOf(thrown));
 }
 
-/** What a failure says, in one line of at most 200 characters, without a full stop at its end. */
+/** What a failure says, in one line of at most 200 characters, without a full stop or a colon at its end. */
 export type FaultText = (thrown: unknown) => string;
 
 /** @param secrets that are left out, whoever has quoted them. */
@@ -75,7 +75,7 @@ export function faultTextWithout(secrets: readonly string[]): FaultText {
     const text = told
       .replaceAll(/\s+/gu, ' ')
       .trim()
-      .replace(/(?<!\.)\.$/u, '');
+      .replace(/(?<!\.)[.:]$/u, '');
     return text.length > longestReason ? `${text.slice(0, longestReason - 3)}...` : text;
   };
 }
