@@ -205,6 +205,21 @@ describe('a mistake in main.cf', { skip: noCDaemon }, () => {
     });
   }
 
+  test('that another parameter suffers from is mended once', async () => {
+    const found = await setUp.findings({
+      tlsmgr_fleet_secret_file: '$config_directory/secret',
+      tlsmgr_fleet_engine: '/DIR/engine.cf',
+      tlsmgr_ticket_keys: 'shared',
+    });
+    assert.deepEqual(
+      found.map(({ remedy }) => remedy),
+      [
+        "postconf 'tlsmgr_fleet_engine=redis:/DIR/engine.cf'; postfix reload",
+        '# ends with the fault in tlsmgr_fleet_engine: mend that one',
+      ],
+    );
+  });
+
   test('in a name that is set as it should be, too, takes the other one away', async () => {
     const engine = 'redis:$config_directory/engine.cf';
     const found = await setUp.findings({

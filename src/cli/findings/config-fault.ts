@@ -50,9 +50,13 @@ export function configFinding(
   };
 }
 
-/** Of a parameter of ours: the daemon serves with its default. */
+/**
+ * Of a parameter of ours: the daemon serves with its default.
+ * @param faulty all parameters of ours that have a fault.
+ */
 export function parameterFault(
   { name, text }: ParameterFault,
+  faulty: readonly string[],
   mainCf: MainCf | undefined,
   origins: Origins,
 ): Finding {
@@ -60,7 +64,8 @@ export function parameterFault(
     severity: 'error',
     name: 'config-fault',
     text: `${text}${originText(name, origins)}`,
-    remedy: originRemedy(name, origins) ?? fleetFaultRemedy(text) ?? valueRemedy(name, mainCf),
+    remedy:
+      originRemedy(name, origins) ?? fleetFaultRemedy(text, faulty) ?? valueRemedy(name, mainCf),
   };
 }
 

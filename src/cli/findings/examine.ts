@@ -69,8 +69,9 @@ export function examineSetUp(setUp: SetUp): Examined {
     const others = findings.filter((finding) => finding !== reason);
     return { config: undefined, mainCf, findings: [...others, fault] };
   }
+  const faulty = config.faults.map(({ name }) => name);
   findings.push(
-    ...config.faults.map((fault) => parameterFault(fault, mainCf, origins)),
+    ...config.faults.map((fault) => parameterFault(fault, faulty, mainCf, origins)),
     ...directoryFindings(config),
     ...cacheFindings(config),
     ...randomFindings(config),

@@ -4,9 +4,15 @@ import { firstHost, secretCopied } from './fleet.ts';
 
 const secretFile = '/etc/postfix/tlsmgr-fleet-secret';
 
-/** @returns undefined for any other fault. */
-export function fleetFaultRemedy(message: string): string | undefined {
+/**
+ * @param faulty the parameters that have a fault of their own.
+ * @returns undefined for any other fault.
+ */
+export function fleetFaultRemedy(message: string, faulty: readonly string[]): string | undefined {
   const lack = /^tlsmgr_\w+ = .* needs (\w+)/u.exec(message)?.[1];
+  if (lack !== undefined && faulty.includes(lack)) {
+    return `# ends with the fault in ${lack}: mend that one`;
+  }
   switch (lack) {
     case 'tlsmgr_fleet_secret_file':
       return `${secretCopied(secretFile)} && postconf tlsmgr_fleet_secret_file=${secretFile} && postfix reload  # ${firstHost(secretFile)}`;
