@@ -1,7 +1,7 @@
 /** Faults outside tlsmgr's own parameters, and remedies that can be copied into a shell. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync, utimesSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { appendFileSync, chmodSync, readFileSync, utimesSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { configFinding, postfixFaults } from '../../src/cli/findings/config-fault.ts';
@@ -66,6 +66,17 @@ describe("what Postfix's programs end with", { skip: noCDaemon }, () => {
       found[0]!.remedy,
       'sed -n 1p DIR/master.cf  # the line to correct, then postfix stop; postfix start',
     );
+  });
+
+  test('a parameter that is set twice has the command that shows both lines', async () => {
+    writeMainCf(setUp.path('main.cf'), { max_use: '1' });
+    appendFileSync(setUp.path('main.cf'), 'max_use = 2\n');
+    const found = await setUp.checkAgain();
+    assert.match(found.out, /main\.cf, line \d+: overriding earlier entry: max_use=1\n/u);
+    const [command] = /grep -n '\^max_use\\b' \S+/u.exec(found.out)!;
+    const pasted = command.replace('DIR', () => setUp.directory);
+    const shown = spawnSync('bash', ['-c', pasted], { encoding: 'utf8' }).stdout;
+    assert.match(shown, /^\d+:max_use = 1\n\d+:max_use = 2\n$/u);
   });
 
   test('invisible characters are shown, by check and by config', async () => {

@@ -8,6 +8,7 @@ const programs = new Set([
   'chmod',
   'chown',
   'df',
+  'grep',
   'hostname',
   'install',
   'ls',

@@ -122,6 +122,10 @@ function remedyFor(message: string, mainCf: MainCf | undefined, postconfReads: b
     /^(?:open |file )?(?<path>\/\S*\.cf)(?:[,:] line (?<number>\d+))?: (?!parameter)/u.exec(
       message,
     )?.groups;
+  const twice = /: overriding earlier entry: (\w+)=/u.exec(message)?.[1];
+  if (line !== undefined && twice !== undefined) {
+    return `grep -n '^${twice}\\b' ${shellWord(line['path']!)}  # the last one counts: delete the others, then postfix reload`;
+  }
   if (line?.['number'] !== undefined) {
     return `sed -n ${line['number']}p ${shellWord(line['path']!)}  # the line to correct, then postfix reload`;
   }
