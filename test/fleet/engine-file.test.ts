@@ -57,7 +57,7 @@ describe('a file of an engine', () => {
 
   test('with everything', () => {
     const password = put('password', 'a pass word\r\n');
-    const ca = put('ca.pem', 'CA', 0o644);
+    const ca = put('ca.pem', '-----BEGIN CERTIFICATE-----', 0o644);
     const certificate = put('cert.pem', 'CERT', 0o644);
     const key = put('key.pem', 'KEY');
     writeFileSync(
@@ -93,7 +93,7 @@ near_size_limit = 1000
       database: 7,
       keyPrefix: 'mail:',
       tls: {
-        ca: Buffer.from('CA'),
+        ca: Buffer.from('-----BEGIN CERTIFICATE-----'),
         certificate: Buffer.from('CERT'),
         key: Buffer.from('KEY'),
         serverName: 'redis.example',
@@ -250,6 +250,15 @@ describe('a file of secrets', () => {
     assert.match(
       faultOf(() => readEngineFile(file)),
       /key\.pem: file is open to group or others/u,
+    );
+  });
+
+  test('of authorities without any certificate is refused', () => {
+    const ca = put('key.pem', '-----BEGIN PRIVATE KEY-----', 0o644);
+    writeFileSync(file, `${servers}tls = yes\ntls_ca_file = ${ca}\n`);
+    assert.equal(
+      faultOf(() => readEngineFile(file)),
+      `${file}: ${ca}: no certificate in PEM form`,
     );
   });
 

@@ -94,11 +94,20 @@ function readPassword(path: string): string | undefined {
   }
 }
 
+/** OpenSSL takes a file without any certificate, and trusts nobody then. */
+function readAuthorities(path: string): Buffer {
+  const bytes = readPublicFile(path);
+  if (!/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/u.test(bytes.toString('latin1'))) {
+    throw new FatalError(`${path}: no certificate in PEM form`);
+  }
+  return bytes;
+}
+
 function readTlsFiles(values: EngineValues): TlsFiles {
   const read = (path: string, how: (path: string) => Buffer): Buffer | undefined =>
     path === '' ? undefined : how(path);
   return {
-    ca: read(values.tls_ca_file, readPublicFile),
+    ca: read(values.tls_ca_file, readAuthorities),
     certificate: read(values.tls_cert_file, readPublicFile),
     key: read(values.tls_key_file, readPrivateFile),
     serverName: values.tls_server_name,
