@@ -30,7 +30,7 @@ import {
   sessionPlace,
   ticketKeyPlace,
 } from './sealed-place.ts';
-import type { KeyPlace, OpenedValue, Seals } from './seals.ts';
+import { type KeyPlace, longestSealedBytes, type OpenedValue, type Seals } from './seals.ts';
 import { fleetSecretBytes, mostFleetSecrets } from './secret-file.ts';
 import { Subkeys } from './subkeys.ts';
 
@@ -43,8 +43,6 @@ const nonceStart = 11;
 /** Bytes that sealing adds. */
 export const sealedExtraBytes = nonceStart + gcmExtraBytes;
 
-/** Longer values aren't opened, so that a faulty engine can't keep the process busy. */
-export const longestSealedBytes = 1_048_576;
 const longestSealedKeyBytes = 512;
 const longestSealedHeartbeatBytes = 33_000;
 

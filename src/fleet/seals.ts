@@ -16,6 +16,9 @@ export interface KeyPlace {
   readonly name: Buffer;
 }
 
+/** Longer sessions aren't read and not opened, so that a faulty engine can't keep the process busy. */
+export const longestSealedBytes = 1_048_576;
+
 /**
  * When so many forged values were found in one reading of the engine, the rest of
  * it isn't opened. So an engine can't keep the process busy.

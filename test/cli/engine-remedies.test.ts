@@ -15,7 +15,7 @@ import { sampleReport } from './sample-report.ts';
 
 const isRoot = process.getuid!() === 0;
 const rights =
-  '~tlsmgr:* +get +set +unlink +hgetall +hsetnx +hset +hdel +hscan +pexpireat +time +ping +hello +auth +select +role +info +client|setname';
+  '~tlsmgr:* +getrange +set +unlink +hgetall +hsetnx +hset +hdel +hscan +pexpireat +time +ping +hello +auth +select +role +info +client|setname';
 
 describe("an engine's remedies, pasted", { skip: skipWithoutRedis || !isRoot }, () => {
   let server: RedisServer;

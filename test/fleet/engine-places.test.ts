@@ -10,7 +10,7 @@ import { freePort, joinCluster, RedisServer, skipWithoutRedis, until } from './r
 const value = Buffer.from('sealed');
 /** As docs/fleet.md gives them; nodes of a Cluster and Sentinels need the others. */
 const rights =
-  '~tlsmgr:* +get +set +unlink +hsetnx +hset +hdel +hscan +pexpireat +time +ping +hello +auth +select +role +info +client|setname';
+  '~tlsmgr:* +getrange +set +unlink +hsetnx +hset +hdel +hscan +pexpireat +time +ping +hello +auth +select +role +info +client|setname';
 const clusterRights = `${rights} +cluster|slots +asking`;
 const sentinelRights = '+hello +auth +client|setname +sentinel|get-master-addr-by-name';
 const inAnHour = (): number => Date.now() + 3_600_000;

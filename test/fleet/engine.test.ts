@@ -8,13 +8,14 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Engine } from '../../src/fleet/engine/engine.ts';
 import { EngineError } from '../../src/fleet/engine/engine.ts';
+import { longestSealedBytes } from '../../src/fleet/seals.ts';
 import { openTestEngine, type TestEngine } from './open-test-engine.ts';
 import { Proxy } from './proxy.ts';
 import { RedisServer, skipWithoutRedis, until } from './redis-server.ts';
 
 /** As docs/fleet.md gives it. */
 const rights =
-  '~tlsmgr:* +get +set +unlink +hsetnx +hset +hdel +hscan +pexpireat +time +ping +hello +auth +select +role +info +client|setname';
+  '~tlsmgr:* +getrange +set +unlink +hsetnx +hset +hdel +hscan +pexpireat +time +ping +hello +auth +select +role +info +client|setname';
 const password = 'the password of the fleet';
 const inAnHour = (): number => Date.now() + 3_600_000;
 const value = Buffer.from([0, 1, 2, 255, 13, 10, 36]);
@@ -84,6 +85,15 @@ describe('an engine of Redis', { skip: skipWithoutRedis, concurrency: 4 }, () =>
       assert.equal(all.size, 1300);
       assert.equal(all.get('host777')?.toString(), '777');
       assert.equal((await engine.fields('h', 700)).size, 700);
+    });
+
+    test('brings no more of a long value here than a session takes', async () => {
+      const { engine } = open!;
+      await server.command('SETRANGE', 'tlsmgr:s:long', String(50_000_000), 'x');
+      const [found] = await engine.get(['s:long']);
+      assert.equal(found?.length, longestSealedBytes + 1);
+      await server.command('DEL', 'tlsmgr:s:long');
+      assert.deepEqual(await engine.get(['s:long']), [undefined]);
     });
 
     test('puts the prefix and the database in', async () => {

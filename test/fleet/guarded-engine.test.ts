@@ -419,8 +419,8 @@ describe('the connection', () => {
       }
     };
     const lines = [
-      'warning: fleet: engine server0:6379 fails at GET: WRONGTYPE x',
-      'fleet: engine server0:6379 answers GET again',
+      'warning: fleet: engine server0:6379 fails at GETRANGE: WRONGTYPE x',
+      'fleet: engine server0:6379 answers GETRANGE again',
     ];
     for (let times = 0; times < 5; times += 1) {
       await read('fails');
@@ -498,7 +498,7 @@ describe('a right that we lack', () => {
     const read = engine.get(['k']);
     library.last.take('get').answer(value);
     await read;
-    assert.deepEqual(log.take(), ['fleet: engine server0:6379 allows GET again']);
+    assert.deepEqual(log.take(), ['fleet: engine server0:6379 allows GETRANGE again']);
   });
 
   test('to a command of ticket keys pauses nothing', async () => {

@@ -114,7 +114,7 @@ export class GuardedEngine implements Engine {
   get(keys: readonly string[]): Promise<(Buffer | undefined)[]> {
     return this.#calls.begin({
       kind: 'read',
-      command: 'GET',
+      command: 'GETRANGE',
       part: partOf(keys),
       commands: keys.length,
       bytes: bytesOf(keys),

@@ -3,6 +3,7 @@
  * types: what is to be bytes or a number and isn't rejects with UnexpectedReply.
  */
 import type { EngineCommands, InfoSection } from './engine-commands.ts';
+import { longestSealedBytes } from '../seals.ts';
 import { UnexpectedReply } from './engine-fault.ts';
 
 export type Word = string | Buffer;
@@ -32,8 +33,9 @@ export class RedisCommands implements EngineCommands {
   }
 
   async get(key: string): Promise<Buffer | undefined> {
-    const reply = await this.#send('GET', key);
-    return reply === null ? undefined : bytes(reply);
+    // A value may be of any length. GET would bring it here as a whole.
+    const value = bytes(await this.#send('GETRANGE', key, '0', String(longestSealedBytes)));
+    return value.length === 0 ? undefined : value;
   }
 
   async set(key: string, value: Buffer, expiresAtMs: number): Promise<void> {
