@@ -30,6 +30,11 @@ export function byteCount(bytes: number): string {
   return `${index === 0 ? size : size.toFixed(1)} ${names[index]}`;
 }
 
+/** `1 key`, `2 keys`. */
+export function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
 /** A share in whole percent; `-` of nothing. */
 export function percent(part: number, whole: number): string {
   return whole === 0 ? '-' : `${Math.round((part / whole) * 100)}%`;

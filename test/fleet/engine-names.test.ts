@@ -1,7 +1,5 @@
 /** Addresses of servers: from the hosts file, name servers, and what was known before. */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import type { LookupAddress } from 'node:dns';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { Names, type NameServers } from '../../src/fleet/engine/names.ts';
-import { notBuilt } from '../cli/standalone.ts';
 import { poll } from '../postfix/poll.ts';
+import { serveInSilence, skipWithoutSilence } from '../silent-name-server.ts';
 import { openTestEngine } from './open-test-engine.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-names-'));
@@ -128,45 +126,25 @@ describe('the address of a server', () => {
   });
 });
 
-/** No name server, as nobody ever answers there. */
-const silentAddress = '127.0.0.67';
-const unshared =
-  process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0
-    ? false
-    : 'a mount namespace is to be had by root alone';
-
 test(
   'a daemon with an engine ends at once though no name server answers',
-  { skip: notBuilt || unshared, timeout: 60_000 },
+  { skip: skipWithoutSilence, timeout: 60_000 },
   async () => {
-    const silent = createSocket('udp4').bind(53, silentAddress);
-    await once(silent, 'listening');
     const path = (name: string): string => join(folder, name);
-    writeFileSync(path('resolv.conf'), `nameserver ${silentAddress}\n`);
     writeFileSync(path('secret'), `${'ab'.repeat(32)}\n`, { mode: 0o600 });
     writeFileSync(path('fleet.cf'), 'servers = redis.example.com:6379\n');
-    const parameters = [
+    const { daemon, said, close } = await serveInSilence(folder, '127.0.0.67', [
       'tlsmgr_ticket_keys=shared',
       `tlsmgr_fleet_secret_file=${path('secret')}`,
       `tlsmgr_fleet_engine=redis:${path('fleet.cf')}`,
-    ];
-    const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
-    const options = parameters.flatMap((parameter) => ['-o', parameter]);
-    const launcher = join(import.meta.dirname, '../../bin/tlsmgr');
-    const daemon = spawn(
-      'unshare',
-      ['-m', 'sh', '-c', script, path('resolv.conf'), launcher, 'serve', ...options],
-      { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
-    );
-    let said = '';
-    daemon.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-    await poll('the engine away', () => said.includes('is away (redis.example.com: no'));
+    ]);
+    await poll('the engine away', () => said().includes('is away (redis.example.com: no'));
     // Names are asked for again by now, or soon. The system's look-up would take ten seconds.
     const toldMs = performance.now();
     daemon.kill('SIGTERM');
     await once(daemon, 'exit');
     const tookMs = performance.now() - toldMs;
-    assert.ok(tookMs < 4000, `${tookMs} ms: ${said}`);
-    silent.close();
+    assert.ok(tookMs < 4000, `${tookMs} ms: ${said()}`);
+    close();
   },
 );

@@ -277,7 +277,7 @@ describe('places of an engine', { skip: skipWithoutRedis, concurrency: 5 }, () =
     });
 
     test('goes on with a replica in the place of a node that is gone', async (t) => {
-      const [first, second, , spare] = nodes as [
+      const [first, second, third, spare] = nodes as [
         RedisServer,
         RedisServer,
         RedisServer,
@@ -290,7 +290,17 @@ describe('places of an engine', { skip: skipWithoutRedis, concurrency: 5 }, () =
       await until(async () =>
         (await spare.command('INFO', 'replication')).includes('link_status:up'),
       );
-      await until(async () => (await first.command('CLUSTER', 'NODES')).includes(`slave ${id}`));
+      // Who elects the replica has to know it, and who has which slots.
+      for (const node of [first, third, spare]) {
+        await until(async () => (await node.command('CLUSTER', 'NODES')).includes(`slave ${id}`));
+      }
+      // The check ends with an error while they don't agree.
+      await until(() =>
+        first.cluster('check').then(
+          () => true,
+          () => false,
+        ),
+      );
       const open = await openTestEngine({
         servers: `${second.address} ${first.address}`,
         cluster: 'yes',

@@ -1,6 +1,5 @@
 /** How the metrics come to listen: nobody waits for a name, and what can't be had is tried again. */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
@@ -11,14 +10,13 @@ import { describe, test } from 'node:test';
 import { MetricsEndpoint } from '../../src/metrics/endpoint.ts';
 import { HostAddress, type HostAddressOptions } from '../../src/metrics/host-address.ts';
 import type { Logger } from '../../src/log/logger.ts';
-import { notBuilt } from '../cli/standalone.ts';
 import { freePort } from '../postfix/instance.ts';
 import { poll } from '../postfix/poll.ts';
+import { serveInSilence, skipWithoutSilence } from '../silent-name-server.ts';
 import { scratchDirectory, TestClock, TestTimers } from '../log/scratch.ts';
 import { get } from './http-client.ts';
 
 const folder = scratchDirectory();
-const launcher = join(import.meta.dirname, '../../bin/tlsmgr');
 
 function noAddress(): Promise<string[]> {
   return Promise.reject(Object.assign(new Error('queryA ENOTFOUND'), { code: 'ENOTFOUND' }));
@@ -75,36 +73,20 @@ describe('the address of a host', () => {
   });
 });
 
-/** A name server's address of our own, where nobody answers; only root may have port 53. */
-const silentAddress = '127.0.0.99';
-const unshared =
-  process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0
-    ? false
-    : 'a mount namespace is to be had by root alone';
-
 test(
   'a daemon serves and ends at once though no name server answers',
-  { skip: notBuilt || unshared, timeout: 30_000 },
+  { skip: skipWithoutSilence, timeout: 30_000 },
   async () => {
-    const silent = createSocket('udp4').bind(53, silentAddress);
-    await once(silent, 'listening');
-    const resolvConf = join(folder, 'resolv.conf');
-    writeFileSync(resolvConf, `nameserver ${silentAddress}\n`);
-    const script =
-      'mount --bind "$0" /etc/resolv.conf && exec "$1" serve -o tlsmgr_metrics_listen=mx.example.com:9';
     const startedMs = performance.now();
-    const daemon = spawn('unshare', ['-m', 'sh', '-c', script, resolvConf, launcher], {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let said = '';
-    daemon.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-    await poll('service', () => said.includes('serving on'));
+    const { daemon, said, close } = await serveInSilence(folder, '127.0.0.99', [
+      'tlsmgr_metrics_listen=mx.example.com:9',
+    ]);
+    await poll('service', () => said().includes('serving on'));
     daemon.kill('SIGTERM');
     await once(daemon, 'exit');
     // The system's look-up gives up after ten, and the process ends no sooner.
-    assert.ok(performance.now() - startedMs < 8000, said);
-    silent.close();
+    assert.ok(performance.now() - startedMs < 8000, said());
+    close();
   },
 );
 

@@ -4,6 +4,7 @@
  */
 
 import { printable } from '../../log/printable.ts';
+import { plural } from '../output.ts';
 import { shellWord } from './shell-word.ts';
 
 export const severities = ['error', 'warning', 'note'] as const;
@@ -61,8 +62,11 @@ export function forInstance(findings: readonly Finding[], configDirectory: strin
 /** `1 error, 2 notes`; empty for none. */
 export function summary(findings: readonly Finding[]): string {
   return severities
-    .map((severity) => [severity, findings.filter((one) => one.severity === severity).length])
-    .filter(([, count]) => count !== 0)
-    .map(([severity, count]) => `${count} ${severity}${count === 1 ? '' : 's'}`)
+    .map((severity) => ({
+      severity,
+      count: findings.filter((one) => one.severity === severity).length,
+    }))
+    .filter(({ count }) => count !== 0)
+    .map(({ severity, count }) => plural(count, severity))
     .join(', ');
 }

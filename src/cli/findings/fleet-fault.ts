@@ -1,6 +1,5 @@
-import { firstHost, secretCopied } from './fleet.ts';
-
 /** What gives a parameter of the fleet that which it lacks, as config/fleet-settings.ts says it. */
+import { firstHost, secretCopied } from './fleet.ts';
 
 const secretFile = '/etc/postfix/tlsmgr-fleet-secret';
 

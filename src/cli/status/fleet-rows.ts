@@ -11,7 +11,7 @@ import type {
   FleetReport,
   SharedKeysState,
 } from '../../fleet/report.ts';
-import { duration, percent } from '../output.ts';
+import { duration, percent, plural } from '../output.ts';
 
 /** The others are counted. */
 const mostNamed = 8;
@@ -47,7 +47,7 @@ function keysText(keys: FleetKeysReport | null): string {
     exchangedBeforeSeconds === null
       ? 'no exchange yet'
       : `exchanged ${duration(exchangedBeforeSeconds)} ago`;
-  const held = `${known} key${known === 1 ? '' : 's'} known`;
+  const held = `${plural(known, 'key')} known`;
   return `${stateText(state)}, ${held}, ${confirmed} confirmed, ${exchanged}, ${next}`;
 }
 
@@ -80,7 +80,7 @@ function engineText(
       ? []
       : [`half within ${milliseconds(latencyMs.p50)}, 99% within ${milliseconds(latencyMs.p99)}`];
   const clock = clockDifferenceMs === null ? [] : [`clock ${seconds(clockDifferenceMs)} from ours`];
-  const late = counts.late === 0 ? [] : [`${counts.late} read${counts.late === 1 ? '' : 's'} late`];
+  const late = counts.late === 0 ? [] : [`${plural(counts.late, 'read')} late`];
   return [`${server} ${state}`, ...paused, ...waits, ...late, ...clock].join(', ');
 }
 
@@ -119,7 +119,7 @@ function hostsText({ hosts, hostCounts, keySet, warnings }: FleetReport): string
   const named = hosts.slice(0, mostNamed).map((one) => hostText(one, keySet, told));
   const more = seen - named.length;
   const names = [...named, ...(more > 0 ? [`${more} more`] : [])].join(', ');
-  return `${seen} other${seen === 1 ? '' : 's'}${away === 0 ? '' : `, ${away} away`}: ${names}`;
+  return `${plural(seen, 'other')}${away === 0 ? '' : `, ${away} away`}: ${names}`;
 }
 
 function hostText(

@@ -7,7 +7,7 @@
 import type { CacheReport, Report } from '../../report/report.ts';
 import { fullTime } from '../../log/line.ts';
 import { printable, printableValues } from '../../log/printable.ts';
-import { byteCount, duration, percent } from '../output.ts';
+import { byteCount, duration, percent, plural } from '../output.ts';
 import { wrap } from '../wrap.ts';
 import { type Look, paint } from './paint.ts';
 import { fleetRows } from './fleet-rows.ts';
@@ -206,10 +206,6 @@ function logLines({ log }: Report, look: Look): string[] {
     ...rows('log', counts, look),
     ...last.map((line) => paint(look, recent ? tone : 'faint', line)),
   ];
-}
-
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
 /** A rate with what figures count. */

@@ -1,6 +1,6 @@
 /** What a screen tells of ticket keys. Rows of a label and a text. */
 import type { Report } from '../../report/report.ts';
-import { duration } from '../output.ts';
+import { duration, plural } from '../output.ts';
 import { originText } from './key-origin.ts';
 
 export function ticketRows({
@@ -34,9 +34,7 @@ function currentText({ enabled, keys }: Report['tickets']): string {
 function otherTexts({ keys }: Report['tickets'], fleet: Report['fleet'] | undefined): string[] {
   const others = keys.slice(1);
   if (fleet?.keys) {
-    return others.length === 0
-      ? []
-      : [`${others.length} other key${others.length === 1 ? '' : 's'} of the fleet held`];
+    return others.length === 0 ? [] : [`${plural(others.length, 'other key')} of the fleet held`];
   }
   return others.map(
     ({ fingerprint, opensForSeconds }) =>

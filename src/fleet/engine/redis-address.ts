@@ -4,6 +4,7 @@
  */
 import { UnexpectedReply } from './engine-fault.ts';
 import type { ServerAddress } from './engine-values.ts';
+import { list } from './redis-replies.ts';
 
 /** As long as a name in DNS, or an address, may be. */
 const hostText = /^[!-~]{1,255}$/u;
@@ -35,9 +36,9 @@ export function addressIn(host: unknown, port: unknown): ServerAddress {
 export function checkSlots(reply: unknown): void {
   const masters = new Set<string>();
   let slots = 0;
-  for (const range of listIn(reply)) {
-    const [first, last, master] = listIn(range);
-    const [host, port] = listIn(master);
+  for (const range of list(reply)) {
+    const [first, last, master] = list(range);
+    const [host, port] = list(master);
     // A node that is alone doesn't know its address. The library then takes this one.
     const address = addressIn(host === '' ? 'localhost' : host, port);
     masters.add(`${address.host} ${address.port}`);
@@ -50,13 +51,6 @@ export function checkSlots(reply: unknown): void {
 
 function slotIn(value: unknown): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value >= clusterSlots) {
-    throw new UnexpectedReply();
-  }
-  return value;
-}
-
-function listIn(value: unknown): unknown[] {
-  if (!Array.isArray(value)) {
     throw new UnexpectedReply();
   }
   return value;

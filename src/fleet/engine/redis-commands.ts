@@ -2,9 +2,10 @@
  * The commands of the engine in the words of Redis. Replies are checked for their
  * types: what is to be bytes or a number and isn't rejects with UnexpectedReply.
  */
-import type { EngineCommands, InfoSection } from './engine-commands.ts';
 import { longestSealedBytes } from '../seals.ts';
+import type { EngineCommands, InfoSection } from './engine-commands.ts';
 import { UnexpectedReply } from './engine-fault.ts';
+import { bytes, list, number, text } from './redis-replies.ts';
 
 export type Word = string | Buffer;
 
@@ -116,34 +117,4 @@ function addFields(found: Map<string, Buffer>, reply: unknown): void {
   for (let index = 0; index + 1 < parts.length; index += 2) {
     found.set(text(parts[index]), bytes(parts[index + 1]));
   }
-}
-
-function bytes(reply: unknown): Buffer {
-  if (!Buffer.isBuffer(reply)) {
-    throw new UnexpectedReply();
-  }
-  return reply;
-}
-
-function text(reply: unknown): string {
-  if (typeof reply === 'string') {
-    return reply;
-  }
-  return bytes(reply).toString('utf8');
-}
-
-/** A number, or its digits. */
-function number(reply: unknown): number {
-  const value = typeof reply === 'number' ? reply : Number(text(reply));
-  if (!Number.isSafeInteger(value)) {
-    throw new UnexpectedReply();
-  }
-  return value;
-}
-
-function list(reply: unknown): unknown[] {
-  if (!Array.isArray(reply)) {
-    throw new UnexpectedReply();
-  }
-  return reply;
 }
