@@ -17,8 +17,10 @@ export interface Channel {
   readonly connected: boolean;
   /** A line has been sent in part: it is the next that must be sent. */
   readonly midway: boolean;
-  /** The byte that ends a line in a stream. */
+  /** The byte that ends a line in a stream, or in a datagram with several. */
   readonly terminator: number;
+  /** So many new lines are worth a try, if they needn't leave at once. */
+  readonly fewLines: number;
   /** @returns false when there is no reader. */
   connect(): boolean;
   /** Sends lines in their order, and moves `block.first` past those that have gone. */

@@ -85,10 +85,10 @@ export class LineBlock {
     return this.first < this.end ? at - this.bounds[this.first]! : 0;
   }
 
-  /** Behind the last of the lines that have up to so many bytes together; one line at least. */
-  endWithin(mostBytes: number): number {
-    let end = this.first + 1;
-    while (end < this.end && this.bytesBetween(this.first, end + 1) <= mostBytes) {
+  /** Behind the last of the lines from `first` that have up to so many bytes together; one line at least. */
+  endWithin(first: number, mostBytes: number): number {
+    let end = first + 1;
+    while (end < this.end && this.bytesBetween(first, end + 1) <= mostBytes) {
       end += 1;
     }
     return end;

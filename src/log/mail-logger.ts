@@ -140,7 +140,7 @@ export class MailLogger extends ProcessLogger {
 
   #syslog(facility: string): Outlet {
     return new Outlet({
-      channel: new SocketChannel(this.#syslogPath, true),
+      channel: new SocketChannel(this.#syslogPath, { allowStream: true }),
       head: syslogHead(this.#tag, facility),
       clock: this.#clock,
       name: 'syslogd',

@@ -38,12 +38,7 @@ const drainStepMs = 10;
 
 /** A line of postSoon() waits no longer, unless the reader is slow. */
 const soonMs = 2;
-/**
- * So many new lines are worth a try. Small, as a socket takes no more than eleven
- * datagrams where net.unix.max_dgram_qlen has the kernel's default.
- */
-const fewLines = 8;
-/** The same while nothing is taken. */
+/** So many new lines are worth a try while nothing is taken. */
 const manyLines = 256;
 /** Blocks of lines that are sent in one turn of the event loop: clients have theirs too. */
 const blocksAtOnce = 2;
@@ -60,7 +55,7 @@ export class Outlet {
   /** Lines since the last try. */
   #untried = 0;
   /** So many lines are worth a try. */
-  #stride = fewLines;
+  #stride: number;
   /** The last try ended with a refusal. */
   #full = false;
   #awaitsRoom = false;
@@ -73,6 +68,7 @@ export class Outlet {
   constructor(options: OutletOptions) {
     const { channel, name } = options;
     this.channel = channel;
+    this.#stride = channel.fewLines;
     this.head = options.head;
     this.#clock = options.clock;
     this.#schedule = options.schedule ?? after;
@@ -177,7 +173,7 @@ export class Outlet {
       block.first += 1;
     }
     if (block.first > first) {
-      this.#stride = fewLines;
+      this.#stride = this.channel.fewLines;
       this.#retryMs = shortestRetryMs;
     } else {
       this.#stride = Math.min(this.#stride * 2, manyLines);

@@ -26,6 +26,7 @@ const safeBytes = 4096;
 export class DescriptorChannel implements Channel {
   readonly connected = true;
   readonly terminator = 10;
+  readonly fewLines = 8;
   readonly #fd: number;
   #sentBytes = 0;
 
@@ -49,7 +50,7 @@ export class DescriptorChannel implements Channel {
           return 'full';
         }
         const start = bounds[block.first]! + this.#sentBytes;
-        const length = bounds[block.endWithin(safeBytes)]! - start;
+        const length = bounds[block.endWithin(block.first, safeBytes)]! - start;
         this.#sentBytes = block.advanceTo(start + writeSync(this.#fd, bytes, start, length));
       }
     } catch (thrown) {

@@ -30,7 +30,7 @@ const POLLOUT = 4;
 const POLL_ENTRY_BYTES = 8;
 
 /** The most datagrams of one call. */
-const mostAtOnce = 128;
+export const mostAtOnce = 128;
 /** struct mmsghdr: a struct msghdr of 56 bytes, then how much was sent. */
 const MESSAGE_BYTES = 64;
 /** The members of struct msghdr that say where its struct iovec are, and how many. */

@@ -17,7 +17,7 @@ const directory = scratchDirectory();
 
 function outletTo(path: string, queueLimitBytes?: number): Outlet {
   return new Outlet({
-    channel: new SocketChannel(path, true),
+    channel: new SocketChannel(path, { allowStream: true }),
     head: syslogHead('postfix/tlsmgr', 'mail'),
     clock: systemClock,
     name: 'syslogd',

@@ -14,6 +14,7 @@ class ScriptedChannel implements Channel {
   connected = false;
   midway = false;
   readonly terminator = 10;
+  readonly fewLines = 8;
   reachable = true;
   connects = 0;
   /** Calls of send(). */

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import * as fc from 'fast-check';
 import { FatalError } from '../../src/errors.ts';
 import { Outlet } from '../../src/log/outlet.ts';
 import { postlogChannel, postlogHead } from '../../src/log/postlog.ts';
@@ -22,7 +23,7 @@ function syslogOutlet(queueLimitBytes?: number) {
   const clock = new TestClock();
   const timers = new TestTimers(clock);
   const outlet = new Outlet({
-    channel: new SocketChannel(path, true),
+    channel: new SocketChannel(path, { allowStream: true }),
     head: syslogHead('postfix/tlsmgr', 'mail', at),
     clock,
     name: 'syslogd',
@@ -189,6 +190,71 @@ describe('postlog', () => {
       `Nov 03 13:42:55 Mx postfix/tlsmgr[${process.pid}]: open smtpd TLS cache btree:/x/smtpd_scache`,
       `Nov 03 13:42:55 Mx postfix/tlsmgr[${process.pid}]: warning: x`,
     ]);
+    outlet.close();
+    collector.close();
+  });
+
+  test('lines that wait leave together, whole and in order, in datagrams that postlogd takes', () => {
+    const lengths = fc.array(fc.oneof(fc.nat(150), fc.nat(2000)), { maxLength: 150 });
+    const cuts = fc.array(fc.nat(40), { maxLength: 5 });
+    fc.assert(
+      fc.property(lengths, cuts, (textBytes, readAfter) => {
+        const collector = new DatagramCollector(path);
+        const outlet = new Outlet({
+          channel: postlogChannel(path),
+          head: postlogHead('postfix/tlsmgr', 'mx', at),
+          clock: new TestClock(),
+          name: 'postlogd',
+          schedule: new TestTimers(new TestClock()).schedule,
+        });
+        const texts = textBytes.map((length, number) => `${number} ${'x'.repeat(length)}`);
+        const datagrams: string[] = [];
+        for (const [number, text] of texts.entries()) {
+          outlet.postSoon('info', text);
+          if (readAfter.includes(number)) {
+            datagrams.push(...collector.all());
+          }
+        }
+        // The socket takes eleven datagrams where the kernel has its own default.
+        for (let turn = 0; outlet.pending > 0 && turn < 1000; turn += 1) {
+          outlet.drainNow(0, true);
+          datagrams.push(...collector.all());
+        }
+        datagrams.push(...collector.all());
+        const postlogPart = `Nov 03 13:42:55 mx postfix/tlsmgr[${process.pid}]: `;
+        assert.deepEqual(
+          datagrams.flatMap((datagram) => datagram.split('\n')),
+          texts.map((text) => postlogPart + text),
+        );
+        for (const datagram of datagrams) {
+          assert.ok(datagram.length <= 2000 || !datagram.includes('\n'), `${datagram.length}`);
+        }
+        outlet.close();
+        collector.close();
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('sixty-four lines of cache logging take five datagrams', () => {
+    const collector = new DatagramCollector(path);
+    const timers = new TestTimers(new TestClock());
+    const outlet = new Outlet({
+      channel: postlogChannel(path),
+      head: postlogHead('postfix/tlsmgr', 'mx', at),
+      clock: new TestClock(),
+      name: 'postlogd',
+      schedule: timers.schedule,
+    });
+    for (let number = 0; number < 63; number += 1) {
+      outlet.postSoon('info', 'x'.repeat(100));
+    }
+    assert.deepEqual(collector.all(), [], 'no line is worth a system call of its own');
+    outlet.postSoon('info', 'x'.repeat(100));
+    assert.equal(collector.all().length, 5);
+    outlet.postSoon('info', 'x');
+    timers.advance(2);
+    assert.equal(collector.all().length, 1);
     outlet.close();
     collector.close();
   });
