@@ -1,6 +1,6 @@
 /**
  * The daemons that are measured: Postfix's own and ours, each under the
- * master(8) of an instance of its own with the same main.cf, and the floor.
+ * master(8) of an instance of its own with the same main.cf, and two floors.
  * Each is pinned, with all its threads and its master, to one processor.
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -8,7 +8,6 @@ import {
   chmodSync,
   cpSync,
   mkdtempSync,
-  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -20,7 +19,7 @@ import { launcherText } from '../src/cli/postfix/launcher.ts';
 import { patientClient } from '../test/patient-client.ts';
 import { PostfixInstance } from '../test/postfix/instance.ts';
 import { poll } from '../test/postfix/poll.ts';
-import { program } from './programs.ts';
+import { nodeFloorProgram, program } from './programs.ts';
 
 export interface Contestant {
   name: string;
@@ -29,7 +28,7 @@ export interface Contestant {
   pid: number;
   /** Its and its master's: both work for a request. */
   pids: number[];
-  /** The file that its postlogd writes; empty for the floor. */
+  /** The file that its postlogd writes; empty for a floor. */
   logPath: string;
   /** Milliseconds from the first connection to the first answer, of a process that has to be started. */
   firstAnswerMs: number | undefined;
@@ -127,25 +126,33 @@ export async function postfixContestant(
   return contestant;
 }
 
-export async function floorContestant(): Promise<Contestant> {
-  const socketPath = join(import.meta.dirname, '../run/bench/floor.sock');
-  const child = spawn('taskset', ['-c', String(daemonProcessor), program('floor'), socketPath], {
+/** An epoll loop in C, floor.c. */
+export function floorContestant(): Promise<Contestant> {
+  return floorOf('floor', program('floor'));
+}
+
+/** What Node itself takes, node-floor.mjs. */
+export function nodeFloorContestant(node = process.execPath): Promise<Contestant> {
+  return floorOf('node-floor', nodeFloorProgram(node));
+}
+
+async function floorOf(name: string, command: string): Promise<Contestant> {
+  const socketPath = join(root, `run/bench/${name}.sock`);
+  rmSync(socketPath, { force: true });
+  const child = spawn('taskset', ['-c', String(daemonProcessor), command, socketPath], {
     stdio: 'inherit',
   });
-  await poll('the floor listens', () =>
+  await poll(`the ${name} listens`, () =>
     statSync(socketPath, { throwIfNoEntry: false })?.isSocket(),
   );
-  await poll('the floor runs', () => {
-    return readFileSync(`/proc/${child.pid}/comm`, 'latin1').trim() === 'floor';
-  });
   return {
-    name: 'floor',
+    name,
     socketPath,
     pid: child.pid!,
     pids: [child.pid!],
     logPath: '',
     firstAnswerMs: undefined,
-    startAgain: () => Promise.reject(new Error('the floor starts once')),
+    startAgain: () => Promise.reject(new Error('a floor starts once')),
     stop: async () => void child.kill(),
   };
 }

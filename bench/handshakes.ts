@@ -2,8 +2,10 @@
  * Whole handshakes: what a mail server gains, where the requests of a benchmark
  * end. `openssl s_time` connects to a real smtpd in wrapper mode, which asks the
  * daemon for sessions and ticket keys, and a real smtp client delivers mails over
- * TLS to a real smtpd. Ours and Postfix's own take turns. Nothing is pinned: the
- * clients, smtpd, master and the daemon share the processors, as on a mail host.
+ * TLS to a real smtpd. Ours and Postfix's own take turns, and for handshakes that
+ * need no ticket key the two floors, which do the least in C and in Node. Nothing is
+ * pinned: the clients, smtpd, master and the daemon share the processors, as on a
+ * mail host.
  *
  *     npm run bench -- --only handshakes [--rounds N] [--seconds S]
  */
@@ -15,6 +17,7 @@ import { mustRun } from '../test/postfix/run-command.ts';
 import { firstAnswer, originalTlsmgr } from './contestants.ts';
 import { median, spreadText } from './medians.ts';
 import { processorSeconds } from './processor-time.ts';
+import { nodeFloorProgram, program } from './programs.ts';
 
 /** How a client comes back. */
 const returns = ['full', 'by id', 'by ticket'] as const;
@@ -41,6 +44,7 @@ interface Taken {
 
 export interface HandshakeOptions {
   tlsmgr: string;
+  node: string;
   rounds: number;
   /** How long each row of each round lasts. */
   seconds: number;
@@ -48,22 +52,28 @@ export interface HandshakeOptions {
 
 /** Prints the table of handshakes, then that of mails. */
 export async function measureHandshakes(options: HandshakeOptions): Promise<void> {
-  const original = await startHost('original', originalTlsmgr);
-  const ours = await startHost('ours', options.tlsmgr);
+  const hosts = {
+    original: await startHost('original', originalTlsmgr),
+    ours: await startHost('ours', options.tlsmgr),
+    floor: await startHost('floor', program('floor')),
+    nodeFloor: await startHost('node-floor', nodeFloorProgram(options.node)),
+  };
+  const { original, ours } = hosts;
   try {
     printHead('handshake', 'clients', 'handshakes/s');
     for (const way of returns) {
       for (const clients of clientCounts) {
-        await compare([way, clients], options.rounds, { ours, original }, (host) =>
+        const contestants = way === 'by ticket' ? { original, ours } : hosts;
+        await compare([way, clients], options.rounds, contestants, (host) =>
           handshakes(host, way, clients, options.seconds),
         );
       }
     }
     console.log();
     printHead('mails over TLS', 'connections', 'mails/s');
-    await compare(['resumed', mailConnections], options.rounds, { ours, original }, deliveries);
+    await compare(['resumed', mailConnections], options.rounds, { original, ours }, deliveries);
   } finally {
-    for (const { instance } of [original, ours]) {
+    for (const { instance } of Object.values(hosts)) {
       await instance.stop();
       instance.cleanup();
     }
@@ -100,39 +110,42 @@ async function startHost(name: string, tlsmgr: string): Promise<Host> {
   return { instance, ports };
 }
 
-/** Compares both hosts in turns, and prints the row. */
+/** Compares the hosts in turns, and prints the row. The floors may be missing. */
 async function compare(
   cells: readonly (string | number)[],
   rounds: number,
-  hosts: Record<'ours' | 'original', Host>,
+  hosts: Record<'original' | 'ours', Host> & Partial<Record<'floor' | 'nodeFloor', Host>>,
   measure: (host: Host) => Promise<Taken>,
 ): Promise<void> {
-  const taken: Record<'ours' | 'original', Taken[]> = { ours: [], original: [] };
+  const contestants = Object.values(hosts);
+  const taken = new Map(contestants.map((host): [Host, Taken[]] => [host, []]));
   // One round that doesn't count: processes are started, and caches are filled.
   for (let round = -1; round < rounds; round += 1) {
-    const order = ['original', 'ours'] as const;
-    for (const name of round % 2 === 0 ? order : order.toReversed()) {
-      const result = await measure(hosts[name]);
+    for (const host of round % 2 === 0 ? contestants : contestants.toReversed()) {
+      const result = await measure(host);
       if (round >= 0) {
-        taken[name].push(result);
+        taken.get(host)!.push(result);
       }
     }
   }
-  const ratios = taken.ours.map(
-    ({ perSecond }, round) => perSecond / taken.original[round]!.perSecond,
-  );
-  const of = (name: 'ours' | 'original', pick: (one: Taken) => number): number =>
-    median(taken[name].map(pick));
+  const { ours, original, floor, nodeFloor } = hosts;
+  const ratios = taken
+    .get(ours)!
+    .map(({ perSecond }, round) => perSecond / taken.get(original)![round]!.perSecond);
+  const of = (host: Host | undefined, pick: (one: Taken) => number, digits = 0): string =>
+    host === undefined ? '' : median(taken.get(host)!.map(pick)).toFixed(digits);
   const row = [
     ...cells,
-    of('ours', ({ perSecond }) => perSecond).toFixed(0),
-    of('original', ({ perSecond }) => perSecond).toFixed(0),
+    of(ours, ({ perSecond }) => perSecond),
+    of(original, ({ perSecond }) => perSecond),
     spreadText(ratios),
-    ...(['ours', 'original'] as const).flatMap((name) => [
-      of(name, ({ daemonMicroseconds }) => daemonMicroseconds).toFixed(0),
-      of(name, ({ masterMicroseconds }) => masterMicroseconds).toFixed(0),
-      of(name, ({ switches }) => switches).toFixed(2),
+    ...[ours, original].flatMap((host) => [
+      of(host, ({ daemonMicroseconds }) => daemonMicroseconds),
+      of(host, ({ masterMicroseconds }) => masterMicroseconds),
+      of(host, ({ switches }) => switches, 2),
     ]),
+    of(floor, ({ daemonMicroseconds }) => daemonMicroseconds),
+    of(nodeFloor, ({ daemonMicroseconds }) => daemonMicroseconds),
   ];
   console.log(`| ${row.join(' | ')} |`);
 }
@@ -140,10 +153,11 @@ async function compare(
 function printHead(what: string, by: string, rate: string): void {
   const each = (name: string): string =>
     `us of processor, ${name} | its master | context switches, ${name}`;
+  const floors = "us of processor, floor | Node's floor";
   console.log(
-    `| ${what} | ${by} | ours, ${rate} | C | ratio (spread) | ${each('ours')} | ${each('C')} |`,
+    `| ${what} | ${by} | ours, ${rate} | C | ratio (spread) | ${each('ours')} | ${each('C')} | ${floors} |`,
   );
-  console.log(`|${' --- |'.repeat(11)}`);
+  console.log(`|${' --- |'.repeat(13)}`);
 }
 
 function handshakes(host: Host, way: Return, clients: number, seconds: number): Promise<Taken> {

@@ -5,7 +5,7 @@
  *                      [--only requests | handshakes | start | million] [--seconds S]
  *
  * Both run under a real master(8), pinned to one processor; rounds alternate
- * between them and the floor. Prints one table of medians; ratios are taken
+ * between them and two floors, in C and in Node. Prints one table of medians; ratios are taken
  * within a round and given with their spread. In the rows `logged` both log each
  * operation of the caches (smtpd_tls_loglevel = 2), to a postlogd(8) of their own. `--check` fails when a ratio is
  * under half of its goal: a gross loss, not noise. Whole handshakes, the start and
@@ -20,6 +20,7 @@ import { parseArgs } from 'node:util';
 import {
   clientProcessor,
   floorContestant,
+  nodeFloorContestant,
   originalTlsmgr,
   ourTlsmgr,
   postfixContestant,
@@ -67,7 +68,8 @@ interface Result {
   goal: number;
   ours: Measurement;
   original: Measurement;
-  floor: Measurement | undefined;
+  floor: Measurement;
+  nodeFloor: Measurement;
   ratio: number;
   ratios: readonly number[];
   p99Ratio: number;
@@ -94,6 +96,7 @@ interface Contestants {
   original: Contestant;
   ours: Contestant;
   floor: Contestant;
+  nodeFloor: Contestant;
 }
 
 /** `--check` looks at the requests alone. */
@@ -108,6 +111,7 @@ if (isWanted('handshakes')) {
   console.log();
   await measureHandshakes({
     tlsmgr: ourTlsmgr(values.node),
+    node: values.node ?? process.execPath,
     rounds,
     seconds: Number(values.seconds),
   });
@@ -134,11 +138,14 @@ function runBeside(program: string, ...args: string[]): void {
 }
 
 async function measureRequests(): Promise<void> {
-  const floor = await floorContestant();
+  const floors = {
+    floor: await floorContestant(),
+    nodeFloor: await nodeFloorContestant(values.node),
+  };
   const quiet: Contestants = {
     original: await postfixContestant('original', originalTlsmgr),
     ours: await postfixContestant('ours', ourTlsmgr(values.node)),
-    floor,
+    ...floors,
   };
   const { ours } = quiet;
   const idleMegabytes = residentMegabytes(ours.pid);
@@ -161,7 +168,7 @@ async function measureRequests(): Promise<void> {
     const logged: Contestants = {
       original: await postfixContestant('original-logged', originalTlsmgr, logs),
       ours: await postfixContestant('ours-logged', ourTlsmgr(values.node), logs),
-      floor,
+      ...floors,
     };
     started.add(logged.original).add(logged.ours);
     await measureRows(loggedRows, logged, ', logged');
@@ -192,7 +199,7 @@ async function measureRequests(): Promise<void> {
 /** Every request once over, so that compiled code and files are as in service. */
 async function warmUp(contestants: Contestants): Promise<void> {
   for (const contestant of Object.values(contestants)) {
-    const requests = Math.ceil((contestant === contestants.ours ? 60_000 : 3000) * scale);
+    const requests = Math.ceil((contestant === contestants.original ? 3000 : 60_000) * scale);
     for (const operation of ['update', 'lookup', 'seed', 'policy', 'tktkey', 'mix'] as const) {
       await measure(contestant, { operation, connections: 64, requests });
     }
@@ -201,10 +208,11 @@ async function warmUp(contestants: Contestants): Promise<void> {
 }
 
 async function compare(row: Row, contestants: Contestants, note: string): Promise<Result> {
-  const taken: { ours: Measurement[]; original: Measurement[]; floor: Measurement[] } = {
+  const taken: Record<keyof Contestants, Measurement[]> = {
     ours: [],
     original: [],
     floor: [],
+    nodeFloor: [],
   };
   const lines = { written: 0, lost: 0 };
   for (let round = 0; round < rounds; round += 1) {
@@ -223,7 +231,9 @@ async function compare(row: Row, contestants: Contestants, note: string): Promis
       }
     }
     const requests = Math.ceil(row.requests * scale);
-    taken.floor.push(await measure(contestants.floor, { ...row, requests }));
+    for (const name of ['floor', 'nodeFloor'] as const) {
+      taken[name].push(await measure(contestants[name], { ...row, requests }));
+    }
   }
   const ratios = taken.ours.map(
     (measurement, round) =>
@@ -238,6 +248,7 @@ async function compare(row: Row, contestants: Contestants, note: string): Promis
     ours: oursMedian,
     original: originalMedian,
     floor: medians(taken.floor),
+    nodeFloor: medians(taken.nodeFloor),
     ratio: median(ratios),
     ratios,
     p99Ratio: oursMedian.p99 / originalMedian.p99,
@@ -259,11 +270,11 @@ function medians(measurements: readonly Measurement[]): Measurement {
 function printRow(result: Result, withHeading: boolean): void {
   if (withHeading) {
     console.log(
-      '| request | connections | ours, requests/s | C | ratio (spread) | goal | us of processor, ours | C | floor | p50 us, ours | C | p99 us, ours | C | client busy |',
+      "| request | connections | ours, requests/s | C | ratio (spread) | goal | us of processor, ours | C | floor | Node's floor | p50 us, ours | C | p99 us, ours | C | client busy |",
     );
-    console.log(`|${' --- |'.repeat(14)}`);
+    console.log(`|${' --- |'.repeat(15)}`);
   }
-  const { ours: own, original: other, floor: least } = result;
+  const { ours: own, original: other, floor, nodeFloor } = result;
   const cells = [
     result.operation,
     result.connections,
@@ -273,7 +284,8 @@ function printRow(result: Result, withHeading: boolean): void {
     result.goal,
     own.processorMicroseconds.toFixed(1),
     other.processorMicroseconds.toFixed(1),
-    least?.processorMicroseconds.toFixed(1) ?? '',
+    floor.processorMicroseconds.toFixed(1),
+    nodeFloor.processorMicroseconds.toFixed(1),
     own.p50.toFixed(0),
     other.p50.toFixed(0),
     own.p99.toFixed(0),
