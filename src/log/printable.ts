@@ -12,18 +12,35 @@
  * Nothing here fails.
  */
 
-/** For one character of a text. Other than the blank itself. */
-const anyUnprintable = /(?! )[\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}]/u;
-const unprintable = new RegExp(anyUnprintable, 'gu');
-const unprintableButLineFeed = new RegExp(`(?!\n)${anyUnprintable.source}`, 'gu');
+interface Expressions {
+  /** For one character of a text. Other than the blank itself. */
+  any: RegExp;
+  each: RegExp;
+  eachButLineFeed: RegExp;
+}
+
+let made: Expressions | undefined;
+
+/** Made at the first use: for all of Unicode that takes most of a millisecond, and a start needs none. */
+function expressions(): Expressions {
+  if (made === undefined) {
+    const any = /(?! )[\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}]/u;
+    made = {
+      any,
+      each: new RegExp(any, 'gu'),
+      eachButLineFeed: new RegExp(`(?!\n)${any.source}`, 'gu'),
+    };
+  }
+  return made;
+}
 
 export function isUnprintable(text: string): boolean {
-  return anyUnprintable.test(text);
+  return expressions().any.test(text);
 }
 
 /** One value, in one line. */
 export function printable(text: string): string {
-  return text.replace(unprintable, escaped);
+  return text.replace(expressions().each, escaped);
 }
 
 /**
@@ -31,7 +48,7 @@ export function printable(text: string): string {
  * such characters occur within strings alone.
  */
 export function printableLines(text: string): string {
-  return text.replace(unprintableButLineFeed, escaped);
+  return text.replace(expressions().eachButLineFeed, escaped);
 }
 
 /** The same for every text in a value that was JSON. */
