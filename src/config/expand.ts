@@ -65,12 +65,13 @@ class Expansion {
     let result = '';
     let plain = '';
     let at = 0;
-    while (at < value.length) {
-      if (value[at] !== '$') {
-        plain += value[at];
-        at += 1;
-        continue;
+    for (;;) {
+      const dollar = value.indexOf('$', at);
+      plain += value.slice(at, dollar < 0 ? value.length : dollar);
+      if (dollar < 0) {
+        return result + this.#plain(plain);
       }
+      at = dollar;
       if (value[at + 1] === '$') {
         plain += '$';
         at += 2;
@@ -85,7 +86,6 @@ class Expansion {
       result += this.#nested(inside, () => this.#reference(inside));
       at = end;
     }
-    return result + this.#plain(plain);
   }
 
   #plain(text: string): string {

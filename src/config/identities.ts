@@ -132,11 +132,13 @@ function entry(
   fits: (fields: string[]) => boolean,
   key: string,
 ): string[] | undefined {
-  const found = readFileSync(`/etc/${database}`, 'utf8')
-    .split('\n')
-    .map((line) => entryFields(database, line))
-    .find((fields) => fields !== undefined && fits(fields));
-  return found ?? askGetent(database, fits, key);
+  for (const line of readFileSync(`/etc/${database}`, 'utf8').split('\n')) {
+    const fields = entryFields(database, line);
+    if (fields !== undefined && fits(fields)) {
+      return fields;
+    }
+  }
+  return askGetent(database, fits, key);
 }
 
 /**
