@@ -3,7 +3,7 @@
  * V8 the compiling: a tenth of a start.
  *
  *     FILE         one function expression: (function (exports, require, module, __filename, __dirname) { ... })
- *     FILE.cache   SHA-256 of FILE and of what follows (32 bytes), the code as V8 stores it
+ *     FILE.cache   a checksum of FILE and of what follows (16 bytes), the code as V8 stores it
  *
  * A cache that is missing, damaged or of another FILE isn't used. V8 itself refuses
  * one of another version, processor or set of options. In each of these cases the
@@ -21,7 +21,7 @@ import { Script } from 'node:vm';
  */
 export const codeCacheVariable = 'TLSMGR_CODE_CACHE';
 
-const digestBytes = 32;
+const checksumBytes = 16;
 
 type Compiled = (
   exports: unknown,
@@ -72,21 +72,27 @@ function readCache(path: string, source: Buffer): Buffer | undefined {
     // None was made, or it can't be read: the file is compiled.
     return undefined;
   }
-  const data = bytes.subarray(digestBytes);
-  return digestOf(source, data).equals(bytes.subarray(0, digestBytes)) ? data : undefined;
+  const data = bytes.subarray(checksumBytes);
+  return checksumOf(source, data).equals(bytes.subarray(0, checksumBytes)) ? data : undefined;
 }
 
 function writeCacheAtExit(path: string, source: Buffer, script: Script): void {
   const fd = openSync(path, 'wx', 0o644);
   process.once('exit', () => {
     const data = script.createCachedData();
-    writeFileSync(fd, Buffer.concat([digestOf(source, data), data]));
+    writeFileSync(fd, Buffer.concat([checksumOf(source, data), data]));
     closeSync(fd);
   });
 }
 
-function digestOf(source: Buffer, data: Buffer): Buffer {
+/**
+ * GMAC with a key that anybody knows: it tells damage, not forgery. Processors have instructions
+ * for it, and a start of 1.2 MB is 1 ms faster than with SHA-256.
+ */
+function checksumOf(source: Buffer, data: Buffer): Buffer {
   // A verb doesn't need it: loaded here, and not by each start.
-  const { createHash } = process.getBuiltinModule('node:crypto');
-  return createHash('sha256').update(source).update(data).digest();
+  const { createCipheriv } = process.getBuiltinModule('node:crypto');
+  const mac = createCipheriv('aes-256-gcm', Buffer.alloc(32), Buffer.alloc(12));
+  mac.setAAD(source).setAAD(data).final();
+  return mac.getAuthTag();
 }
