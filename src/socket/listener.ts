@@ -14,7 +14,7 @@ import { bindOwnSocket, closeOwnSocket, isServed } from '../system/own-socket.ts
 import { requireSocketPath } from '../system/socket-path.ts';
 import { AcceptWatch } from './accept-watch.ts';
 import { Connection } from './connection.ts';
-import { serveHandles } from './handle-transport.ts';
+import { listenAtOnce, serveHandles } from './handle-transport.ts';
 import { serveSocket } from './net-transport.ts';
 import type { SocketServer } from './socket-server.ts';
 import type { Transport, TransportName } from './transport.ts';
@@ -89,7 +89,7 @@ async function listen(
     return new Connection(transport, socketServer);
   };
   const server = createServer({ allowHalfOpen: true }, (socket) => serveSocket(socket, accept));
-  await started(server, where);
+  await started(server, where, options.transport);
   const { fd } = (server as unknown as { _handle?: { fd?: number } })._handle ?? {};
   if (fd !== undefined && fd >= 0) {
     watch = new AcceptWatch(() => canReadNow(fd));
@@ -117,12 +117,20 @@ async function listen(
   return { close };
 }
 
-function started(server: Server, where: Where): Promise<void> {
+function started(
+  server: Server,
+  where: Where,
+  transport: ListenerOptions['transport'],
+): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(where, () => {
+    server.once('listening', () => {
       server.off('error', reject);
       resolve();
     });
+    const mayUseHandles = transport !== 'socket' && 'fd' in where;
+    if (!mayUseHandles || !listenAtOnce(server, where.fd, where.backlog)) {
+      server.listen(where);
+    }
   });
 }
