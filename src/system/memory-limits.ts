@@ -3,7 +3,7 @@
  * groups above it (cgroups(7), both versions), and those of setrlimit(2). It reads
  * files, so call it before the chroot.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 export interface MemoryLimit {
@@ -33,8 +33,6 @@ interface Group {
 }
 
 function groupLimits(root: string): MemoryLimit[] {
-  // Memory of the program's own file can be reclaimed, so it isn't counted.
-  const usedBytes = statusBytes(root, 'RssAnon');
   return groupsOf(root).flatMap(({ mount, path, files }) =>
     foldersFrom(mount, path).flatMap((folder, above) =>
       files.flatMap((file) => {
@@ -45,6 +43,8 @@ function groupLimits(root: string): MemoryLimit[] {
         }
         const processes = textOf(root + join(folder, 'cgroup.procs'))?.split('\n') ?? [];
         const shared = above > 0 || processes.length !== 1;
+        // Memory of the program's own file can be reclaimed, so it isn't counted.
+        const usedBytes = statusBytes(root, 'RssAnon');
         return [
           { name: `${file} of ${folder}`, bytes, usedBytes, shared, kind: 'memory' as const },
         ];
@@ -55,7 +55,8 @@ function groupLimits(root: string): MemoryLimit[] {
 
 /** The groups that can limit memory. */
 function groupsOf(root: string): Group[] {
-  const mounts = (textOf(`${root}/proc/self/mountinfo`) ?? '').split('\n').map((line) => {
+  const lines = (textOf(`${root}/proc/self/mountinfo`) ?? '').split('\n');
+  const mounts = lines.filter(isOfGroups).map((line) => {
     const [before = '', after = ''] = line.split(' - ');
     const [type, , options = ''] = after.split(' ');
     const [, , , top = '', mount = ''] = before.split(' ');
@@ -79,6 +80,10 @@ function groupsOf(root: string): Group[] {
     const below = top !== '/' && `${path}/`.startsWith(`${top}/`) ? path.slice(top.length) : path;
     return [{ mount, path: below === '' ? '/' : below, files }];
   });
+}
+
+function isOfGroups(line: string): boolean {
+  return line.includes(' - cgroup');
 }
 
 /** A group's folder and all folders above it, up to the mount point. */
@@ -124,7 +129,8 @@ function statusBytes(root: string, field: string): number {
 /** The file's text. Undefined if it isn't there or can't be read: then no limit is known from it. */
 function textOf(path: string): string | undefined {
   try {
-    return readFileSync(path, 'latin1').trimEnd();
+    // Most of them aren't there, and an error takes ten times as long as this question.
+    return existsSync(path) ? readFileSync(path, 'latin1').trimEnd() : undefined;
   } catch {
     return undefined;
   }
