@@ -126,10 +126,11 @@ export class CtrDrbg {
     this.#v.copy(next);
     increment(next);
     const mask = randomFillSync(unmovedBuffer(length));
-    const stream = runCipher(createCipheriv(this.#ctr, this.#key, next), mask);
-    for (let index = 0; index < length; index += 1) {
-      stream[index]! ^= mask[index]!;
-    }
+    const masked = runCipher(createCipheriv(this.#ctr, this.#key, next), mask);
+    const stream = unmovedBuffer(length);
+    masked.copy(stream);
+    xorWords(stream, mask);
+    masked.fill(0);
     mask.fill(0);
     next.fill(0);
     return stream;
@@ -185,6 +186,15 @@ function runCipher(cipher: Cipher, data: Buffer): Buffer {
   const output = cipher.update(data);
   cipher.final();
   return output;
+}
+
+/** Four bytes at a time, as code that has just been loaded is slow. Both are whole blocks from unmovedBuffer(). */
+function xorWords(target: Buffer, other: Buffer): void {
+  const words = new Int32Array(target.buffer);
+  const others = new Int32Array(other.buffer);
+  for (let index = 0; index < words.length; index += 1) {
+    words[index]! ^= others[index]!;
+  }
 }
 
 /** Adds 1 to a big-endian number. */
