@@ -74,6 +74,10 @@ await esbuild({
 const inCommonJs = {
   ...common,
   format: 'cjs',
+  // A start reads less and V8 keeps less. Names stay, and lines: a stack trace tells where.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  lineLimit: 100,
   define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
 };
 await esbuild({
