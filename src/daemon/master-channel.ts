@@ -11,7 +11,9 @@
 import { Socket } from 'node:net';
 import { endianness } from 'node:os';
 import { FatalError } from '../errors.ts';
+import { watchEnd } from '../socket/handle-transport.ts';
 import { sendNow } from '../system/calls.ts';
+import { systemClock } from '../system/clock.ts';
 import { statusDescriptor } from './descriptors.ts';
 
 const messageBytes = 12;
@@ -67,32 +69,38 @@ type State =
   /** `lost` is called, or is going to be. */
   | { name: 'ending' };
 
-/** Watches from now on. Calls `late` when master has let go of a start that takes too long. */
-export function watchMaster(late: () => void): MasterWatch {
+/**
+ * Watches from now on. Calls `late` when master has let go of a start that takes too long.
+ * @param byHandle whether Node's handles may be used, as tlsmgr_transport says.
+ */
+export function watchMaster(late: () => void, byHandle: boolean): MasterWatch {
   let state: State = { name: 'starting' };
   const end = (lost: () => void, leastUntilMs: number): void => {
     state = { name: 'ending' };
-    const leftMs = leastUntilMs - performance.now();
+    const leftMs = leastUntilMs - systemClock.monotonicMs();
     if (leftMs > 0) {
       setTimeout(lost, leftMs);
     } else {
       lost();
     }
   };
-  const channel = new Socket({ fd: statusDescriptor, readable: true, writable: false });
-  channel.once('close', () => {
+  const letGo = (): void => {
     if (state.name === 'starting') {
       state = { name: 'let go', limit: setTimeout(late, longestStartMs) };
     } else if (state.name === 'serving') {
       end(state.lost, state.leastUntilMs);
     }
-  });
-  channel.on('error', () => channel.destroy());
-  channel.on('end', () => channel.destroy());
-  channel.resume();
+  };
+  if (!byHandle || !watchEnd(statusDescriptor, letGo)) {
+    const channel = new Socket({ fd: statusDescriptor, readable: true, writable: false });
+    channel.once('close', letGo);
+    channel.on('error', () => channel.destroy());
+    channel.on('end', () => channel.destroy());
+    channel.resume();
+  }
   return {
     serve(lost) {
-      const leastUntilMs = performance.now() + shortestServiceMs;
+      const leastUntilMs = systemClock.monotonicMs() + shortestServiceMs;
       if (state.name === 'let go') {
         clearTimeout(state.limit);
         end(lost, leastUntilMs);

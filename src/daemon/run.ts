@@ -147,7 +147,9 @@ async function start(
     setCloseOnExec(record.descriptor);
   }
 
-  const master = options.stdio ? undefined : watchMaster(() => leaveLate(log));
+  const master = options.stdio
+    ? undefined
+    : watchMaster(() => leaveLate(log), config.transport !== 'socket');
   chdir(config.queueDirectory);
   const figures = openProcessFigures();
   const settle = openSettling();
