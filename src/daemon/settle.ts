@@ -1,12 +1,13 @@
 /**
- * What a process does once it serves, and nobody waits for: it limits V8's heap, and
- * gives back memory that only the start needed.
+ * What a process does once it serves, and nobody waits for: it limits V8's heap, gives
+ * back memory that only the start needed, and loads what makes its clock fast.
  *
  * V8's options are set here and not on node's command line. Node's own modules are
  * compiled in advance, and V8 takes that code only with the options that it was
  * compiled with. With any others it compiles each module anew, for 13 to 16 ms. So
  * there are only options here that V8 looks at whenever it needs them.
  */
+import { expectManyReads } from '../system/clock.ts';
 import { codeCacheVariable } from '../system/code-cache.ts';
 import { ProgramPages } from '../system/program-pages.ts';
 
@@ -30,6 +31,7 @@ const releaseAfterMs = 2000;
 export function openSettling(): () => void {
   const pages = new ProgramPages();
   return () => {
+    setImmediate(expectManyReads);
     if (process.env[codeCacheVariable] === undefined) {
       setImmediate(limitHeap);
     }

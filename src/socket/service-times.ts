@@ -5,8 +5,7 @@
  * as one. What waits for another host's answer is not part of it, nor is what a
  * client that sends many requests at once waits for its own further turns.
  */
-// The global one is a getter, the module would be loaded as a whole: both cost time.
-const { performance } = globalThis;
+import { systemClock } from '../system/clock.ts';
 
 /** Upper bounds of the buckets in seconds. One more bucket holds all longer times. */
 export const serviceTimeBounds: readonly number[] = [
@@ -35,12 +34,12 @@ export class ServiceTimes {
   /** @returns when a read that is to be timed began; 0 for the others. */
   begin(): number {
     this.#reads = (this.#reads + 1) & (timedOneIn - 1);
-    return this.#reads === 0 ? performance.now() : 0;
+    return this.#reads === 0 ? systemClock.monotonicMs() : 0;
   }
 
   /** @param beganMs what begin() gave, not 0. */
   end(beganMs: number): void {
-    const seconds = (performance.now() - beganMs) / 1000;
+    const seconds = (systemClock.monotonicMs() - beganMs) / 1000;
     this.#sumSeconds += seconds;
     let bucket = 0;
     while (bucket < serviceTimeBounds.length && seconds > serviceTimeBounds[bucket]!) {

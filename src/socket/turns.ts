@@ -11,6 +11,7 @@
  * A client that sends one short request at a time is never in the queue: its
  * request is answered when it is read.
  */
+import { systemClock } from '../system/clock.ts';
 
 /** The length of a turn: a client may use this time before others have their turn. */
 export const turnMs = 0.25;
@@ -41,7 +42,7 @@ export class Turns {
   #taken = false;
   #scheduled = false;
 
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number = () => systemClock.monotonicMs()) {
     this.#now = now;
   }
 
