@@ -87,7 +87,7 @@ export class StartRecord {
     try {
       const fd = openSync('/proc/self/exe', 'r');
       this.#nodeFd = fd;
-      const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1');
+      const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
       const of = (key: string): string => new RegExp(`^${key}:\\s*(\\d+)$`, 'mu').exec(text)![1]!;
       this.#node = `${of('mnt_id')}:${of('ino')}`;
     } catch {

@@ -129,8 +129,9 @@ function statusBytes(root: string, field: string): number {
 /** The file's text. Undefined if it isn't there or can't be read: then no limit is known from it. */
 function textOf(path: string): string | undefined {
   try {
-    // Most of them aren't there, and an error takes ten times as long as this question.
-    return existsSync(path) ? readFileSync(path, 'latin1').trimEnd() : undefined;
+    // Most of them aren't there, and an error takes ten times as long as this question. As UTF-8
+    // Node reads a file by one native call, and else into 64 kB.
+    return existsSync(path) ? readFileSync(path, 'utf8').trimEnd() : undefined;
   } catch {
     return undefined;
   }
