@@ -6,6 +6,7 @@
  * launcher would start Postfix's own next.
  */
 import { reportServed } from './master-channel.ts';
+import { startThreads } from './privileges.ts';
 import type { StartRecord } from './start-record.ts';
 
 /** A fault of the program or of the host shows itself sooner. */
@@ -36,6 +37,8 @@ export class ServedNotice {
     }
     this.#isTold = true;
     clearTimeout(this.#timer);
+    // They write files. Where the system refuses them the process ends here: that start has failed.
+    void startThreads();
     reportServed(this.#generation);
     this.#record.served();
     this.#settle();
