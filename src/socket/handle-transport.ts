@@ -156,14 +156,19 @@ export function watchEnd(fd: number, ended: () => void): boolean {
     handle.close();
     return false;
   }
+  const end = (): void => {
+    handle.onread = ignore;
+    handle.close();
+    ended();
+  };
   handle.onread = () => {
     if (stream.streamBaseState[stream.kReadBytesOrError]! < 0) {
-      handle.onread = ignore;
-      handle.close();
-      ended();
+      end();
     }
   };
-  handle.readStart();
+  if (handle.readStart() !== 0) {
+    setImmediate(end);
+  }
   return true;
 }
 

@@ -1,6 +1,6 @@
 /** The end of a channel, as a handle tells it. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -46,4 +46,9 @@ test('a Node without handles is asked in another way', async () => {
   const { channel, said } = start('without');
   assert.equal(await said, 'no handles');
   channel.on('error', () => undefined).destroy();
+});
+
+test('a channel that can only be written counts as lost', () => {
+  const words = ['-c', '"$@" 3>&1 | cat', 'sh', process.execPath, '--import', 'tsx', program];
+  assert.equal(execFileSync('sh', words, { encoding: 'utf8' }), 'watches ended');
 });
