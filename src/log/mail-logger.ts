@@ -58,6 +58,7 @@ export class MailLogger extends ProcessLogger {
   #main: Outlet;
   /** The path that #main is connected to. */
   #path: string;
+  #isSyslog: boolean;
   /** The place before reopen, while lines wait for it. */
   #old: Outlet | undefined;
   #copy: Outlet | undefined;
@@ -73,9 +74,11 @@ export class MailLogger extends ProcessLogger {
     this.#tag = makeTag(MAIL_LOGTAG ?? defaultName, options.program, false);
     if (isPostlogPath(POSTLOG_SERVICE)) {
       this.#path = POSTLOG_SERVICE;
+      this.#isSyslog = false;
       this.#main = this.#postlog(POSTLOG_SERVICE, POSTLOG_HOSTNAME ?? unknownHost);
     } else {
       this.#path = this.#syslogPath;
+      this.#isSyslog = true;
       this.#main = this.#syslog(defaultFacility);
     }
     this.outlets = [this.#main];
@@ -91,7 +94,9 @@ export class MailLogger extends ProcessLogger {
     this.#tag = makeTag(syslogName, this.#options.program, settings.keepUtf8);
     const old = this.#main;
     const path = maillogFile === '' ? this.#syslogPath : postlogSocket;
-    if (path === this.#path && old.channel.connected) {
+    // A channel to postlogd joins lines, and syslogd may not get such a datagram.
+    const sameReader = path === this.#path && (maillogFile === '') === this.#isSyslog;
+    if (sameReader && old.channel.connected) {
       old.head =
         maillogFile === ''
           ? syslogHead(this.#tag, syslogFacility)
@@ -100,6 +105,7 @@ export class MailLogger extends ProcessLogger {
       this.#main =
         maillogFile === '' ? this.#syslog(syslogFacility) : this.#postlog(postlogSocket, hostname);
       this.#path = path;
+      this.#isSyslog = maillogFile === '';
       old.retire();
       this.#old = old;
     }

@@ -76,6 +76,17 @@ describe('the log of the daemon', () => {
     });
   });
 
+  test('gives syslogd a datagram a line, even where the environment names it as postlogd', () => {
+    withCollectors({ POSTLOG_SERVICE: syslogPath }, (log, read) => {
+      log.reopen(settings);
+      log.info('x', 'soon');
+      log.info('y', 'soon');
+      log.drainNow(100);
+      const syslog = ['x', 'y'].map((text) => `<158>postfix-out/tlsmgr${pid} ${text}`);
+      assert.deepEqual(read().syslog, syslog);
+    });
+  });
+
   test('leaves the early lines to syslog when the path of postlog is too long', () => {
     withCollectors({ POSTLOG_SERVICE: `/${'x'.repeat(107)}` }, (log, read) => {
       log.info('x');
