@@ -32,7 +32,7 @@ function decode(chunks: readonly Buffer[], maxListBytes = limit): (List | 'too-l
 function strings(decoder: Decoder): List {
   const list: List = [];
   for (let index = 0; index + 1 < Math.min(decoder.stringCount, 32); index += 2) {
-    const [start, end, from, to] = decoder.bounds.subarray(index * 2, index * 2 + 4);
+    const [start, end, from, to] = decoder.bounds.slice(index * 2, index * 2 + 4);
     list.push([
       decoder.buffer.toString('latin1', start, end),
       decoder.buffer.toString('latin1', from, to),
