@@ -3,7 +3,7 @@
  * Files that are written are opened with mail_owner's effective ids. Then root's
  * rights are given up for good. Source: src/util/set_eugid.c, chroot_uid.c.
  */
-import { access } from 'node:fs';
+import { fstat } from 'node:fs';
 import { FatalError } from '../errors.ts';
 import type { MailOwner } from '../config/config.ts';
 import { chroot, reasonOf } from '../system/calls.ts';
@@ -71,7 +71,7 @@ export function dropPrivileges(options: PrivilegeOptions): void {
  */
 export function startThreads(): Promise<void> {
   return new Promise((resolve) => {
-    access('/', () => resolve());
+    fstat(0, () => resolve());
   });
 }
 

@@ -361,7 +361,8 @@ describe('a runtime that breaks', { skip: skipWithoutPostfix }, () => {
       import net from 'node:net';
       const { setTimeout: later } = globalThis;
       globalThis.setTimeout = (task, ms, ...rest) => later(task, ms === 5000 ? 100 : ms, ...rest);
-      net.Server.prototype.listen = () => writeFileSync('waits', 'yes');
+      const waits = () => writeFileSync('waits', 'yes');
+      Object.assign(net.Server.prototype, { listen: waits, _listen2: waits });
       await import(${JSON.stringify(built)});\n`,
     );
     await postfix.reload();

@@ -31,9 +31,11 @@ export function statusOf(folder: string): Map<string, string> | undefined {
   );
 }
 
-/** Status files of all its threads. */
+/** Status files of all its threads, the main one first. */
 export function threadStatuses(pid: number): Map<string, string>[] {
-  return readdirSync(`/proc/${pid}/task`)
+  // By name: 10000 comes before 9999, and numbers begin anew at the kernel's limit.
+  const others = readdirSync(`/proc/${pid}/task`).filter((thread) => Number(thread) !== pid);
+  return [pid, ...others]
     .map((thread) => statusOf(`/proc/${pid}/task/${thread}`))
     .filter((status) => status !== undefined);
 }
