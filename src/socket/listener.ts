@@ -19,8 +19,14 @@ import { serveSocket } from './net-transport.ts';
 import type { SocketServer } from './socket-server.ts';
 import type { Transport, TransportName } from './transport.ts';
 
-/** master(8)'s own backlog: its process limits' default. */
-const backlog = 100;
+/** How many clients wait for a socket of our own: as master(8) has it, the default of its process limits. */
+const ownBacklog = 100;
+
+/**
+ * The same for one that was handed over. listen(2) changes the length that master(8) or systemd
+ * has chosen, which isn't known here. Cut by the kernel to its limit, it never gets shorter.
+ */
+const handedOverBacklog = 65_535;
 
 export interface ListenerOptions {
   log: Logger;
@@ -40,7 +46,7 @@ export async function listenOnDescriptor(
   options: ListenerOptions,
 ): Promise<Listener> {
   try {
-    return await listen({ fd, backlog }, socketServer, options);
+    return await listen({ fd, backlog: handedOverBacklog }, socketServer, options);
   } catch (thrown) {
     throw new FatalError(`listen on descriptor ${fd}: ${reasonOf(thrown)}`, { cause: thrown });
   }
@@ -68,7 +74,9 @@ export async function listenOnPath(
 ): Promise<Listener> {
   requireUnserved(path);
   try {
-    return await bindOwnSocket(path, () => listen({ path, backlog }, socketServer, options));
+    return await bindOwnSocket(path, () =>
+      listen({ path, backlog: ownBacklog }, socketServer, options),
+    );
   } catch (thrown) {
     throw new FatalError(`listen on ${path}: ${reasonOf(thrown)}`, { cause: thrown });
   }

@@ -131,6 +131,27 @@ describe('what passes between master(8) and tlsmgr', { skip: skipWithoutPostfix 
     assert.ok(Math.min(...elapsedMs) < 1000, `${elapsedMs.join(', ')} ms`);
   });
 
+  test('as many clients wait as before it came: the queue that master made gets no shorter', async (t) => {
+    if (!testsOurs) {
+      t.skip('the original leaves the queue as it is');
+      return;
+    }
+    await withDaemon({}, async (master) => {
+      await ask(master, seed);
+      process.kill(master.pid, 'SIGSTOP');
+      // The stand-in's own queue takes 511. A full one refuses at once: EAGAIN.
+      const clients: AttributeClient[] = [];
+      for (let count = 0; count < 400; count += 1) {
+        clients.push(await AttributeClient.connect(master.socketPath));
+      }
+      process.kill(master.pid, 'SIGCONT');
+      assert.equal(valueOf(await ask(master, seed), 'status'), '0');
+      for (const client of clients) {
+        client.close();
+      }
+    });
+  });
+
   test('SIGPIPE and SIGXFSZ change nothing', async () => {
     await withDaemon({}, async (master) => {
       await ask(master, seed);
