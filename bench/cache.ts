@@ -17,7 +17,10 @@ import { fileURLToPath } from 'node:url';
 import { CircularLog } from '../src/sessions/memory/circular-log.ts';
 import { geometryOf } from '../src/sessions/file/geometry.ts';
 import { inspectFile, keepInFile } from '../src/sessions/file/persistence.ts';
-import { systemClock } from '../src/system/clock.ts';
+import { expectManyReads, systemClock } from '../src/system/clock.ts';
+
+// As in a daemon that serves.
+expectManyReads();
 
 const program = fileURLToPath(import.meta.url);
 const idBytes = 100;

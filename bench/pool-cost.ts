@@ -6,7 +6,10 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { Pool } from '../src/prng/pool.ts';
-import { systemClock } from '../src/system/clock.ts';
+import { expectManyReads, systemClock } from '../src/system/clock.ts';
+
+// As in a daemon that serves.
+expectManyReads();
 
 const calls = 300_000;
 const rounds = 5;
