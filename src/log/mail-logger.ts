@@ -93,19 +93,18 @@ export class MailLogger extends ProcessLogger {
     this.keepUtf8 = settings.keepUtf8;
     this.#tag = makeTag(syslogName, this.#options.program, settings.keepUtf8);
     const old = this.#main;
-    const path = maillogFile === '' ? this.#syslogPath : postlogSocket;
+    const isSyslog = maillogFile === '';
+    const path = isSyslog ? this.#syslogPath : postlogSocket;
     // A channel to postlogd joins lines, and syslogd may not get such a datagram.
-    const sameReader = path === this.#path && (maillogFile === '') === this.#isSyslog;
+    const sameReader = path === this.#path && isSyslog === this.#isSyslog;
     if (sameReader && old.channel.connected) {
-      old.head =
-        maillogFile === ''
-          ? syslogHead(this.#tag, syslogFacility)
-          : postlogHead(this.#tag, hostname);
+      old.head = isSyslog
+        ? syslogHead(this.#tag, syslogFacility)
+        : postlogHead(this.#tag, hostname);
     } else {
-      this.#main =
-        maillogFile === '' ? this.#syslog(syslogFacility) : this.#postlog(postlogSocket, hostname);
+      this.#main = isSyslog ? this.#syslog(syslogFacility) : this.#postlog(postlogSocket, hostname);
       this.#path = path;
-      this.#isSyslog = maillogFile === '';
+      this.#isSyslog = isSyslog;
       old.retire();
       this.#old = old;
     }

@@ -33,6 +33,8 @@ interface Group {
 }
 
 function groupLimits(root: string): MemoryLimit[] {
+  // Asked for when there is a limit: most have none.
+  let usedBytes: number | undefined;
   return groupsOf(root).flatMap(({ mount, path, files }) =>
     foldersFrom(mount, path).flatMap((folder, above) =>
       files.flatMap((file) => {
@@ -44,7 +46,7 @@ function groupLimits(root: string): MemoryLimit[] {
         const processes = textOf(root + join(folder, 'cgroup.procs'))?.split('\n') ?? [];
         const shared = above > 0 || processes.length !== 1;
         // Memory of the program's own file can be reclaimed, so it isn't counted.
-        const usedBytes = statusBytes(root, 'RssAnon');
+        usedBytes ??= statusBytes(root, 'RssAnon');
         return [
           { name: `${file} of ${folder}`, bytes, usedBytes, shared, kind: 'memory' as const },
         ];
