@@ -18,7 +18,7 @@ const replies = new Map();
 
 const [path = ''] = process.argv.slice(2);
 const constant = path.startsWith('/');
-// Documented as deprecated, and the only way: src/socket/handle-transport.ts uses it too.
+// Documented as deprecated, and the only way: src/socket/node-handles.ts uses it too.
 const { WriteWrap, streamBaseState, kReadBytesOrError } = process.binding('stream_wrap');
 const write = new WriteWrap();
 

@@ -11,7 +11,7 @@
 import { Socket } from 'node:net';
 import { endianness } from 'node:os';
 import { FatalError } from '../errors.ts';
-import { watchEnd } from '../socket/handle-transport.ts';
+import { watchEnd } from '../socket/node-handles.ts';
 import { sendNow } from '../system/calls.ts';
 import { systemClock } from '../system/clock.ts';
 import { statusDescriptor } from './descriptors.ts';

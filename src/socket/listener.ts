@@ -14,8 +14,9 @@ import { bindOwnSocket, closeOwnSocket, isServed } from '../system/own-socket.ts
 import { requireSocketPath } from '../system/socket-path.ts';
 import { AcceptWatch } from './accept-watch.ts';
 import { Connection } from './connection.ts';
-import { listenAtOnce, serveHandles } from './handle-transport.ts';
+import { serveHandles } from './handle-transport.ts';
 import { serveSocket } from './net-transport.ts';
+import { listenAtOnce } from './node-handles.ts';
 import type { SocketServer } from './socket-server.ts';
 import type { Transport, TransportName } from './transport.ts';
 

@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { listenAtOnce } from '../../src/socket/handle-transport.ts';
+import { listenAtOnce } from '../../src/socket/node-handles.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tlsmgr-listen-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -16,7 +16,7 @@ const program = join(folder, 'serve.mjs');
 writeFileSync(
   program,
   `import { createServer } from 'node:net';
-   import { listenAtOnce } from ${JSON.stringify(join(import.meta.dirname, '../../src/socket/handle-transport.ts'))};
+   import { listenAtOnce } from ${JSON.stringify(join(import.meta.dirname, '../../src/socket/node-handles.ts'))};
    const server = createServer((socket) => {
      const loaded = process.moduleLoadList.filter((name) => name === 'NativeModule cluster');
      socket.end(JSON.stringify({ listens, loaded }), () => process.exit());

@@ -14,7 +14,7 @@ const program = join(folder, 'watch.mjs');
 writeFileSync(
   program,
   `import { writeSync } from 'node:fs';
-   import { watchEnd } from ${JSON.stringify(join(import.meta.dirname, '../../src/socket/handle-transport.ts'))};
+   import { watchEnd } from ${JSON.stringify(join(import.meta.dirname, '../../src/socket/node-handles.ts'))};
    if (process.argv[2] === 'without') process.binding = undefined;
    const watches = watchEnd(3, () => writeSync(1, 'ended'));
    writeSync(1, watches ? 'watches ' : 'no handles');`,
