@@ -50,6 +50,8 @@ export class MapEngine implements Engine {
   readonly failed: string[] = [];
   underWay = 0;
   mostUnderWay = 0;
+  /** The last command, until its end. */
+  #last: Promise<unknown> = Promise.resolve();
   readonly #server: MapServer;
   readonly #listeners: (() => void)[] = [];
 
@@ -138,12 +140,20 @@ export class MapEngine implements Engine {
     return this.#notHere();
   }
 
-  async #command<Result>(name: string, task: () => Result): Promise<Result> {
+  /** No command overtakes another, as on one connection, though `travel` has changed between them. */
+  #command<Result>(name: string, task: () => Result): Promise<Result> {
+    const result = this.#send(name, task, this.#last);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #send<Result>(name: string, task: () => Result, before: Promise<unknown>): Promise<Result> {
     this.#refuseWhileAway();
     this.underWay += 1;
     this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay);
     try {
       await this.travel();
+      await before;
       this.#refuseWhileAway();
       const result = task();
       this.done.push(name);
